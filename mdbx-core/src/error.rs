@@ -1,0 +1,248 @@
+//! What can go wrong, as one type.
+//!
+//! A variant exists because a caller can act on it, and carries the facts as fields. Absence is `None`, not an
+//! error. Each variant names the libmdbx code it corresponds to, for those who come from there.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::ids::{Pgno, Txnid};
+
+/// The result of an engine call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an engine call failed. Unless a variant says otherwise, the call changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened, created or prepared.
+    #[error("cannot open {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused a read, a write or a sync of an open database.
+    ///
+    /// Inside a write transaction it can only be aborted afterwards.
+    #[error("could not {action}")]
+    Io {
+        /// What was tried, as a verb and its object.
+        action: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another process has the database open. (`MDBX_BUSY`, `EAGAIN`)
+    #[error("{} is in use by another process", path.display())]
+    Busy {
+        /// The data file.
+        path: PathBuf,
+    },
+    /// This process has the database open already: clone that [`Env`](crate::Env) instead. (`MDBX_BUSY`)
+    #[error("{} is already open in this process: clone its Env instead", path.display())]
+    AlreadyOpen {
+        /// The data file.
+        path: PathBuf,
+    },
+    /// A lock file with the other naming rule stands beside the data file, so another program may be using the
+    /// database under that rule. Remove it when no program is. (`MDBX_DUPLICATED_CLK`)
+    #[error("{} exists too: another program may use the database with other file names", path.display())]
+    DuplicatedLock {
+        /// The lock file that should not be there.
+        path: PathBuf,
+    },
+    /// The file is not a database of this format. (`MDBX_INVALID`)
+    #[error("{} is not a database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a database of another format version. (`MDBX_VERSION_MISMATCH`)
+    #[error("{} has data format {found}, this library reads format 3", path.display())]
+    VersionMismatch {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: u8,
+    },
+    /// The geometry asked for is impossible. (`MDBX_EINVAL`)
+    #[error("impossible geometry: {reason}")]
+    Geometry {
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// A page contradicts the format; the rest of this snapshot may be readable. (`MDBX_CORRUPTED`)
+    #[error("page {pgno} is corrupted")]
+    Corrupted {
+        /// The page.
+        pgno: Pgno,
+        /// What is wrong with it.
+        source: PageFault,
+    },
+    /// The data file has reached the upper bound of its geometry and no page is free. (`MDBX_MAP_FULL`)
+    ///
+    /// The transaction is unchanged and still usable: delete something, commit what there is, or abort. A
+    /// larger [`Geometry::upper`](crate::Geometry::upper) gives more room at the next opening.
+    #[error("the database is full: its upper bound is {upper} bytes")]
+    MapFull {
+        /// The upper bound, in bytes.
+        upper: u64,
+    },
+    /// All reader slots are taken. (`MDBX_READERS_FULL`)
+    #[error("all {max} reader slots are in use: end a read transaction, or raise max_readers")]
+    ReadersFull {
+        /// How many there are.
+        max: usize,
+    },
+    /// As many named tables are open as this environment allows. (`MDBX_DBS_FULL`)
+    #[error("all {max} table handles are in use: raise max_tables")]
+    TablesFull {
+        /// How many there are.
+        max: usize,
+    },
+    /// The transaction ids are used up. (`MDBX_TXN_FULL`)
+    #[error("no transaction id is left after {last}")]
+    TxnidsUsedUp {
+        /// The last one.
+        last: Txnid,
+    },
+    /// A write transaction is running: in this thread, or, for `try_write`, anywhere. (`MDBX_BUSY`)
+    #[error("another write transaction is running")]
+    WriterBusy,
+    /// An earlier error left this transaction half changed; it can only be aborted. (`MDBX_BAD_TXN`)
+    #[error("the transaction failed earlier and can only be aborted")]
+    TxnFailed,
+    /// An earlier write or sync failed, so what reached the disk is not known. Reads go on; to write again,
+    /// close the environment and open it anew. (`MDBX_PANIC`)
+    #[error("an earlier write to the disk failed: reopen the environment to write again")]
+    EnvFailed,
+    /// The key is longer than this table takes. (`MDBX_BAD_VALSIZE`)
+    #[error("key is {len} bytes, this table takes at most {max}")]
+    KeyTooLong {
+        /// Its length, in bytes.
+        len: usize,
+        /// The longest this table takes.
+        max: usize,
+    },
+    /// The value is longer than this table takes. (`MDBX_BAD_VALSIZE`)
+    #[error("value is {len} bytes, this table takes at most {max}")]
+    ValueTooLong {
+        /// Its length, in bytes.
+        len: usize,
+        /// The longest this table takes.
+        max: usize,
+    },
+    /// The key is there already. (`MDBX_KEYEXIST`)
+    #[error("the key exists already")]
+    KeyExists,
+    /// There is no table of this name in this snapshot. (`MDBX_NOTFOUND`)
+    #[error("there is no table `{name}`")]
+    NoSuchTable {
+        /// The name.
+        name: String,
+    },
+    /// The table exists with other flags, or the flags asked for cannot be had. (`MDBX_INCOMPATIBLE`)
+    #[error("table `{name}`: {reason}")]
+    Incompatible {
+        /// The table.
+        name: String,
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// The table's name is empty or too long for this page size. (`MDBX_BAD_VALSIZE`)
+    #[error("a table name of {len} bytes: it must have 1 to {max}")]
+    TableName {
+        /// Its length, in bytes.
+        len: usize,
+        /// The longest this page size allows.
+        max: usize,
+    },
+    /// The table's sequence cannot be raised so far. (`MDBX_RESULT_TRUE`)
+    #[error("the sequence of the table would exceed 64 bits")]
+    SequenceUsedUp,
+    /// The table handle belongs to another environment. (`MDBX_BAD_DBI`)
+    #[error("the table handle belongs to another environment")]
+    ForeignTable,
+}
+
+/// What is wrong with a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PageFault {
+    /// A reference leads outside the pages of the snapshot.
+    #[error("it lies outside the pages in use")]
+    OutOfRange,
+    /// The page carries another number than its place says.
+    #[error("it carries the number {found}")]
+    WrongPgno {
+        /// The number it carries.
+        found: Pgno,
+    },
+    /// The page kind is not what the reference promised, or unknown bits are set.
+    #[error("its flags are {flags:#06x}")]
+    BadFlags {
+        /// The flags it carries.
+        flags: u16,
+    },
+    /// The bounds of the free room contradict each other or the page size.
+    #[error("its bounds are lower {lower}, upper {upper}")]
+    BadBounds {
+        /// End of the entry table.
+        lower: u16,
+        /// Start of the node heap.
+        upper: u16,
+    },
+    /// The page was written by a later transaction than the one that refers to it.
+    #[error("it was written by transaction {found}, after the snapshot that refers to it")]
+    FromTheFuture {
+        /// The transaction it carries.
+        found: Txnid,
+    },
+    /// A node reaches outside the page, overlaps another one, or has impossible lengths or flags.
+    #[error("node {index} is malformed")]
+    BadNode {
+        /// The node's index.
+        index: usize,
+    },
+    /// The page holds fewer entries than its kind needs.
+    #[error("it holds {entries} entries")]
+    TooFewEntries {
+        /// How many it holds.
+        entries: usize,
+    },
+    /// The nodes do not fill the heap exactly.
+    #[error("its nodes leave holes or overlap")]
+    LooseHeap,
+    /// A tree is deeper or shallower than its record says.
+    #[error("it stands at a level that contradicts the height of its tree")]
+    WrongLevel,
+    /// A tree record contradicts itself.
+    #[error("a tree record in it contradicts itself")]
+    BadTreeRecord,
+    /// A record of free pages is malformed.
+    #[error("its list of free pages is malformed")]
+    BadPageList,
+    /// A meta page is not one, or is impossible.
+    #[error("it is not a valid meta page: {reason}")]
+    BadMeta {
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+}
+
+impl PageFault {
+    /// Returns the error that says this of page `pgno`.
+    #[cold]
+    pub(crate) fn at(self, pgno: Pgno) -> Error {
+        Error::Corrupted { pgno, source: self }
+    }
+}
+
+impl Error {
+    /// Returns whether the file itself is damaged.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, Error::Corrupted { .. })
+    }
+}
