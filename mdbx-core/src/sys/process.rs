@@ -1,0 +1,76 @@
+//! Who we are, and since which boot of the machine.
+//!
+//! Commits that were not synced survive the end of a process but not the end of the machine. A meta therefore carries
+//! the id of the boot it was written in: the same id again means that everything written is still there.
+
+use std::fs;
+use std::sync::OnceLock;
+
+/// Returns the process id.
+///
+/// It is asked for anew each time, so a child process gets its own.
+pub(crate) fn pid() -> u32 {
+    std::process::id()
+}
+
+/// Returns the id of the current boot of the machine; zero when there is none to be had.
+///
+/// Source: format document, "Boot id".
+pub(crate) fn boot_id() -> [u8; 16] {
+    static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
+    *BOOT_ID.get_or_init(|| kernel_uuid("boot_id"))
+}
+
+/// Returns 16 random bytes that name a new database; zero when there are none to be had, which is legal.
+///
+/// Source: format document, "dxbid".
+pub(crate) fn random_id() -> [u8; 16] {
+    kernel_uuid("uuid")
+}
+
+/// Returns the UUID that the kernel shows as `/proc/sys/kernel/random/<name>`, last byte first; zero if it shows none.
+fn kernel_uuid(name: &str) -> [u8; 16] {
+    let text = fs::read_to_string(format!("/proc/sys/kernel/random/{name}"));
+    text.ok()
+        .and_then(|text| reversed_uuid(&text))
+        .unwrap_or_default()
+}
+
+/// Returns the bytes that `text` spells as hexadecimal digits, last byte first; `None` unless they are sixteen.
+fn reversed_uuid(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.trim().chars().filter(|&c| c != '-').collect();
+    let number = u128::from_str_radix(&digits, 16).ok()?;
+    (digits.len() == 32).then(|| number.to_le_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_id_is_stored_last_byte_first() {
+        let stored = reversed_uuid("7af0bb5e-0a17-4064-a2dc-addf4a684d83\n");
+        let expected = [
+            0x83, 0x4d, 0x68, 0x4a, 0xdf, 0xad, 0xdc, 0xa2, 0x64, 0x40, 0x17, 0x0a, 0x5e, 0xbb,
+            0xf0, 0x7a,
+        ];
+        assert_eq!(stored, Some(expected));
+    }
+
+    #[test]
+    fn text_that_is_no_uuid_is_refused() {
+        assert_eq!(reversed_uuid(""), None);
+        assert_eq!(reversed_uuid("7af0bb5e-0a17"), None);
+        assert_eq!(reversed_uuid("not a uuid, but 32 characters ..."), None);
+        assert_eq!(
+            reversed_uuid("7af0bb5e-0a17-4064-a2dc-addf4a684d8300"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_boot_id_stays_and_random_ids_differ() {
+        assert_eq!(boot_id(), boot_id());
+        assert_ne!(random_id(), random_id());
+    }
+}
