@@ -1,0 +1,26 @@
+//! Typed views over bytes: the only layer that knows an offset.
+//!
+//! Pure: it imports [`error`](crate::error) and [`ids`](crate::ids) only, and touches no file. Someone who holds
+//! the format document finds each of its facts in one file here.
+//!
+//! | file | what it lays out |
+//! | --- | --- |
+//! | `bytes` | little-endian fields at constant offsets |
+//! | `limits` | the longest key, value, node and name for a page size |
+//! | `page` | the 20-byte page header |
+//! | `node` | slotted branch and leaf pages: the entry table and the nodes |
+//! | `verify` | whether one page is well-formed, before it may be changed |
+//! | `root` | the 48-byte record of one tree |
+//! | `geometry` | lower, upper and present size of the file, and the packed steps |
+//! | `meta` | the three meta pages, and how they rank |
+//! | `pnl` | the list of page numbers in a record of free pages |
+
+pub(crate) mod bytes;
+pub(crate) mod geometry;
+pub(crate) mod limits;
+pub(crate) mod meta;
+pub(crate) mod node;
+pub(crate) mod page;
+pub(crate) mod pnl;
+pub(crate) mod root;
+pub(crate) mod verify;
