@@ -1,0 +1,101 @@
+//! The writer's turn: one write transaction at a time.
+//!
+//! Waiting for the turn is waiting for a lock, so a thread that asks while it has it would wait for itself; it is
+//! told instead. What the turn gives is the newest snapshot, to build on, and the right to write the next one.
+#![expect(unsafe_code, reason = "mints the pin that the writer's turn stands for")]
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{MutexGuard, PoisonError, TryLockError};
+
+use crate::error::{Error, Result};
+use crate::store::open::Store;
+use crate::store::troika::{Head, head};
+use crate::sys::map::SnapshotPin;
+
+/// The right to write, and the snapshot to build on.
+#[derive(Debug)]
+pub(crate) struct Turn<'s> {
+    store: &'s Store,
+    head: Head,
+    pin: SnapshotPin,
+    /// Given up last.
+    _guard: MutexGuard<'s, ()>,
+}
+
+impl<'s> Turn<'s> {
+    /// Waits for the turn.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::WriterBusy`] if this thread has it already.
+    /// - [`Error::EnvFailed`] if an earlier sync failed.
+    /// - [`Error::Corrupted`] if the newest meta is not valid.
+    pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
+        if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
+            return Err(Error::WriterBusy);
+        }
+        // The lock guards no data of this process, so a panic under it leaves none half changed.
+        Turn::begin(store, store.writer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the turn if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Turn::wait), with [`Error::WriterBusy`] whoever has it.
+    pub(crate) fn try_take(store: &'s Store) -> Result<Turn<'s>> {
+        match store.writer.try_lock() {
+            Ok(guard) => Turn::begin(store, guard),
+            Err(TryLockError::Poisoned(poisoned)) => Turn::begin(store, poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Error::WriterBusy),
+        }
+    }
+
+    fn begin(store: &'s Store, guard: MutexGuard<'s, ()>) -> Result<Turn<'s>> {
+        if store.failed.load(Ordering::Acquire) {
+            return Err(Error::EnvFailed);
+        }
+        let head = head(&store.map, store.page_size, store.file_pages.load(Ordering::Acquire))?;
+        let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
+        // SAFETY:
+        // - Present: the meta was checked against the length of the file, which only the holder of the turn changes,
+        //   and never shortens.
+        // - Frozen: pages are written by the holder of the turn alone, and it writes only pages that its base
+        //   snapshot does not reach; the guard lives as long as the pin. That the file is a sound database, whose
+        //   free pages are not also in use, is what opening it states.
+        let pin = unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) };
+        store.writer_thread.store(this_thread(), Ordering::Relaxed);
+        Ok(Turn { store, head, pin, _guard: guard })
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> &'s Store {
+        self.store
+    }
+
+    #[inline]
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    #[inline]
+    pub(crate) fn pin(&self) -> &SnapshotPin {
+        &self.pin
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.store.writer_thread.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Returns a number, never 0, that differs between threads.
+fn this_thread() -> u64 {
+    static THREADS: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static NUMBER: Cell<u64> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
+    }
+    NUMBER.get()
+}
