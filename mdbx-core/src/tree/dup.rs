@@ -1,0 +1,271 @@
+//! Duplicates: a key with several values.
+//!
+//! One value lies in the node itself, a few in a *sub-page*, a small leaf page inside the node, and many in a
+//! *nested tree* whose keys they are.
+//!
+//! ```text
+//!   one value  <->  sub-page  <->  nested tree
+//! ```
+//!
+//! A sub-page grows until its node exceeds the limit of a leaf node, and then becomes a nested tree; a nested tree
+//! that has shrunk to one page with half of that limit turns back. A sub-page is never changed in place but built
+//! anew, so none of its bytes need be trusted.
+//!
+//! Source: format document, "Multi-values".
+
+use std::cmp::Ordering;
+
+use crate::error::{PageFault, Result};
+use crate::format::limits::{PAGE_HEADER, leaf_node_max};
+use crate::format::node::{DUP, NewNode, TREE, Value, node_span};
+use crate::format::page::{LEAF, Page, PageMut, SUB_PAGE};
+use crate::format::root::{DUP_FIXED, INTEGER_DUP, INTEGER_KEY, REVERSE_DUP, REVERSE_KEY, TreeRoot};
+use crate::ids::{PageSize, Pgno, Txnid};
+use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
+use crate::tree::order::Order;
+use crate::tree::search::bisect;
+
+impl TreeMut<'_, '_> {
+    /// Returns the most pages that adding a value to the entry at `place`, or deleting one from it, takes.
+    pub(crate) fn most_pages_for_dup(&self, place: &Place) -> Result<usize> {
+        let nested = match place.exact {
+            true => match self.value_at(place)? {
+                Value::Nested(nested) => nested.height,
+                _ => 0,
+            },
+            false => 0,
+        };
+        let outer = most_pages_for_put(self.root.height).max(most_pages_for_delete(self.root.height));
+        Ok(outer + most_pages_for_put(nested).max(most_pages_for_delete(nested)))
+    }
+
+    /// Adds `value` to the values of `key`, whose place is `place`; tells whether it was not there.
+    pub(crate) fn put_dup(&mut self, mut place: Place, key: &[u8], value: &[u8], dups: Order) -> Result<bool> {
+        let added = if place.exact {
+            let at = place.path.leaf().pgno;
+            match self.value_at(&place)? {
+                Value::Nested(nested) => self.edit_nested(&mut place, nested, dups, |tree| tree.put_key(value))?,
+                held => match with_value(held, value, dups).map_err(|fault| fault.at(at))? {
+                    None => false,
+                    Some(sub_page) => {
+                        self.set_values(&mut place, key, &sub_page)?;
+                        true
+                    }
+                },
+            }
+        } else {
+            self.set_values(&mut place, key, &sub_page_of(&[value]))?;
+            true
+        };
+        self.root.items += u64::from(added);
+        Ok(added)
+    }
+
+    /// Deletes `value` from the values of `key`, whose place is `place`; tells whether it was there.
+    pub(crate) fn delete_dup(&mut self, mut place: Place, key: &[u8], value: &[u8], dups: Order) -> Result<bool> {
+        if !place.exact {
+            return Ok(false);
+        }
+        let at = place.path.leaf().pgno;
+        let deleted = match self.value_at(&place)? {
+            Value::Nested(nested) => {
+                let deleted = self.edit_nested(&mut place, nested, dups, |tree| tree.delete_key(value))?;
+                if deleted {
+                    self.unnest(&mut place, key)?;
+                }
+                deleted
+            }
+            held => match without_value(held, value, dups).map_err(|fault| fault.at(at))? {
+                None => false,
+                Some(rest) => {
+                    if Page::trusted(&rest).len() == 0 {
+                        self.remove_entry(&mut place)?;
+                    } else {
+                        self.set_values(&mut place, key, &rest)?;
+                    }
+                    true
+                }
+            },
+        };
+        if deleted {
+            self.root.items = self.root.items.checked_sub(1).ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
+        }
+        Ok(deleted)
+    }
+
+    /// Makes the values on `sub_page` those of `key`, in the tightest form that the format allows.
+    fn set_values(&mut self, place: &mut Place, key: &[u8], sub_page: &[u8]) -> Result<()> {
+        let node_max = leaf_node_max(self.pager.page_size());
+        let values = Page::trusted(sub_page);
+        if values.len() == 1 {
+            let value = values.key(0).map_err(|fault| fault.at(Pgno::NONE))?;
+            if node_span(key.len(), value.len()) <= node_max {
+                return self.set(place, NewNode::leaf(key, 0, value));
+            }
+        } else if node_span(key.len(), sub_page.len()) <= node_max {
+            return self.set(place, NewNode::leaf(key, DUP, sub_page));
+        }
+        let nested = self.nest(values)?;
+        self.count_nested(&TreeRoot::empty(0), &nested).map_err(|fault| fault.at(nested.root))?;
+        self.set(place, NewNode::leaf(key, DUP | TREE, &record_of(&nested)))
+    }
+
+    /// Moves the values of a sub-page to a new tree of one leaf.
+    fn nest(&mut self, values: Page<'_>) -> Result<TreeRoot> {
+        let leaf = self.pager.allocate_leaf()?;
+        let mut page = self.pager.page_mut(leaf);
+        for index in 0..values.len() {
+            page.append(NewNode::leaf(values.key(index).map_err(|fault| fault.at(leaf))?, 0, b""));
+        }
+        Ok(TreeRoot {
+            root: leaf,
+            height: 1,
+            leaf_pages: 1,
+            items: values.len() as u64,
+            mod_txnid: self.pager.txnid(),
+            ..TreeRoot::empty(nested_flags(self.root.flags))
+        })
+    }
+
+    /// Changes the nested tree in the entry at `place` by `edit`, which tells whether it did.
+    fn edit_nested(
+        &mut self,
+        place: &mut Place,
+        before: TreeRoot,
+        dups: Order,
+        edit: impl FnOnce(&mut TreeMut<'_, '_>) -> Result<bool>,
+    ) -> Result<bool> {
+        let at = place.path.leaf().pgno;
+        before.check(self.pager.pages().end).map_err(|fault| fault.at(at))?;
+        self.touch(&mut place.path)?;
+        let mut nested = before;
+        let changed = edit(&mut TreeMut::new(self.pager, &mut nested, dups))?;
+        if changed {
+            nested.mod_txnid = self.pager.txnid();
+            self.count_nested(&before, &nested).map_err(|fault| fault.at(at))?;
+            let step = place.path.leaf();
+            nested.write(self.pager.page_mut(step.pgno).payload_mut(step.index));
+        }
+        Ok(changed)
+    }
+
+    /// Turns the nested tree in the entry at `place` back into a sub-page, or removes the entry, if it is small enough.
+    fn unnest(&mut self, place: &mut Place, key: &[u8]) -> Result<()> {
+        let Value::Nested(nested) = self.value_at(place)? else {
+            return Ok(());
+        };
+        if nested.height > 1 {
+            return Ok(());
+        }
+        if nested.is_empty() {
+            return self.remove_entry(place);
+        }
+        let page = self.pager.pages().page(nested.root)?;
+        let sub_page = rebuilt(page, None, None).map_err(|fault| fault.at(nested.root))?;
+        if !is_small(key.len(), sub_page.len(), self.pager.page_size()) {
+            return Ok(());
+        }
+        self.pager.free(nested.root, 1);
+        let at = place.path.leaf().pgno;
+        self.count_nested(&nested, &TreeRoot::empty(0)).map_err(|fault| fault.at(at))?;
+        self.set_values(place, key, &sub_page)
+    }
+
+    /// Adds `key` to a nested tree; tells whether it was not there.
+    fn put_key(&mut self, key: &[u8]) -> Result<bool> {
+        let mut place = self.find(key)?;
+        if place.exact {
+            return Ok(false);
+        }
+        self.set(&mut place, NewNode::leaf(key, 0, b""))?;
+        self.root.items += 1;
+        Ok(true)
+    }
+
+    /// Deletes `key` from a nested tree; tells whether it was there.
+    fn delete_key(&mut self, key: &[u8]) -> Result<bool> {
+        let place = self.find(key)?;
+        if place.exact {
+            self.delete(place)?;
+        }
+        Ok(place.exact)
+    }
+}
+
+/// Returns a sub-page of the values that a node holds and `value`; `None` if it holds that value already.
+fn with_value(held: Value<'_>, value: &[u8], dups: Order) -> Result<Option<Vec<u8>>, PageFault> {
+    match held {
+        Value::Inline(only) => Ok(match dups.compare(only, value) {
+            Ordering::Less => Some(sub_page_of(&[only, value])),
+            Ordering::Equal => None,
+            Ordering::Greater => Some(sub_page_of(&[value, only])),
+        }),
+        Value::SubPage(page) => match bisect(page, 0, dups, value)? {
+            (_, true) => Ok(None),
+            (index, false) => rebuilt(page, None, Some((index, value))).map(Some),
+        },
+        _ => Err(PageFault::BadTreeRecord),
+    }
+}
+
+/// Returns a sub-page, perhaps without entries, of the values that a node holds except `value`; `None` if it does not
+/// hold that value.
+fn without_value(held: Value<'_>, value: &[u8], dups: Order) -> Result<Option<Vec<u8>>, PageFault> {
+    match held {
+        Value::Inline(only) => Ok(dups.compare(only, value).is_eq().then(|| sub_page_of(&[]))),
+        Value::SubPage(page) => match bisect(page, 0, dups, value)? {
+            (index, true) => rebuilt(page, Some(index), None).map(Some),
+            (_, false) => Ok(None),
+        },
+        _ => Err(PageFault::BadTreeRecord),
+    }
+}
+
+/// Returns a sub-page of the keys of `page` but for number `without`, and with a new one before number `with.0`.
+fn rebuilt(page: Page<'_>, without: Option<usize>, with: Option<(usize, &[u8])>) -> Result<Vec<u8>, PageFault> {
+    let mut values = Vec::with_capacity(page.len() + 1);
+    for index in 0..page.len() {
+        values.extend(with.filter(|&(at, _)| at == index).map(|(_, value)| value));
+        if without != Some(index) {
+            values.push(page.key(index)?);
+        }
+    }
+    values.extend(with.filter(|&(at, _)| at == page.len()).map(|(_, value)| value));
+    Ok(sub_page_of(&values))
+}
+
+/// Lays out a sub-page with the ordered `values`.
+fn sub_page_of(values: &[&[u8]]) -> Vec<u8> {
+    let room: usize = values.iter().map(|value| NewNode::leaf(value, 0, b"").room()).sum();
+    let mut bytes = vec![0; PAGE_HEADER + room];
+    let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
+    for value in values {
+        page.append(NewNode::leaf(value, 0, b""));
+    }
+    bytes
+}
+
+/// Returns whether a sub-page leaves its node enough room to grow, so that it does not turn to and fro.
+fn is_small(key_len: usize, sub_page_len: usize, page_size: PageSize) -> bool {
+    node_span(key_len, 2 * sub_page_len) <= leaf_node_max(page_size)
+}
+
+fn record_of(root: &TreeRoot) -> [u8; TreeRoot::LEN] {
+    let mut record = [0; TreeRoot::LEN];
+    root.write(&mut record);
+    record
+}
+
+/// Returns the flags of a nested tree in a table with such flags.
+///
+/// Source: format document, "Nested tree".
+fn nested_flags(table: u16) -> u16 {
+    let mut flags = table & DUP_FIXED;
+    if table & INTEGER_DUP != 0 {
+        flags |= INTEGER_KEY;
+    }
+    if table & REVERSE_DUP != 0 {
+        flags |= REVERSE_KEY;
+    }
+    flags
+}

@@ -1,0 +1,105 @@
+//! A tree to be changed: the pages it draws from, its record, and the two steps every change begins with.
+
+use crate::error::{PageFault, Result};
+use crate::format::node::Value;
+use crate::format::root::{MAX_HEIGHT, TreeRoot};
+use crate::ids::Pgno;
+use crate::pager::writer::Writer;
+use crate::tree::order::Order;
+use crate::tree::search::{Target, descend};
+use crate::tree::stack::{Path, Step};
+
+/// Where a key is in a tree, or would be. Valid until the tree changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The way to the first entry with the key or a greater one; without steps if the tree is empty.
+    pub(crate) path: Path,
+    /// Whether that entry has the key itself.
+    pub(crate) exact: bool,
+}
+
+/// A tree of a write transaction.
+///
+/// The caller has set aside the pages that a change may need: see [`most_pages_for_put`] and
+/// [`most_pages_for_delete`].
+pub(crate) struct TreeMut<'w, 'env> {
+    pub(crate) pager: &'w mut Writer<'env>,
+    pub(crate) root: &'w mut TreeRoot,
+    pub(crate) order: Order,
+}
+
+impl<'w, 'env> TreeMut<'w, 'env> {
+    /// The tree that `root` describes.
+    pub(crate) fn new(pager: &'w mut Writer<'env>, root: &'w mut TreeRoot, order: Order) -> TreeMut<'w, 'env> {
+        TreeMut { pager, root, order }
+    }
+
+    /// Returns the place of `key`.
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Place> {
+        let mut path = Path::new();
+        let push = |_, pgno, index| path.push(pgno, index);
+        let found = descend(self.pager.pages(), self.root, self.order, Target::Key(key), push)?;
+        Ok(Place { path, exact: found.is_some_and(|found| found.exact) })
+    }
+
+    /// Returns what the entry at `place` holds.
+    ///
+    /// # Panics
+    ///
+    /// If `place` is not exact: then there is no entry.
+    pub(crate) fn value_at(&self, place: &Place) -> Result<Value<'_>> {
+        assert!(place.exact, "only an entry that was found has a value");
+        let Step { pgno, index } = place.path.leaf();
+        let page = self.pager.pages().page(pgno)?;
+        page.value(index).map_err(|fault| fault.at(pgno))
+    }
+
+    /// Makes every page on the way this transaction's own.
+    pub(crate) fn touch(&mut self, path: &mut Path) -> Result<()> {
+        for level in 0..path.len() {
+            let old = path.step(level).pgno;
+            let new = self.pager.touch(old)?;
+            if new != old {
+                path.step_mut(level).pgno = new;
+                self.repoint(path, level, new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what leads to step `level` lead to `pgno`.
+    pub(crate) fn repoint(&mut self, path: &Path, level: usize, pgno: Pgno) {
+        match level.checked_sub(1) {
+            None => self.root.root = pgno,
+            Some(above) => {
+                let parent = path.step(above);
+                self.pager.page_mut(parent.pgno).set_child(parent.index, pgno);
+            }
+        }
+    }
+
+    /// Checks that the tree may grow by one level more.
+    pub(crate) fn check_height(&self) -> Result<()> {
+        if usize::from(self.root.height) < MAX_HEIGHT {
+            Ok(())
+        } else {
+            Err(PageFault::WrongLevel.at(self.root.root))
+        }
+    }
+}
+
+/// Returns the most pages that putting one item into a tree of that height takes, a large value not counted.
+///
+/// Each level is copied once and split once; then the root may grow. A value that turns into duplicates may begin a
+/// nested tree, and one that is in a nested tree takes the same again there: see `dup.rs`.
+pub(crate) const fn most_pages_for_put(height: u16) -> usize {
+    2 * height as usize + 2
+}
+
+/// Returns the most pages that deleting one item from a tree of that height takes.
+///
+/// At each level the page and one neighbour are copied, and a longer separator may split the page above; then the
+/// root may grow, or its last child become the root.
+pub(crate) const fn most_pages_for_delete(height: u16) -> usize {
+    3 * height as usize + 2
+}

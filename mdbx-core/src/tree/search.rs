@@ -1,0 +1,129 @@
+//! Descend to a key; binary search in one page.
+//!
+//! A search in a page jumps over its nodes, each in a cache line of its own, and each jump depends on the last
+//! comparison. Waiting for one line after the other would cost most of a lookup, so both nodes that the next step
+//! may look at are asked for before the present one is compared.
+
+use std::cmp::Ordering;
+
+use crate::error::{PageFault, Result};
+use crate::format::page::Page;
+use crate::format::root::TreeRoot;
+use crate::ids::Pgno;
+use crate::pager::snapshot::Pages;
+use crate::sys::prefetch::prefetch;
+use crate::tree::order::{Order, compare_bytes, compare_integers, compare_reversed};
+
+/// Where a search ended in a leaf.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'p> {
+    pub(crate) leaf: Page<'p>,
+    /// The first entry with the key or a greater one; the number of entries if there is none.
+    pub(crate) index: usize,
+    /// Whether that entry has the key itself.
+    pub(crate) exact: bool,
+}
+
+/// Which way to take down a tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target<'k> {
+    Key(&'k [u8]),
+    First,
+    Last,
+}
+
+/// Descends to `target`, telling `visit` each page on the way and the entry taken in it, the leaf last.
+///
+/// Returns `None` if the tree is empty.
+///
+/// # Errors
+///
+/// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is unsound or stands at the wrong level.
+#[inline]
+pub(crate) fn descend<'p>(
+    pages: Pages<'p>,
+    root: &TreeRoot,
+    order: Order,
+    target: Target<'_>,
+    mut visit: impl FnMut(Page<'p>, Pgno, usize),
+) -> Result<Option<Found<'p>>> {
+    if root.is_empty() {
+        return Ok(None);
+    }
+    let mut pgno = root.root;
+    for level in 1..=root.height {
+        let page = pages.page(pgno)?;
+        if page.is_branch() == (level == root.height) {
+            return Err(PageFault::WrongLevel.at(pgno));
+        }
+        if page.is_branch() {
+            let index = branch_entry(page, order, target).map_err(|fault| fault.at(pgno))?;
+            visit(page, pgno, index);
+            pgno = page.child(index).map_err(|fault| fault.at(pgno))?;
+        } else {
+            let (index, exact) = leaf_entry(page, order, target).map_err(|fault| fault.at(pgno))?;
+            visit(page, pgno, index);
+            return Ok(Some(Found { leaf: page, index, exact }));
+        }
+    }
+    Err(PageFault::WrongLevel.at(pgno))
+}
+
+/// Returns the entry of a branch page whose child holds the target.
+#[inline]
+fn branch_entry(page: Page<'_>, order: Order, target: Target<'_>) -> Result<usize, PageFault> {
+    match target {
+        Target::First => Ok(0),
+        Target::Last => Ok(page.len() - 1),
+        Target::Key(key) => {
+            let (index, exact) = bisect(page, 1, order, key)?;
+            Ok(if exact { index } else { index - 1 })
+        }
+    }
+}
+
+#[inline]
+fn leaf_entry(page: Page<'_>, order: Order, target: Target<'_>) -> Result<(usize, bool), PageFault> {
+    match target {
+        Target::First => Ok((0, true)),
+        Target::Last => Ok((page.len() - 1, true)),
+        Target::Key(key) => bisect(page, 0, order, key),
+    }
+}
+
+/// Returns the first entry from `from` on whose key is not less than `key`, and whether it equals it.
+#[inline]
+pub(crate) fn bisect(page: Page<'_>, from: usize, order: Order, key: &[u8]) -> Result<(usize, bool), PageFault> {
+    match order {
+        Order::Bytes => bisect_by(page, from, |other| compare_bytes(other, key)),
+        Order::Reversed => bisect_by(page, from, |other| compare_reversed(other, key)),
+        Order::Integer => bisect_by(page, from, |other| compare_integers(other, key)),
+    }
+}
+
+#[inline]
+fn bisect_by(
+    page: Page<'_>,
+    from: usize,
+    compare: impl Fn(&[u8]) -> Ordering,
+) -> Result<(usize, bool), PageFault> {
+    let (mut low, mut high) = (from, page.len());
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        prefetch_entry(page, usize::midpoint(low, middle));
+        prefetch_entry(page, usize::midpoint(middle + 1, high));
+        match compare(page.key(middle)?) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Equal => return Ok((middle, true)),
+            Ordering::Greater => high = middle,
+        }
+    }
+    Ok((low, false))
+}
+
+#[inline]
+fn prefetch_entry(page: Page<'_>, index: usize) {
+    if index < page.len() {
+        prefetch(page.bytes(), page.node_offset(index));
+    }
+}

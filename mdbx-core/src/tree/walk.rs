@@ -1,0 +1,70 @@
+//! Visit every page of a tree exactly once, nested trees and large values included.
+
+use crate::error::{PageFault, Result};
+use crate::format::node::Value;
+use crate::format::page::Page;
+use crate::format::root::TreeRoot;
+use crate::ids::Pgno;
+use crate::pager::snapshot::Pages;
+
+/// What a walk meets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Visit<'p> {
+    /// A branch or leaf page. `nested` tells whether it belongs to a nested tree of duplicates.
+    Page { page: Page<'p>, nested: bool },
+    /// The pages of a large value.
+    Large { first: Pgno, pages: u32 },
+}
+
+/// Tells `visit` every page of the tree `root`, a page before those below it. Named tables are not entered.
+///
+/// # Errors
+///
+/// [`Error::Corrupted`](crate::Error::Corrupted) at the first unsound page, and whatever `visit` returns. The height
+/// of the tree bounds the depth, so a page that leads back to its ancestors cannot make the walk endless.
+pub(crate) fn walk<'p>(
+    pages: Pages<'p>,
+    root: &TreeRoot,
+    visit: &mut dyn FnMut(Visit<'p>) -> Result<()>,
+) -> Result<()> {
+    if root.is_empty() {
+        return Ok(());
+    }
+    walk_page(pages, root.root, root.height, false, visit)
+}
+
+fn walk_page<'p>(
+    pages: Pages<'p>,
+    pgno: Pgno,
+    height: u16,
+    nested: bool,
+    visit: &mut dyn FnMut(Visit<'p>) -> Result<()>,
+) -> Result<()> {
+    let page = pages.page(pgno)?;
+    if page.is_branch() == (height == 1) {
+        return Err(PageFault::WrongLevel.at(pgno));
+    }
+    visit(Visit::Page { page, nested })?;
+    for index in 0..page.len() {
+        if page.is_branch() {
+            let child = page.child(index).map_err(|fault| fault.at(pgno))?;
+            walk_page(pages, child, height - 1, nested, visit)?;
+        } else {
+            match page.value(index).map_err(|fault| fault.at(pgno))? {
+                Value::Inline(_) | Value::SubPage(_) | Value::Table(_) => {}
+                Value::Large { pgno: first, .. } => {
+                    let run = pages.large_run(first)?.len() / pages.page_size.bytes();
+                    visit(Visit::Large { first, pages: u32::try_from(run).unwrap_or(u32::MAX) })?;
+                }
+                Value::Nested(root) if nested || root.is_empty() => {
+                    return Err(PageFault::BadNode { index }.at(pgno));
+                }
+                Value::Nested(root) => {
+                    root.check(pages.end).map_err(|fault| fault.at(pgno))?;
+                    walk_page(pages, root.root, root.height, true, visit)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
