@@ -1,0 +1,11 @@
+//! The handle applications hold.
+//!
+//! | file | its job |
+//! | --- | --- |
+//! | `options` | how to open an environment: geometry and limits |
+//! | `handle` | `Env`: begin transactions |
+//! | `info` | what an environment tells about itself |
+
+pub(crate) mod handle;
+pub(crate) mod info;
+pub(crate) mod options;

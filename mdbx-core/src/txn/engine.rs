@@ -1,0 +1,21 @@
+//! What the transactions of one environment share: the opened database, and memory that goes from one write
+//! transaction to the next.
+
+use std::sync::{Arc, Mutex};
+
+use crate::pager::dirty::DirtyList;
+use crate::store::open::Store;
+
+/// An opened database with the memory of its writer.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) store: Arc<Store>,
+    /// Page buffers, kept so that a transaction need not ask for them anew. Only the writer takes this lock.
+    pub(crate) memory: Mutex<DirtyList>,
+}
+
+impl Engine {
+    pub(crate) fn new(store: Store) -> Engine {
+        Engine { store: Arc::new(store), memory: Mutex::default() }
+    }
+}

@@ -1,0 +1,43 @@
+//! The reads that both kinds of transactions have, each a short cut to [`TableRef`](crate::TableRef).
+
+/// Adds the methods to a transaction type that has `table`, `main`, `pages` and `store`.
+macro_rules! read_methods {
+    ($txn:ty) => {
+        impl $txn {
+            /// Returns the handle of the table `name`.
+            ///
+            /// # Errors
+            ///
+            /// - [`Error::NoSuchTable`](crate::Error::NoSuchTable) if this transaction sees no such table.
+            /// - [`Error::TablesFull`](crate::Error::TablesFull) if as many names as the environment allows are in use.
+            #[doc(alias = "mdbx_dbi_open")]
+            pub fn open_table(&self, name: &str) -> Result<Table> {
+                let table = handle(self.store(), name)?;
+                self.table(table).map(|_| table)
+            }
+
+            /// Returns the value of `key`, the first one if it has several; `None` if there is no such key.
+            ///
+            /// # Errors
+            ///
+            /// As [`table`](Self::table), and [`Error::Corrupted`](crate::Error::Corrupted).
+            #[inline]
+            #[doc(alias = "mdbx_get")]
+            pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<&[u8]>> {
+                self.table(table)?.get(key)
+            }
+
+            /// Returns the names and kinds of all named tables.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+            pub fn tables(&self) -> Result<Vec<(String, TableFlags)>> {
+                let tables = self.main().named_tables()?.into_iter();
+                Ok(tables.map(|(name, root)| (name, TableFlags::from_bits(root.flags))).collect())
+            }
+        }
+    };
+}
+
+pub(crate) use read_methods;

@@ -1,0 +1,249 @@
+//! One table inside one transaction: every read operation.
+
+use std::ops::RangeBounds;
+
+use crate::error::Result;
+use crate::format::node::Value;
+use crate::format::root::TreeRoot;
+use crate::ids::Txnid;
+use crate::pager::snapshot::Pages;
+use crate::tree;
+use crate::tree::cursor::End;
+use crate::tree::order::Order;
+use crate::tree::search::{Found, Target, bisect, descend};
+use crate::txn::cursor::Cursor;
+use crate::txn::range::{Dups, Range};
+use crate::txn::table::{TableFlags, named_root};
+
+/// One table inside one transaction, for reading.
+///
+/// What it hands out points into the database file, or into the pages the write transaction has changed, and lives as
+/// long as the transaction is borrowed: longer than the `TableRef` itself.
+#[derive(Clone, Copy, Debug)]
+pub struct TableRef<'t> {
+    pages: Pages<'t>,
+    root: TreeRoot,
+}
+
+/// How many entries and pages a table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stat {
+    /// Pairs of key and value; each of several values counts.
+    pub items: u64,
+    /// Levels from the root to the leaves; 0 when empty.
+    pub height: usize,
+    /// Branch pages, those of nested trees of duplicates included.
+    pub branch_pages: u32,
+    /// Leaf pages, those of nested trees of duplicates included.
+    pub leaf_pages: u32,
+    /// Pages of large values.
+    pub large_pages: u32,
+    /// The transaction that changed the table last.
+    pub last_change: Txnid,
+}
+
+impl<'t> TableRef<'t> {
+    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot) -> TableRef<'t> {
+        TableRef { pages, root }
+    }
+
+    /// Returns the value of `key`, the first one if it has several; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Result<Option<&'t [u8]>> {
+        match self.find(key)? {
+            Some(found) => self.first_value(found).map(|(value, _)| Some(value)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the first value of `key` and how many it has; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn get_with_count(&self, key: &[u8]) -> Result<Option<(&'t [u8], u64)>> {
+        self.find(key)?.map(|found| self.first_value(found)).transpose()
+    }
+
+    /// Returns whether there is such a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        Ok(self.find(key)?.is_some())
+    }
+
+    /// Returns whether `key` has that value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn contains_dup(&self, key: &[u8], value: &[u8]) -> Result<bool> {
+        let Some(found) = self.find(key)? else {
+            return Ok(false);
+        };
+        let pgno = found.leaf.pgno();
+        let dups = Order::of_dups(self.root.flags);
+        match found.leaf.value(found.index).map_err(|fault| fault.at(pgno))? {
+            Value::SubPage(page) => {
+                Ok(bisect(page, 0, dups, value).map_err(|fault| fault.at(pgno))?.1)
+            }
+            Value::Nested(root) => {
+                root.check(self.pages.end).map_err(|fault| fault.at(pgno))?;
+                let found = descend(self.pages, &root, dups, Target::Key(value), |_, _, _| {})?;
+                Ok(found.is_some_and(|found| found.exact))
+            }
+            _ => Ok(self.first_value(found)?.0 == value),
+        }
+    }
+
+    /// Returns the values of `key`, in order, from either end; none if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn dups(&self, key: &[u8]) -> Result<Dups<'t>> {
+        Dups::new(self.pages, self.root, key)
+    }
+
+    /// Returns the items whose keys lie in `bounds`, in order, from either end. Each value of a key is an item.
+    ///
+    /// Bounds that are out of order enclose nothing.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = mdbx_core::Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// # let fruit = txn.create_table("fruit", mdbx_core::TableFlags::empty())?;
+    /// for name in ["apple", "banana", "cherry"] {
+    ///     txn.put(fruit, name.as_bytes(), b"")?;
+    /// }
+    /// let until_c = txn.table(fruit)?.range(..&b"c"[..])?;
+    /// let last = until_c.rev().next().unwrap()?;
+    /// assert_eq!(last.0, b"banana");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None now; each item can be [`Error::Corrupted`](crate::Error::Corrupted), and is the last one then.
+    pub fn range<'k>(&self, bounds: impl RangeBounds<&'k [u8]>) -> Result<Range<'t>> {
+        Ok(Range::new(self.pages, self.root, &bounds))
+    }
+
+    /// Returns all items, in order, from either end.
+    ///
+    /// # Errors
+    ///
+    /// As [`range`](TableRef::range).
+    pub fn iter(&self) -> Result<Range<'t>> {
+        self.range(..)
+    }
+
+    /// Returns a cursor that stands nowhere yet.
+    ///
+    /// # Errors
+    ///
+    /// None now.
+    pub fn cursor(&self) -> Result<Cursor<'t>> {
+        Ok(Cursor::new(self.pages, self.root))
+    }
+
+    /// Returns the first item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn first(&self) -> Result<Option<(&'t [u8], &'t [u8])>> {
+        self.cursor()?.first()
+    }
+
+    /// Returns the last item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn last(&self) -> Result<Option<(&'t [u8], &'t [u8])>> {
+        self.cursor()?.last()
+    }
+
+    /// Returns the number of items. Each value of a key counts.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.root.items
+    }
+
+    /// Returns whether there is no item.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.root.items == 0
+    }
+
+    /// Returns the kind of the table.
+    #[must_use]
+    pub fn flags(&self) -> TableFlags {
+        TableFlags::from_bits(self.root.flags)
+    }
+
+    /// Returns the table's sequence: the next number that [`WriteTxn::sequence`](crate::WriteTxn::sequence) gives.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.root.sequence
+    }
+
+    /// Returns how many entries and pages the table has.
+    #[must_use]
+    #[doc(alias = "mdbx_dbi_stat")]
+    pub fn stat(&self) -> Stat {
+        Stat {
+            items: self.root.items,
+            height: usize::from(self.root.height),
+            branch_pages: self.root.branch_pages,
+            leaf_pages: self.root.leaf_pages,
+            large_pages: self.root.large_pages,
+            last_change: self.root.mod_txnid,
+        }
+    }
+
+    /// Returns the names and records of the tables that this one, the main table, names.
+    pub(crate) fn named_tables(&self) -> Result<Vec<(String, TreeRoot)>> {
+        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
+        let mut tables = Vec::new();
+        while let Some((name, record)) = cursor.step(End::First)? {
+            if cursor.is_on_table()? {
+                let root = named_root(self.pages, record).map_err(|fault| fault.at(self.root.root))?;
+                tables.push((String::from_utf8_lossy(name).into_owned(), root));
+            }
+        }
+        Ok(tables)
+    }
+
+    #[inline]
+    fn find(&self, key: &[u8]) -> Result<Option<Found<'t>>> {
+        let order = Order::of_keys(self.root.flags);
+        let found = descend(self.pages, &self.root, order, Target::Key(key), |_, _, _| {})?;
+        Ok(found.filter(|found| found.exact))
+    }
+
+    #[inline]
+    fn first_value(&self, found: Found<'t>) -> Result<(&'t [u8], u64)> {
+        let pgno = found.leaf.pgno();
+        match found.leaf.value(found.index).map_err(|fault| fault.at(pgno))? {
+            Value::Inline(value) | Value::Table(value) => Ok((value, 1)),
+            Value::Large { pgno, len } => Ok((self.pages.large_value(pgno, len)?, 1)),
+            Value::SubPage(page) => Ok((page.key(0).map_err(|fault| fault.at(pgno))?, page.len() as u64)),
+            Value::Nested(root) => {
+                root.check(self.pages.end).map_err(|fault| fault.at(pgno))?;
+                let first = descend(self.pages, &root, Order::Bytes, Target::First, |_, _, _| {})?;
+                let value = first.map_or(Ok(&b""[..]), |first| first.leaf.key(0));
+                Ok((value.map_err(|fault| fault.at(root.root))?, root.items))
+            }
+        }
+    }
+}
