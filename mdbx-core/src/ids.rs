@@ -155,13 +155,22 @@ mod tests {
 
     #[test]
     fn only_powers_of_two_in_range_are_page_sizes() {
-        let legal: Vec<u32> = (0..=70_000).filter(|&n| PageSize::new(n).is_some()).collect();
-        assert_eq!(legal, [256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]);
+        let legal: Vec<u32> = (0..=70_000)
+            .filter(|&n| PageSize::new(n).is_some())
+            .collect();
+        assert_eq!(
+            legal,
+            [256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
+        );
     }
 
     #[test]
     fn numbers_past_the_end_are_refused() {
-        assert_eq!(Pgno::MAX.checked_add(1), Some(Pgno(0x8000_0000)), "an exclusive end");
+        assert_eq!(
+            Pgno::MAX.checked_add(1),
+            Some(Pgno(0x8000_0000)),
+            "an exclusive end"
+        );
         assert_eq!(Pgno::MAX.checked_add(2), None);
         assert_eq!(Txnid::MAX.checked_add(1), None);
     }

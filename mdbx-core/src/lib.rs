@@ -1,4 +1,65 @@
-//! wip
+//! A memory-mapped, copy-on-write B+ tree store in pure Rust, byte-compatible with libmdbx.
+//!
+//! One file holds any number of ordered tables of byte strings. Readers see a snapshot and read straight from the
+//! mapped file; one writer at a time changes pages by copying them, and a commit makes its changes durable and
+//! visible all at once. There is no log, no cache and no background thread.
+//!
+//! ```
+//! use mdbx_core::{Env, TableFlags};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("app.mdbx");
+//! let env = Env::open(&path)?; // created if there is none
+//!
+//! let mut txn = env.write()?; // the one writer
+//! let accounts = txn.create_table("accounts", TableFlags::empty())?;
+//! let by_city = txn.create_table("accounts.by_city", TableFlags::DUP_SORT)?;
+//! txn.put(accounts, b"ann", b"100")?; // insert or replace
+//! txn.insert(accounts, b"bob", b"7")?; // an error if it is there
+//! txn.put(by_city, b"Oslo", b"ann")?;
+//! txn.put(by_city, b"Oslo", b"bob")?; // a second value of the same key
+//! txn.commit()?; // durable; dropping the transaction would undo it
+//!
+//! let txn = env.read()?; // a snapshot; never waits
+//! let balance: Option<&[u8]> = txn.get(accounts, b"ann")?; // points into the file
+//! assert_eq!(balance, Some(&b"100"[..]));
+//! for item in txn.table(accounts)?.range(&b"a"[..]..&b"c"[..])? {
+//!     let (name, balance) = item?;
+//!     println!("{name:?} has {balance:?}");
+//! }
+//! let in_oslo: Vec<&[u8]> = txn.table(by_city)?.dups(b"Oslo")?.collect::<Result<_, _>>()?;
+//! assert_eq!(in_oslo, [b"ann", b"bob"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is promised
+//!
+//! - A commit that returned is on the disk. One that did not return, because the process or the machine stopped, is
+//!   there as a whole or not at all.
+//! - A failed call changes nothing, unless its documentation says that the transaction can only be aborted.
+//! - A read transaction sees one state, whatever is committed meanwhile, and never waits.
+//! - A damaged file is an [`Error::Corrupted`] where the damage is met, not a panic. Each page is checked as it is
+//!   read. The exception that no program can mend: if another program truncates the file while it is open, reading
+//!   the missing part ends the process.
+//! - Files are those of libmdbx (data format 3): either library opens what the other wrote. For now one process at a
+//!   time has a file open, be it with this library or with libmdbx; the others get [`Error::Busy`].
+//!
+//! # Reading the source
+//!
+//! The layers import downwards only, so one can stop at any of them.
+//!
+//! | layer | what it is about |
+//! | --- | --- |
+//! | `sys` | the operating system, and all code that needs `unsafe` but for two lines |
+//! | `format` | the bytes of a file, as typed views |
+//! | `store` | one opened file: metas, readers, the writer's turn |
+//! | `pager` | the pages of one transaction |
+//! | `tree` | the B+ tree |
+//! | `gc` | the table of freed pages |
+//! | `txn` | transactions |
+//! | `env` | the handle applications hold |
+//! | [`tools`] | checking and dumping whole files |
+
 mod env;
 mod error;
 mod format;
@@ -7,6 +68,7 @@ mod ids;
 mod pager;
 mod store;
 mod sys;
+pub mod tools;
 mod tree;
 mod txn;
 
@@ -14,7 +76,9 @@ pub use env::handle::Env;
 pub use env::info::Info;
 pub use env::options::{EnvOptions, Geometry};
 pub use error::{Error, PageFault, Result};
-pub use format::limits::{max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort};
+pub use format::limits::{
+    max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
+};
 pub use ids::{PageSize, Pgno, Txnid};
 pub use txn::cursor::{Cursor, Item};
 pub use txn::range::{Dups, Range};

@@ -26,7 +26,9 @@ pub struct Env {
 
 impl Env {
     pub(crate) fn new(engine: Engine) -> Env {
-        Env { engine: Arc::new(engine) }
+        Env {
+            engine: Arc::new(engine),
+        }
     }
 
     /// Returns options to open an environment with other than the defaults.
@@ -117,6 +119,8 @@ impl Env {
 
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Env").field("path", &self.path()).finish_non_exhaustive()
+        f.debug_struct("Env")
+            .field("path", &self.path())
+            .finish_non_exhaustive()
     }
 }

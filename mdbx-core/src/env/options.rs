@@ -24,25 +24,37 @@ impl Geometry {
     /// Sets the size of all pages; 4096 by default. An existing database keeps the one it has.
     #[must_use]
     pub fn page_size(self, page_size: PageSize) -> Self {
-        Geometry { page_size: Some(page_size), ..self }
+        Geometry {
+            page_size: Some(page_size),
+            ..self
+        }
     }
 
     /// Sets the length below which the file never is; 64 KiB by default.
     #[must_use]
     pub fn lower(self, bytes: u64) -> Self {
-        Geometry { lower: Some(bytes), ..self }
+        Geometry {
+            lower: Some(bytes),
+            ..self
+        }
     }
 
     /// Sets the length the file never exceeds; 1 TiB by default. It takes that much address space, not disk.
     #[must_use]
     pub fn upper(self, bytes: u64) -> Self {
-        Geometry { upper: Some(bytes), ..self }
+        Geometry {
+            upper: Some(bytes),
+            ..self
+        }
     }
 
     /// Sets the step by which the file grows; 4 MiB by default. With 0 it does not grow.
     #[must_use]
     pub fn growth_step(self, bytes: u64) -> Self {
-        Geometry { growth_step: Some(bytes), ..self }
+        Geometry {
+            growth_step: Some(bytes),
+            ..self
+        }
     }
 
     /// Sets how much unused room at its end lets the file shrink; 8 MiB by default. With 0 it does not shrink.
@@ -50,7 +62,10 @@ impl Geometry {
     /// This library does not shrink files yet; libmdbx, opening the same file, does.
     #[must_use]
     pub fn shrink_threshold(self, bytes: u64) -> Self {
-        Geometry { shrink_threshold: Some(bytes), ..self }
+        Geometry {
+            shrink_threshold: Some(bytes),
+            ..self
+        }
     }
 }
 
@@ -62,7 +77,12 @@ pub struct EnvOptions {
 
 impl EnvOptions {
     pub(crate) fn new() -> EnvOptions {
-        let options = OpenOptions { create: true, max_readers: 126, max_tables: 256, ..OpenOptions::default() };
+        let options = OpenOptions {
+            create: true,
+            max_readers: 126,
+            max_tables: 256,
+            ..OpenOptions::default()
+        };
         EnvOptions { options }
     }
 

@@ -428,7 +428,11 @@ pub(crate) struct Rank {
 impl Rank {
     /// Reads what ranking looks at from the body of a meta.
     pub(crate) fn read(body: &MetaBody) -> Rank {
-        Rank::new(u64_at(body, TXNID_A), u64_at(body, SIGN), u64_at(body, TXNID_B))
+        Rank::new(
+            u64_at(body, TXNID_A),
+            u64_at(body, SIGN),
+            u64_at(body, TXNID_B),
+        )
     }
 
     /// The rank of a meta with these three fields.

@@ -64,7 +64,8 @@ impl<'a> Page<'a> {
     /// Returns node `index`, which must be below [`len`](Page::len).
     #[inline]
     pub(crate) fn node(self, index: usize) -> Result<Node<'a>, PageFault> {
-        self.node_at(self.node_offset(index)).ok_or(PageFault::BadNode { index })
+        self.node_at(self.node_offset(index))
+            .ok_or(PageFault::BadNode { index })
     }
 
     /// Returns where node `index` starts, in bytes from the start of the page; may lie outside it.
@@ -98,7 +99,9 @@ impl<'a> Page<'a> {
     /// Returns what node `index` of a leaf page holds.
     #[inline]
     pub(crate) fn value(self, index: usize) -> Result<Value<'a>, PageFault> {
-        self.node(index)?.value().ok_or(PageFault::BadNode { index })
+        self.node(index)?
+            .value()
+            .ok_or(PageFault::BadNode { index })
     }
 }
 
@@ -133,7 +136,10 @@ impl<'a> Node<'a> {
             return Some(Value::Inline(payload));
         }
         match self.flags() {
-            BIG => Some(Value::Large { pgno: Pgno(u32_at(payload, 0)), len: self.dsize() }),
+            BIG => Some(Value::Large {
+                pgno: Pgno(u32_at(payload, 0)),
+                len: self.dsize(),
+            }),
             TREE => (payload.len() == TreeRoot::LEN).then_some(Value::Table(payload)),
             DUP => Page::of_node(payload).ok().map(Value::SubPage),
             flags if flags == DUP | TREE => TreeRoot::read(payload).map(Value::Nested),
@@ -162,7 +168,9 @@ impl<'a> Node<'a> {
             key: self.key(),
             flags: self.flags(),
             word: u32_at(self.bytes, WORD),
-            payload: self.payload(leaf).expect("nodes of a well-formed page lie inside it"),
+            payload: self
+                .payload(leaf)
+                .expect("nodes of a well-formed page lie inside it"),
         }
     }
 }
@@ -179,7 +187,12 @@ pub(crate) struct NewNode<'n> {
 impl<'n> NewNode<'n> {
     /// A branch node: the keys from `key` on are below `child`.
     pub(crate) fn branch(key: &'n [u8], child: Pgno) -> NewNode<'n> {
-        NewNode { key, flags: 0, word: child.0, payload: &[] }
+        NewNode {
+            key,
+            flags: 0,
+            word: child.0,
+            payload: &[],
+        }
     }
 
     /// A leaf node with `payload` in it, marked with `flags`.
@@ -189,12 +202,22 @@ impl<'n> NewNode<'n> {
     /// If the payload exceeds 4 GiB, which no node does.
     pub(crate) fn leaf(key: &'n [u8], flags: u8, payload: &'n [u8]) -> NewNode<'n> {
         let word = u32::try_from(payload.len()).expect("a payload is shorter than a page");
-        NewNode { key, flags, word, payload }
+        NewNode {
+            key,
+            flags,
+            word,
+            payload,
+        }
     }
 
     /// A leaf node whose value of `len` bytes is on the large page with the little-endian number `pgno`.
     pub(crate) fn large(key: &'n [u8], pgno: &'n [u8; 4], len: u32) -> NewNode<'n> {
-        NewNode { key, flags: BIG, word: len, payload: pgno }
+        NewNode {
+            key,
+            flags: BIG,
+            word: len,
+            payload: pgno,
+        }
     }
 
     /// Returns the same node under another key.
@@ -235,10 +258,14 @@ impl PageMut<'_> {
     /// If the page has not [`NewNode::room`] left, or fewer than `index` entries.
     pub(crate) fn insert(&mut self, index: usize, node: NewNode<'_>) {
         let (lower, upper) = (self.page().lower(), self.page().upper());
-        assert!(node.room() <= upper - lower, "the caller has made room for the node");
+        assert!(
+            node.room() <= upper - lower,
+            "the caller has made room for the node"
+        );
         let start = upper - (node.room() - ENTRY);
         let entry = PAGE_HEADER + ENTRY * index;
-        self.bytes.copy_within(entry..PAGE_HEADER + lower, entry + ENTRY);
+        self.bytes
+            .copy_within(entry..PAGE_HEADER + lower, entry + ENTRY);
         put_u16(self.bytes, entry, narrow(start));
         self.set_lower(lower + ENTRY);
         self.set_upper(start);
@@ -267,9 +294,11 @@ impl PageMut<'_> {
         let start = page.node_offset(index);
         let span = self.contents(index).room() - ENTRY;
 
-        self.bytes.copy_within(PAGE_HEADER + upper..start, PAGE_HEADER + upper + span);
+        self.bytes
+            .copy_within(PAGE_HEADER + upper..start, PAGE_HEADER + upper + span);
         let entry = PAGE_HEADER + ENTRY * index;
-        self.bytes.copy_within(entry + ENTRY..PAGE_HEADER + lower, entry);
+        self.bytes
+            .copy_within(entry + ENTRY..PAGE_HEADER + lower, entry);
         for other in 0..len - 1 {
             let at = PAGE_HEADER + ENTRY * other;
             let offset = usize::from(u16_at(self.bytes, at));
@@ -281,17 +310,12 @@ impl PageMut<'_> {
         self.set_upper(upper + span);
     }
 
-    /// Removes the entries from `len` on.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        while self.page().len() > len {
-            self.remove(self.page().len() - 1);
-        }
-    }
-
     /// Returns the contents of entry `index`.
     pub(crate) fn contents(&self, index: usize) -> NewNode<'_> {
         let page = self.page();
-        let node = page.node(index).expect("nodes of a well-formed page lie inside it");
+        let node = page
+            .node(index)
+            .expect("nodes of a well-formed page lie inside it");
         node.contents(!page.is_branch())
     }
 
@@ -318,7 +342,9 @@ mod tests {
     use crate::ids::{PageSize, Txnid};
 
     fn keys(page: &PageMut<'_>) -> Vec<Vec<u8>> {
-        (0..page.page().len()).map(|i| page.page().key(i).unwrap().to_vec()).collect()
+        (0..page.page().len())
+            .map(|i| page.page().key(i).unwrap().to_vec())
+            .collect()
     }
 
     #[test]
@@ -332,7 +358,10 @@ mod tests {
         assert!(matches!(page.page().value(1), Ok(Value::Inline(b"middle"))));
         page.remove(1);
         assert_eq!(keys(&page), [&b"a"[..], b"zz"]);
-        assert_eq!(page.page().used(), 2 * ENTRY + node_span(1, 0) + node_span(2, 4));
+        assert_eq!(
+            page.page().used(),
+            2 * ENTRY + node_span(1, 0) + node_span(2, 4)
+        );
         assert_eq!(verify_tree_page(&bytes, PageSize::MIN), Ok(()));
     }
 
@@ -350,7 +379,10 @@ mod tests {
         let mut model: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         for round in 0..5000_u32 {
             let mut page = PageMut::new(&mut bytes);
-            let (key, value) = (round.to_be_bytes(), vec![round.to_le_bytes()[0]; random(40)]);
+            let (key, value) = (
+                round.to_be_bytes(),
+                vec![round.to_le_bytes()[0]; random(40)],
+            );
             let node = NewNode::leaf(&key, 0, &value);
             if node.room() <= page.page().room() && random(3) > 0 {
                 let index = random(model.len() + 1);
@@ -367,7 +399,10 @@ mod tests {
             });
             assert!(found.eq(model.iter().cloned()));
             if !model.is_empty() {
-                assert_eq!(verify_tree_page(&bytes, PageSize::new(512).unwrap()), Ok(()));
+                assert_eq!(
+                    verify_tree_page(&bytes, PageSize::new(512).unwrap()),
+                    Ok(())
+                );
             }
         }
     }
@@ -375,7 +410,8 @@ mod tests {
     #[test]
     fn a_node_that_leaves_the_page_is_a_fault() {
         let mut bytes = vec![0; 256];
-        PageMut::init(&mut bytes, LEAF, Pgno(3), Txnid(4)).append(NewNode::leaf(b"key", 0, b"value"));
+        PageMut::init(&mut bytes, LEAF, Pgno(3), Txnid(4))
+            .append(NewNode::leaf(b"key", 0, b"value"));
         let at = Page::trusted(&bytes).node_offset(0);
         for (field, value) in [(KSIZE, 0xFFFF), (WORD, 200)] {
             let mut damaged = bytes.clone();

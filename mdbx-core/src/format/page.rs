@@ -30,8 +30,6 @@ pub(crate) const BRANCH: u16 = 0x01;
 pub(crate) const LEAF: u16 = 0x02;
 /// The first page of a large value.
 pub(crate) const LARGE: u16 = 0x04;
-/// A meta page.
-pub(crate) const META: u16 = 0x08;
 /// Left in sub-pages by old engines; means nothing there.
 const LEGACY_DIRTY: u16 = 0x10;
 /// A sub-page, together with [`LEAF`].
@@ -50,7 +48,11 @@ pub(crate) struct Page<'a> {
 impl<'a> Page<'a> {
     /// Checks the header of the branch or leaf page `pgno`, as seen by a snapshot of transaction `horizon`.
     #[inline]
-    pub(crate) fn of_tree(bytes: &'a [u8], pgno: Pgno, horizon: Txnid) -> Result<Page<'a>, PageFault> {
+    pub(crate) fn of_tree(
+        bytes: &'a [u8],
+        pgno: Pgno,
+        horizon: Txnid,
+    ) -> Result<Page<'a>, PageFault> {
         let page = Page { bytes };
         if page.pgno() != pgno {
             return Err(PageFault::WrongPgno { found: page.pgno() });
@@ -58,10 +60,16 @@ impl<'a> Page<'a> {
         let least = match page.flags() & !SPILLED {
             BRANCH => 2,
             LEAF => 1,
-            _ => return Err(PageFault::BadFlags { flags: page.flags() }),
+            _ => {
+                return Err(PageFault::BadFlags {
+                    flags: page.flags(),
+                });
+            }
         };
         if page.txnid() > horizon {
-            return Err(PageFault::FromTheFuture { found: page.txnid() });
+            return Err(PageFault::FromTheFuture {
+                found: page.txnid(),
+            });
         }
         page.with_sound_bounds(least)
     }
@@ -74,7 +82,9 @@ impl<'a> Page<'a> {
             return Err(PageFault::BadTreeRecord);
         }
         if page.flags() & !LEGACY_DIRTY != LEAF | SUB_PAGE {
-            return Err(PageFault::BadFlags { flags: page.flags() });
+            return Err(PageFault::BadFlags {
+                flags: page.flags(),
+            });
         }
         page.with_sound_bounds(1)
     }
@@ -95,7 +105,9 @@ impl<'a> Page<'a> {
             });
         }
         if self.len() < least {
-            return Err(PageFault::TooFewEntries { entries: self.len() });
+            return Err(PageFault::TooFewEntries {
+                entries: self.len(),
+            });
         }
         Ok(self)
     }
@@ -234,10 +246,14 @@ pub(crate) fn large_run(bytes: &[u8], pgno: Pgno, horizon: Txnid) -> Result<u32,
         return Err(PageFault::WrongPgno { found: page.pgno() });
     }
     if page.flags() & !SPILLED != LARGE {
-        return Err(PageFault::BadFlags { flags: page.flags() });
+        return Err(PageFault::BadFlags {
+            flags: page.flags(),
+        });
     }
     if page.txnid() > horizon {
-        return Err(PageFault::FromTheFuture { found: page.txnid() });
+        return Err(PageFault::FromTheFuture {
+            found: page.txnid(),
+        });
     }
     Ok(u32_at(bytes, LARGE_PAGES))
 }
@@ -267,7 +283,10 @@ mod tests {
     fn a_fresh_page_has_all_its_room() {
         let mut bytes = vec![0xAA; 65536];
         let page = PageMut::init(&mut bytes, LEAF, Pgno(3), Txnid(4));
-        assert_eq!((page.page().len(), page.page().room(), page.page().used()), (0, 65516, 0));
+        assert_eq!(
+            (page.page().len(), page.page().room(), page.page().used()),
+            (0, 65516, 0)
+        );
     }
 
     #[test]
@@ -276,12 +295,37 @@ mod tests {
         assert_eq!(check(&leaf()), Ok(1));
         for (at, value, fault) in [
             (PGNO, 8, PageFault::WrongPgno { found: Pgno(8) }),
-            (FLAGS, META, PageFault::BadFlags { flags: META }),
-            (FLAGS, LEAF | LEGACY_DIRTY, PageFault::BadFlags { flags: 0x12 }),
+            (FLAGS, 0x08, PageFault::BadFlags { flags: 0x08 }),
+            (
+                FLAGS,
+                LEAF | LEGACY_DIRTY,
+                PageFault::BadFlags { flags: 0x12 },
+            ),
             (TXNID, 10, PageFault::FromTheFuture { found: Txnid(10) }),
-            (LOWER, 3, PageFault::BadBounds { lower: 3, upper: 226 }),
-            (LOWER, 228, PageFault::BadBounds { lower: 228, upper: 226 }),
-            (UPPER, 238, PageFault::BadBounds { lower: 2, upper: 238 }),
+            (
+                LOWER,
+                3,
+                PageFault::BadBounds {
+                    lower: 3,
+                    upper: 226,
+                },
+            ),
+            (
+                LOWER,
+                228,
+                PageFault::BadBounds {
+                    lower: 228,
+                    upper: 226,
+                },
+            ),
+            (
+                UPPER,
+                238,
+                PageFault::BadBounds {
+                    lower: 2,
+                    upper: 238,
+                },
+            ),
             (LOWER, 0, PageFault::TooFewEntries { entries: 0 }),
             (FLAGS, BRANCH, PageFault::TooFewEntries { entries: 1 }),
         ] {

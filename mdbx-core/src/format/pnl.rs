@@ -43,7 +43,11 @@ pub(crate) fn write_record(record: &mut [u8], pages: &[Pgno]) {
 /// # Errors
 ///
 /// [`PageFault::BadPageList`] if the record breaks a rule of the format, or lists a page outside `3..end`.
-pub(crate) fn read_record(record: &[u8], end: Pgno, page_size: PageSize) -> Result<Vec<Pgno>, PageFault> {
+pub(crate) fn read_record(
+    record: &[u8],
+    end: Pgno,
+    page_size: PageSize,
+) -> Result<Vec<Pgno>, PageFault> {
     if record.len() < WORD || !record.len().is_multiple_of(WORD) {
         return Err(PageFault::BadPageList);
     }
@@ -55,8 +59,14 @@ pub(crate) fn read_record(record: &[u8], end: Pgno, page_size: PageSize) -> Resu
     let list = record[WORD..].chunks_exact(WORD).take(count);
     let pages: Vec<Pgno> = list.map(|word| Pgno(u32_at(word, 0))).collect();
     let descending = pages.is_sorted_by(|a, b| a > b);
-    let in_range = pages.iter().all(|&pgno| Pgno::FIRST_DATA <= pgno && pgno < end);
-    if descending && in_range { Ok(pages) } else { Err(PageFault::BadPageList) }
+    let in_range = pages
+        .iter()
+        .all(|&pgno| Pgno::FIRST_DATA <= pgno && pgno < end);
+    if descending && in_range {
+        Ok(pages)
+    } else {
+        Err(PageFault::BadPageList)
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +79,10 @@ mod tests {
         let mut record = vec![0xFF; record_len(5)];
         write_record(&mut record, &pages);
         assert_eq!(record_capacity(record.len()), 5);
-        assert_eq!(read_record(&record, Pgno(10), PageSize::MIN), Ok(pages.to_vec()));
+        assert_eq!(
+            read_record(&record, Pgno(10), PageSize::MIN),
+            Ok(pages.to_vec())
+        );
     }
 
     #[test]
@@ -86,6 +99,9 @@ mod tests {
         assert!(read(&[1, 10]).is_err(), "not allocated");
         assert!(read(&[1, 2]).is_err(), "a meta page");
         assert!(read(&[0; 130]).is_err(), "a tail of two pages");
-        assert!(read_record(&[0; 5], Pgno(10), PageSize::MIN).is_err(), "not whole words");
+        assert!(
+            read_record(&[0; 5], Pgno(10), PageSize::MIN).is_err(),
+            "not whole words"
+        );
     }
 }

@@ -20,11 +20,19 @@ use crate::ids::PageSize;
 pub(crate) fn verify_tree_page(bytes: &[u8], page_size: PageSize) -> Result<(), PageFault> {
     let page = Page::trusted(bytes);
     let leaf = !page.is_branch();
-    let span_max = if leaf { leaf_node_max(page_size) } else { branch_node_max(page_size) };
+    let span_max = if leaf {
+        leaf_node_max(page_size)
+    } else {
+        branch_node_max(page_size)
+    };
     verify_heap(page, leaf, span_max)?;
     for index in 0..page.len() {
         let node = page.node(index)?;
-        let sound = if leaf { leaf_node_is_sound(node) } else { branch_node_is_sound(node, index) };
+        let sound = if leaf {
+            leaf_node_is_sound(node)
+        } else {
+            branch_node_is_sound(node, index)
+        };
         if !sound {
             return Err(PageFault::BadNode { index });
         }
@@ -81,7 +89,9 @@ fn walk_heap<const N: usize>(
     }
     let (end, mut at, mut nodes) = (page.bytes().len() - PAGE_HEADER, page.upper(), 0);
     while at < end {
-        let node = page.node_at(PAGE_HEADER + at).filter(|_| starts.contains(at));
+        let node = page
+            .node_at(PAGE_HEADER + at)
+            .filter(|_| starts.contains(at));
         let payload = node.and_then(|node| node.payload(leaf));
         let (Some(node), Some(payload)) = (node, payload) else {
             return Err(PageFault::LooseHeap);
@@ -110,14 +120,18 @@ impl<const N: usize> Starts<N> {
     /// Adds `offset`; `false` if it was there, or cannot be.
     fn insert(&mut self, offset: usize) -> bool {
         let (word, bit) = (offset / 128, 1 << (offset / 2 % 64));
-        let Some(word) = self.0.get_mut(word) else { return false };
+        let Some(word) = self.0.get_mut(word) else {
+            return false;
+        };
         let fresh = *word & bit == 0;
         *word |= bit;
         fresh
     }
 
     fn contains(&self, offset: usize) -> bool {
-        self.0.get(offset / 128).is_some_and(|word| word & (1 << (offset / 2 % 64)) != 0)
+        self.0
+            .get(offset / 128)
+            .is_some_and(|word| word & (1 << (offset / 2 % 64)) != 0)
     }
 }
 
@@ -148,14 +162,23 @@ mod tests {
             verify_tree_page(&bytes, PageSize::MIN)
         };
         let bytes = leaf();
-        assert!(with_entry(1, entry(&bytes, 0)).is_err(), "two entries, one node");
+        assert!(
+            with_entry(1, entry(&bytes, 0)).is_err(),
+            "two entries, one node"
+        );
         assert!(with_entry(1, entry(&bytes, 1) + 1).is_err(), "odd");
-        assert!(with_entry(1, entry(&bytes, 1) + 2).is_err(), "inside a node");
+        assert!(
+            with_entry(1, entry(&bytes, 1) + 2).is_err(),
+            "inside a node"
+        );
         assert!(with_entry(1, 0).is_err(), "in the entry table");
         let mut hole = leaf();
         let upper = u16_at(&hole, 14);
         put_u16(&mut hole, 14, upper - 2);
-        assert_eq!(verify_tree_page(&hole, PageSize::MIN), Err(PageFault::LooseHeap));
+        assert_eq!(
+            verify_tree_page(&hole, PageSize::MIN),
+            Err(PageFault::LooseHeap)
+        );
     }
 
     #[test]
@@ -167,7 +190,10 @@ mod tests {
         assert_eq!(verify_tree_page(&bytes, PageSize::MIN), Ok(()));
         let mut page = PageMut::new(&mut bytes);
         page.insert(0, NewNode::branch(b"a", Pgno(6)));
-        assert_eq!(verify_tree_page(&bytes, PageSize::MIN), Err(PageFault::BadNode { index: 0 }));
+        assert_eq!(
+            verify_tree_page(&bytes, PageSize::MIN),
+            Err(PageFault::BadNode { index: 0 })
+        );
     }
 
     #[test]
@@ -185,7 +211,7 @@ mod tests {
             {
                 let len = page.len();
                 let mut page = PageMut::new(&mut bytes);
-                page.truncate(len / 2);
+                page.remove(len / 2);
                 page.append(NewNode::branch(b"x", Pgno(1)));
             }
         }

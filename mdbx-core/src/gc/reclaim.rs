@@ -33,7 +33,13 @@ pub(crate) struct Gc {
 impl Gc {
     /// The table `root`, of which records up to `oldest` may be taken.
     pub(crate) fn new(root: TreeRoot, oldest: Txnid) -> Gc {
-        Gc { root, changed: false, usable: oldest, exhausted: root.is_empty(), taken: Vec::new() }
+        Gc {
+            root,
+            changed: false,
+            usable: oldest,
+            exhausted: root.is_empty(),
+            taken: Vec::new(),
+        }
     }
 
     /// Makes sure that `count` pages can be allocated one by one.
@@ -47,7 +53,11 @@ impl Gc {
             self.take_record(pager)?;
         }
         let reserve = pager.reserve();
-        if reserve.spare() + reserve.room_at_end() >= count { Ok(()) } else { Err(full(pager)) }
+        if reserve.spare() + reserve.room_at_end() >= count {
+            Ok(())
+        } else {
+            Err(full(pager))
+        }
     }
 
     /// Makes sure that `run` consecutive pages can be allocated, and then `count` pages one by one.
@@ -55,7 +65,12 @@ impl Gc {
     /// # Errors
     ///
     /// As [`reserve`](Gc::reserve).
-    pub(crate) fn reserve_run(&mut self, pager: &mut Writer<'_>, run: u32, count: usize) -> Result<()> {
+    pub(crate) fn reserve_run(
+        &mut self,
+        pager: &mut Writer<'_>,
+        run: u32,
+        count: usize,
+    ) -> Result<()> {
         for _ in 0..MOST_RECORDS_FOR_A_RUN {
             if self.exhausted || pager.reserve().has_run(run) {
                 break;
@@ -65,7 +80,11 @@ impl Gc {
         self.reserve(pager, count + run as usize)?;
         let reserve = pager.reserve();
         let at_end = reserve.room_at_end();
-        if reserve.has_run(run) || at_end >= run as usize { Ok(()) } else { Err(full(pager)) }
+        if reserve.has_run(run) || at_end >= run as usize {
+            Ok(())
+        } else {
+            Err(full(pager))
+        }
     }
 
     /// Takes the newest usable record.
@@ -80,7 +99,9 @@ impl Gc {
             self.exhausted = true; // deleting the record would take more pages than it frees
             return Ok(());
         }
-        reserve.add(&pages).map_err(|twice| PageFault::BadPageList.at(twice))?;
+        reserve
+            .add(&pages)
+            .map_err(|twice| PageFault::BadPageList.at(twice))?;
         let mut tree = TreeMut::new(pager, &mut self.root, Order::Integer);
         let place = tree.find(&id.0.to_le_bytes())?;
         tree.delete(place)?;
@@ -100,12 +121,11 @@ impl Gc {
         let pages = pager.pages();
         let mut cursor = Cursor::new(pages, self.root);
         let at_newest = cursor.seek_exact(&self.usable.0.to_le_bytes(), End::First)?;
-        let record = match at_newest {
-            Some(record) => Some(record),
-            None => {
-                cursor.seek(&self.usable.0.to_le_bytes())?;
-                cursor.step(End::Last)?
-            }
+        let record = if let Some(record) = at_newest {
+            Some(record)
+        } else {
+            cursor.seek(&self.usable.0.to_le_bytes())?;
+            cursor.step(End::Last)?
         };
         let Some((key, value)) = record else {
             return Ok(None);
@@ -123,5 +143,7 @@ impl Gc {
 
 pub(super) fn full(pager: &mut Writer<'_>) -> Error {
     let page_size = pager.page_size();
-    Error::MapFull { upper: pager.reserve().upper().offset(page_size) }
+    Error::MapFull {
+        upper: pager.reserve().upper().offset(page_size),
+    }
 }

@@ -46,15 +46,21 @@ impl Gc {
         let mut for_retired: Vec<Room> = Vec::new();
         let mut lowest = None;
         loop {
-            let spare = pager.reserve().settle().map_err(|twice| PageFault::BadPageList.at(twice))?.len();
+            let spare = pager
+                .reserve()
+                .settle()
+                .map_err(|twice| PageFault::BadPageList.at(twice))?
+                .len();
             let spare_missing = spare.saturating_sub(capacity_of(&for_spare));
             if spare_missing > 0
-                && let Some(room) = self.next_spare_room(pager, &mut for_spare, &mut lowest, spare_missing)?
+                && let Some(room) =
+                    self.next_spare_room(pager, &mut for_spare, &mut lowest, spare_missing)?
             {
                 self.make_room(pager, room)?;
                 continue;
             }
-            let retired_missing = (pager.retired().len() + spare_missing).saturating_sub(capacity_of(&for_retired));
+            let retired_missing =
+                (pager.retired().len() + spare_missing).saturating_sub(capacity_of(&for_retired));
             if retired_missing == 0 {
                 break;
             }
@@ -67,8 +73,15 @@ impl Gc {
 
     /// Returns the record of the table, as the meta of this commit holds it.
     pub(crate) fn root_at_commit(&self, txnid: Txnid) -> TreeRoot {
-        let mod_txnid = if self.changed { txnid } else { self.root.mod_txnid };
-        TreeRoot { mod_txnid, ..self.root }
+        let mod_txnid = if self.changed {
+            txnid
+        } else {
+            self.root.mod_txnid
+        };
+        TreeRoot {
+            mod_txnid,
+            ..self.root
+        }
     }
 
     /// Returns a record to hold `missing` more spare pages: the last one made larger, or one with a free id at which
@@ -87,15 +100,26 @@ impl Gc {
             return Ok(None);
         };
         self.use_up(id); // so that the record to be is not taken for one to reclaim
-        let room = Room { id, capacity: (missing + SLACK).min(most_in_record(pager.page_size())) };
+        let room = Room {
+            id,
+            capacity: (missing + SLACK).min(most_in_record(pager.page_size())),
+        };
         rooms.push(room);
         Ok(Some(room))
     }
 
     /// Returns an id without a record that is not above those taken. `lowest` is the lowest one handed out.
-    fn free_id(&mut self, pager: &mut Writer<'_>, lowest: &mut Option<Txnid>) -> Result<Option<Txnid>> {
+    fn free_id(
+        &mut self,
+        pager: &mut Writer<'_>,
+        lowest: &mut Option<Txnid>,
+    ) -> Result<Option<Txnid>> {
         // The ids of the records taken descend, since the newest is taken first.
-        let unused = self.taken.iter().copied().find(|&id| lowest.is_none_or(|lowest| id < lowest));
+        let unused = self
+            .taken
+            .iter()
+            .copied()
+            .find(|&id| lowest.is_none_or(|lowest| id < lowest));
         if let Some(id) = unused {
             *lowest = Some(id);
             return Ok(Some(id));
@@ -127,20 +151,41 @@ impl Gc {
     }
 
     /// Writes the lists into the records made for them.
-    fn fill(&mut self, pager: &mut Writer<'_>, for_spare: &[Room], for_retired: &[Room]) -> Result<()> {
-        let spare = pager.reserve().settle().map_err(|twice| PageFault::BadPageList.at(twice))?.to_vec();
+    fn fill(
+        &mut self,
+        pager: &mut Writer<'_>,
+        for_spare: &[Room],
+        for_retired: &[Room],
+    ) -> Result<()> {
+        let spare = pager
+            .reserve()
+            .settle()
+            .map_err(|twice| PageFault::BadPageList.at(twice))?
+            .to_vec();
         let (spare, beyond) = spare.split_at(spare.len().min(capacity_of(for_spare)));
         let mut retired = PageList::default();
         let mut pages = [pager.retired(), beyond].concat();
-        retired.add_all(&mut pages).map_err(|twice| PageFault::BadPageList.at(twice))?;
-        if let Some(&both) = spare.iter().find(|page| retired.descending().binary_search_by(|p| page.cmp(&p)).is_ok()) {
+        retired
+            .add_all(&mut pages)
+            .map_err(|twice| PageFault::BadPageList.at(twice))?;
+        if let Some(&both) = spare.iter().find(|page| {
+            retired
+                .descending()
+                .binary_search_by(|p| page.cmp(&p))
+                .is_ok()
+        }) {
             return Err(PageFault::BadPageList.at(both));
         }
         self.fill_records(pager, for_spare, spare)?;
         self.fill_records(pager, for_retired, retired.descending())
     }
 
-    fn fill_records(&mut self, pager: &mut Writer<'_>, rooms: &[Room], mut pages: &[Pgno]) -> Result<()> {
+    fn fill_records(
+        &mut self,
+        pager: &mut Writer<'_>,
+        rooms: &[Room],
+        mut pages: &[Pgno],
+    ) -> Result<()> {
         for room in rooms {
             let tree = TreeMut::new(pager, &mut self.root, Order::Integer);
             let place = tree.find(&room.id.0.to_le_bytes())?;
@@ -162,15 +207,22 @@ fn next_retired_room(pager: &Writer<'_>, rooms: &mut Vec<Room>, missing: usize) 
         return Ok(room);
     }
     let base = pager.txnid();
-    let id = base.checked_add(rooms.len() as u64).ok_or(Error::TxnidsUsedUp { last: base })?;
-    let room = Room { id, capacity: (missing + SLACK).min(most_in_record(pager.page_size())) };
+    let id = base
+        .checked_add(rooms.len() as u64)
+        .ok_or(Error::TxnidsUsedUp { last: base })?;
+    let room = Room {
+        id,
+        capacity: (missing + SLACK).min(most_in_record(pager.page_size())),
+    };
     rooms.push(room);
     Ok(room)
 }
 
 /// Makes the last record larger by `missing` and returns it, unless there is none or it is as large as can be.
 fn enlarged(rooms: &mut [Room], missing: usize, page_size: PageSize) -> Option<Room> {
-    let last = rooms.last_mut().filter(|room| room.capacity < most_in_record(page_size))?;
+    let last = rooms
+        .last_mut()
+        .filter(|room| room.capacity < most_in_record(page_size))?;
     last.capacity = (last.capacity + missing + SLACK).min(most_in_record(page_size));
     Some(*last)
 }

@@ -98,7 +98,11 @@ impl DirtyList {
 
     /// Returns the dirty pages and runs in ascending order of their numbers.
     pub(crate) fn ascending(&self) -> Vec<(Pgno, &[u8])> {
-        let mut pages: Vec<_> = self.slots.iter().map(|slot| (slot.pgno, &*slot.buffer)).collect();
+        let mut pages: Vec<_> = self
+            .slots
+            .iter()
+            .map(|slot| (slot.pgno, &*slot.buffer))
+            .collect();
         pages.sort_unstable_by_key(|&(pgno, _)| pgno);
         pages
     }
@@ -118,7 +122,10 @@ impl DirtyList {
 
     /// Keeps the buffer for a later page, unless it is a run or there are enough.
     fn recycle(&mut self, buffer: Box<[u8]>) {
-        let fits = self.free.last().is_none_or(|other| other.len() == buffer.len());
+        let fits = self
+            .free
+            .last()
+            .is_none_or(|other| other.len() == buffer.len());
         if fits && (self.free.len() + 1) * buffer.len() <= BUFFER_BYTES_KEPT {
             self.free.push(buffer);
         }
@@ -145,7 +152,13 @@ mod tests {
         }
         for n in 0..6000 {
             let expected = n % 7 == 3 && n % 21 != 3 && n < 5000;
-            assert_eq!(dirty.get(Pgno(n)).is_some_and(|page| page[255] == n.to_le_bytes()[0]), expected, "{n}");
+            assert_eq!(
+                dirty
+                    .get(Pgno(n))
+                    .is_some_and(|page| page[255] == n.to_le_bytes()[0]),
+                expected,
+                "{n}"
+            );
         }
     }
 

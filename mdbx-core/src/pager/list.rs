@@ -22,10 +22,6 @@ impl PageList {
         &self.pages
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.pages.clear();
-    }
-
     /// Takes the lowest page number.
     pub(crate) fn take_lowest(&mut self) -> Option<Pgno> {
         self.pages.pop()
@@ -34,7 +30,12 @@ impl PageList {
     /// Takes the run of consecutive page numbers that ends with `last`, if there is one; returns its length.
     pub(crate) fn take_run_up_to(&mut self, last: Pgno) -> usize {
         let expected = (0..=last.0).rev().map(Pgno);
-        let len = self.pages.iter().zip(expected).take_while(|&(&page, wanted)| page == wanted).count();
+        let len = self
+            .pages
+            .iter()
+            .zip(expected)
+            .take_while(|&(&page, wanted)| page == wanted)
+            .count();
         self.pages.drain(..len);
         len
     }
@@ -48,7 +49,11 @@ impl PageList {
 
     /// Adds the strictly descending `others`. Returns the first number that was there already, and then adds none.
     pub(crate) fn merge(&mut self, others: &[Pgno]) -> Result<(), Pgno> {
-        if self.pages.last().is_none_or(|&lowest| others.first().is_none_or(|&highest| highest < lowest)) {
+        if self
+            .pages
+            .last()
+            .is_none_or(|&lowest| others.first().is_none_or(|&highest| highest < lowest))
+        {
             self.pages.extend_from_slice(others);
             return Ok(());
         }
@@ -102,7 +107,9 @@ mod tests {
     fn numbers_come_out_lowest_first_whatever_order_they_went_in() {
         let mut list = list(&[7, 3, 9]);
         list.merge(&[Pgno(10), Pgno(8), Pgno(2)]).unwrap();
-        let taken: Vec<u32> = std::iter::from_fn(|| list.take_lowest()).map(|p| p.0).collect();
+        let taken: Vec<u32> = std::iter::from_fn(|| list.take_lowest())
+            .map(|p| p.0)
+            .collect();
         assert_eq!(taken, [2, 3, 7, 8, 9, 10]);
     }
 

@@ -23,7 +23,12 @@ pub(crate) struct Reserve {
 impl Reserve {
     /// An empty reserve for a file in which the pages below `next` are used, and which may grow to `upper` pages.
     pub(crate) fn new(next: Pgno, upper: Pgno) -> Reserve {
-        Reserve { loose: Vec::new(), reclaimed: PageList::default(), next, upper }
+        Reserve {
+            loose: Vec::new(),
+            reclaimed: PageList::default(),
+            next,
+            upper,
+        }
     }
 
     /// Returns how many pages can be had without making the file longer.
@@ -48,12 +53,17 @@ impl Reserve {
 
     /// Takes one page number; `None` when there is none at all.
     pub(crate) fn take(&mut self) -> Option<Pgno> {
-        self.loose.pop().or_else(|| self.reclaimed.take_lowest()).or_else(|| self.extend(1))
+        self.loose
+            .pop()
+            .or_else(|| self.reclaimed.take_lowest())
+            .or_else(|| self.extend(1))
     }
 
     /// Takes `count` consecutive page numbers and returns the first.
     pub(crate) fn take_run(&mut self, count: u32) -> Option<Pgno> {
-        self.reclaimed.take_run(count as usize).or_else(|| self.extend(count))
+        self.reclaimed
+            .take_run(count as usize)
+            .or_else(|| self.extend(count))
     }
 
     /// Returns whether a run of `count` pages can be taken without making the file longer. Takes nothing.

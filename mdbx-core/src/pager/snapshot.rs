@@ -43,7 +43,8 @@ impl<'p> Pages<'p> {
     /// [`Error::Corrupted`] if there is none of that length.
     pub(crate) fn large_value(self, pgno: Pgno, len: usize) -> Result<&'p [u8], Error> {
         let run = self.large_run(pgno)?;
-        run.get(PAGE_HEADER..PAGE_HEADER + len).ok_or_else(|| PageFault::OutOfRange.at(pgno))
+        run.get(PAGE_HEADER..PAGE_HEADER + len)
+            .ok_or_else(|| PageFault::OutOfRange.at(pgno))
     }
 
     /// Returns the bytes of all pages of the large value that starts on page `pgno`.

@@ -34,9 +34,21 @@ impl<'env> Writer<'env> {
     /// The pages of transaction `txnid`, which draws new ones from `reserve`.
     ///
     /// `dirty` is an empty list, perhaps with memory from an earlier transaction.
-    pub(crate) fn new(turn: Turn<'env>, txnid: Txnid, reserve: Reserve, dirty: DirtyList) -> Writer<'env> {
+    pub(crate) fn new(
+        turn: Turn<'env>,
+        txnid: Txnid,
+        reserve: Reserve,
+        dirty: DirtyList,
+    ) -> Writer<'env> {
         let page_size = turn.store().page_size;
-        Writer { turn, page_size, txnid, dirty, retired: Vec::new(), reserve }
+        Writer {
+            turn,
+            page_size,
+            txnid,
+            dirty,
+            retired: Vec::new(),
+            reserve,
+        }
     }
 
     pub(crate) fn turn(&self) -> &Turn<'env> {
@@ -103,7 +115,10 @@ impl<'env> Writer<'env> {
         };
         let stored = file.page(pgno)?;
         verify_tree_page(stored.bytes(), self.page_size).map_err(|fault| fault.at(pgno))?;
-        let copy = self.reserve.take().ok_or_else(|| full(&self.reserve, self.page_size))?;
+        let copy = self
+            .reserve
+            .take()
+            .ok_or_else(|| full(&self.reserve, self.page_size))?;
         let buffer = self.dirty.add(copy, self.page_size.bytes());
         buffer.copy_from_slice(stored.bytes());
         PageMut::new(buffer).set_owner(copy, self.txnid);
@@ -117,7 +132,11 @@ impl<'env> Writer<'env> {
     ///
     /// If it was neither.
     pub(crate) fn page_mut(&mut self, pgno: Pgno) -> PageMut<'_> {
-        PageMut::new(self.dirty.get_mut(pgno).expect("only pages of this transaction are changed"))
+        PageMut::new(
+            self.dirty
+                .get_mut(pgno)
+                .expect("only pages of this transaction are changed"),
+        )
     }
 
     /// Returns a page that was touched or allocated.
@@ -126,7 +145,11 @@ impl<'env> Writer<'env> {
     ///
     /// If it was neither.
     pub(crate) fn own_page(&self, pgno: Pgno) -> Page<'_> {
-        Page::trusted(self.dirty.get(pgno).expect("only pages of this transaction are its own"))
+        Page::trusted(
+            self.dirty
+                .get(pgno)
+                .expect("only pages of this transaction are its own"),
+        )
     }
 
     /// Checks that `page`, which is page `pgno`, is well-formed as a whole, unless this transaction has laid it out.
@@ -148,7 +171,10 @@ impl<'env> Writer<'env> {
     }
 
     fn allocate(&mut self, flags: u16) -> Result<Pgno> {
-        let pgno = self.reserve.take().ok_or_else(|| full(&self.reserve, self.page_size))?;
+        let pgno = self
+            .reserve
+            .take()
+            .ok_or_else(|| full(&self.reserve, self.page_size))?;
         let buffer = self.dirty.add(pgno, self.page_size.bytes());
         buffer.fill(0);
         PageMut::init(buffer, flags, pgno, self.txnid);
@@ -162,8 +188,13 @@ impl<'env> Writer<'env> {
     /// [`Error::MapFull`] if no run of pages is free that is long enough. Nothing was changed.
     pub(crate) fn allocate_large(&mut self, len: usize) -> Result<(Pgno, &mut [u8])> {
         let pages = large_page_count(len, self.page_size);
-        let first = self.reserve.take_run(pages).ok_or_else(|| full(&self.reserve, self.page_size))?;
-        let buffer = self.dirty.add(first, pages as usize * self.page_size.bytes());
+        let first = self
+            .reserve
+            .take_run(pages)
+            .ok_or_else(|| full(&self.reserve, self.page_size))?;
+        let buffer = self
+            .dirty
+            .add(first, pages as usize * self.page_size.bytes());
         init_large(buffer, first, pages, self.txnid);
         let (value, rest) = buffer[PAGE_HEADER..].split_at_mut(len);
         rest.fill(0);
@@ -181,7 +212,9 @@ impl<'env> Writer<'env> {
 }
 
 fn full(reserve: &Reserve, page_size: PageSize) -> Error {
-    Error::MapFull { upper: reserve.upper().offset(page_size) }
+    Error::MapFull {
+        upper: reserve.upper().offset(page_size),
+    }
 }
 
 /// Returns the number of pages that a large value of `len` bytes fills.

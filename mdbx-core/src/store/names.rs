@@ -18,7 +18,10 @@ pub(crate) struct Names {
 impl Names {
     /// Room for `max` names.
     pub(crate) fn new(max: usize) -> Names {
-        Names { names: (0..max).map(|_| OnceLock::new()).collect(), len: Mutex::new(0) }
+        Names {
+            names: (0..max).map(|_| OnceLock::new()).collect(),
+            len: Mutex::new(0),
+        }
     }
 
     /// Returns the name with that number.
@@ -46,7 +49,9 @@ impl Names {
             return Ok(known);
         }
         let number = *len;
-        let place = self.names.get(number).ok_or(Error::TablesFull { max: self.names.len() })?;
+        let place = self.names.get(number).ok_or(Error::TablesFull {
+            max: self.names.len(),
+        })?;
         place.get_or_init(|| name.into());
         *len += 1;
         Ok(number)
@@ -54,7 +59,10 @@ impl Names {
 
     fn find(&self, name: &str) -> Option<usize> {
         let known = self.names.iter().map_while(OnceLock::get);
-        known.enumerate().find(|(_, known)| &***known == name).map(|(number, _)| number)
+        known
+            .enumerate()
+            .find(|(_, known)| &***known == name)
+            .map(|(number, _)| number)
     }
 }
 
@@ -65,9 +73,15 @@ mod tests {
     #[test]
     fn a_name_keeps_its_number_and_a_full_list_refuses_new_ones() {
         let names = Names::new(2);
-        assert_eq!((names.number("a").unwrap(), names.number("b").unwrap()), (0, 1));
+        assert_eq!(
+            (names.number("a").unwrap(), names.number("b").unwrap()),
+            (0, 1)
+        );
         assert_eq!((names.number("a").unwrap(), names.get(1)), (0, Some("b")));
-        assert!(matches!(names.number("c"), Err(Error::TablesFull { max: 2 })));
+        assert!(matches!(
+            names.number("c"),
+            Err(Error::TablesFull { max: 2 })
+        ));
         assert_eq!(names.get(2), None);
     }
 }

@@ -77,7 +77,10 @@ impl Store {
     /// As [`EnvOptions::open`](crate::EnvOptions::open) documents them.
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Store> {
         let paths = Paths::resolve(path, options.sub_directory);
-        let failed = |source| Error::Open { path: paths.data.clone(), source };
+        let failed = |source| Error::Open {
+            path: paths.data.clone(),
+            source,
+        };
         if let Some(directory) = paths.data.parent()
             && options.create
             && options.sub_directory
@@ -96,7 +99,9 @@ impl Store {
         let file_pages = prepare_length(&file, &meta).map_err(failed)?;
         let reserve = Pgno(bounds.upper.max(meta.geometry.now)).offset(meta.page_size);
         let map = usize::try_from(reserve).map_err(|_| io::ErrorKind::OutOfMemory.into());
-        let map = map.and_then(|reserve| Map::new(file.file(), reserve)).map_err(failed)?;
+        let map = map
+            .and_then(|reserve| Map::new(file.file(), reserve))
+            .map_err(failed)?;
         Ok(Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -123,19 +128,31 @@ fn create(file: &OsFile, path: &Path, options: &OpenOptions) -> Result<()> {
     let (boot_id, dxbid) = (boot_id(), random_id());
     let mut pages = vec![0; 3 * page_size.bytes()];
     for (page, number) in pages.chunks_exact_mut(page_size.bytes()).zip(0..) {
-        Meta::fresh(page_size, bounds, Txnid(u64::from(number) + 1), boot_id, dxbid).write_page(number, page);
+        Meta::fresh(
+            page_size,
+            bounds,
+            Txnid(u64::from(number) + 1),
+            boot_id,
+            dxbid,
+        )
+        .write_page(number, page);
     }
     let written = file
         .set_len(Pgno(bounds.now).offset(page_size))
         .and_then(|()| file.write_at(&[io::IoSlice::new(&pages)], 0))
         .and_then(|()| file.sync_all())
         .and_then(|()| sync_directory_of(path));
-    written.map_err(|source| Error::Open { path: path.to_owned(), source })
+    written.map_err(|source| Error::Open {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Makes the name of a new file durable.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
@@ -145,15 +162,25 @@ fn new_bounds(page_size: PageSize, options: &OpenOptions) -> Result<PageCounts> 
     const UPPER: u64 = 1 << 40;
     const STEP: u64 = 4 << 20;
     let smallest = Pgno::FIRST_DATA.offset(page_size);
-    let lower = whole_pages(options.lower.unwrap_or(LOWER.max(smallest)).max(smallest), page_size);
+    let lower = whole_pages(
+        options.lower.unwrap_or(LOWER.max(smallest)).max(smallest),
+        page_size,
+    );
     let largest = Pgno(Pgno::MAX.0 + 1).offset(page_size);
     let upper = options.upper.unwrap_or(UPPER.min(largest));
     let upper = whole_pages(upper, page_size).max(lower);
     if upper > u64::from(Pgno::MAX.0) + 1 {
-        return Err(Error::Geometry { reason: "the upper bound exceeds 2^31 pages: take larger pages" });
+        return Err(Error::Geometry {
+            reason: "the upper bound exceeds 2^31 pages: take larger pages",
+        });
     }
-    if options.upper.is_some_and(|upper| upper < options.lower.unwrap_or(0)) {
-        return Err(Error::Geometry { reason: "the upper bound is below the lower bound" });
+    if options
+        .upper
+        .is_some_and(|upper| upper < options.lower.unwrap_or(0))
+    {
+        return Err(Error::Geometry {
+            reason: "the upper bound is below the lower bound",
+        });
     }
     let (lower, upper) = (narrow(lower), narrow(upper));
     Ok(PageCounts {
@@ -176,7 +203,9 @@ fn requested_bounds(meta: &Meta, options: &OpenOptions) -> Result<PageCounts> {
     if let Some(upper) = options.upper {
         let upper = whole_pages(upper, page_size).max(u64::from(bounds.now));
         if upper > u64::from(Pgno::MAX.0) + 1 {
-            return Err(Error::Geometry { reason: "the upper bound exceeds 2^31 pages" });
+            return Err(Error::Geometry {
+                reason: "the upper bound exceeds 2^31 pages",
+            });
         }
         bounds.upper = narrow(upper);
     }
@@ -191,7 +220,9 @@ fn requested_bounds(meta: &Meta, options: &OpenOptions) -> Result<PageCounts> {
 
 /// Returns how many pages hold `bytes` bytes, so that the file ends with a whole page of the operating system.
 fn whole_pages(bytes: u64, page_size: PageSize) -> u64 {
-    page_size.pages_for(bytes).next_multiple_of(pages_per_unit(page_size))
+    page_size
+        .pages_for(bytes)
+        .next_multiple_of(pages_per_unit(page_size))
 }
 
 fn narrow(pages: u64) -> u32 {
@@ -208,7 +239,10 @@ fn packed(bytes: u64, page_size: PageSize) -> u16 {
 ///
 /// Source: format document, "Opening exclusively".
 fn recover(file: &OsFile, path: &Path) -> Result<Meta> {
-    let failed = |source| Error::Open { path: path.to_owned(), source };
+    let failed = |source| Error::Open {
+        path: path.to_owned(),
+        source,
+    };
     let page_size = find_page_size(file, path)?;
     loop {
         let mut bodies = [[0; META_BODY.end - META_BODY.start]; 3];
@@ -223,17 +257,21 @@ fn recover(file: &OsFile, path: &Path) -> Result<Meta> {
 
         let steady = Rank::read(&bodies[ranking.prefer_steady]).steady;
         if steady {
-            let meta = parse(ranking.prefer_steady).map_err(|fault| error(fault, ranking.prefer_steady))?;
+            let meta = parse(ranking.prefer_steady)
+                .map_err(|fault| error(fault, ranking.prefer_steady))?;
             if ranking.prefer_steady == ranking.recent {
                 return Ok(meta);
             }
         }
         match parse(ranking.recent) {
             Ok(meta) if meta.boot_id == boot_id() && meta.boot_id != [0; 16] => {
-                return make_steady(file, meta, ranking.recent).map_err(failed);
+                return make_steady(file, &meta, ranking.recent).map_err(failed);
             }
             Ok(_) if !steady => {
-                return Err(PageFault::BadMeta { reason: "no meta is known durable" }.at(Pgno(0)));
+                return Err(PageFault::BadMeta {
+                    reason: "no meta is known durable",
+                }
+                .at(Pgno(0)));
             }
             Err(fault) if !steady => return Err(error(fault, ranking.recent)),
             Ok(_) | Err(_) => void(file, page_size, ranking.recent).map_err(failed)?,
@@ -243,9 +281,14 @@ fn recover(file: &OsFile, path: &Path) -> Result<Meta> {
 
 /// Returns the page size that the first meta names, which tells where the others are.
 fn find_page_size(file: &OsFile, path: &Path) -> Result<PageSize> {
-    let failed = |source| Error::Open { path: path.to_owned(), source };
+    let failed = |source| Error::Open {
+        path: path.to_owned(),
+        source,
+    };
     if file.len().map_err(failed)? < SHORTEST_FILE {
-        return Err(Error::NotADatabase { path: path.to_owned() });
+        return Err(Error::NotADatabase {
+            path: path.to_owned(),
+        });
     }
     let mut start = [0; META_BODY.end];
     file.read_exact_at(&mut start, 0).map_err(failed)?;
@@ -256,10 +299,17 @@ fn find_page_size(file: &OsFile, path: &Path) -> Result<PageSize> {
 
 fn read_body(file: &OsFile, path: &Path, page_size: PageSize, number: u32) -> Result<MetaBody> {
     let mut start = [0; META_BODY.end];
-    file.read_exact_at(&mut start, Pgno(number).offset(page_size)).map_err(|source| match source.kind() {
-        io::ErrorKind::UnexpectedEof => PageFault::BadMeta { reason: "the file ends before it" }.at(Pgno(number)),
-        _ => Error::Open { path: path.to_owned(), source },
-    })?;
+    file.read_exact_at(&mut start, Pgno(number).offset(page_size))
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => PageFault::BadMeta {
+                reason: "the file ends before it",
+            }
+            .at(Pgno(number)),
+            _ => Error::Open {
+                path: path.to_owned(),
+                source,
+            },
+        })?;
     let mut header = [0; PAGE_HEADER];
     header.copy_from_slice(&start[..PAGE_HEADER]);
     Meta::check_header(&header, number).map_err(|fault| fault.into_error(path, number))?;
@@ -269,13 +319,20 @@ fn read_body(file: &OsFile, path: &Path, page_size: PageSize, number: u32) -> Re
 }
 
 fn clash() -> Error {
-    PageFault::BadMeta { reason: "two metas claim the same transaction" }.at(Pgno(0))
+    PageFault::BadMeta {
+        reason: "two metas claim the same transaction",
+    }
+    .at(Pgno(0))
 }
 
-/// Makes everything that the weak `meta` describes durable, and then says so in it.
-fn make_steady(file: &OsFile, meta: Meta, number: usize) -> io::Result<Meta> {
+/// Makes everything that the meta `weak` describes durable, and then says so in it.
+fn make_steady(file: &OsFile, weak: &Meta, number: usize) -> io::Result<Meta> {
     file.sync_all()?;
-    let meta = Meta { sign: Sign::Steady, boot_id: boot_id(), ..meta };
+    let meta = Meta {
+        sign: Sign::Steady,
+        boot_id: boot_id(),
+        ..weak.clone()
+    };
     file.write_durable_at(&meta.write_body(), body_offset(meta.page_size, number))?;
     Ok(meta)
 }

@@ -43,7 +43,11 @@ pub(crate) struct SlotNumber(usize);
 impl Readers {
     /// A table with `max` slots.
     pub(crate) fn new(max: usize) -> Readers {
-        Readers { slots: (0..max.max(1)).map(|_| Slot(AtomicU64::new(FREE))).collect() }
+        Readers {
+            slots: (0..max.max(1))
+                .map(|_| Slot(AtomicU64::new(FREE)))
+                .collect(),
+        }
     }
 
     /// Claims a slot. Until [`pin`](Readers::pin), it protects every snapshot.
@@ -55,12 +59,16 @@ impl Readers {
         let first = preferred_slot() % self.slots.len();
         let (behind, from) = self.slots.split_at(first);
         for (offset, slot) in from.iter().chain(behind).enumerate() {
-            let claimed = slot.0.compare_exchange(FREE, CLAIMED, Ordering::SeqCst, Ordering::Relaxed);
+            let claimed =
+                slot.0
+                    .compare_exchange(FREE, CLAIMED, Ordering::SeqCst, Ordering::Relaxed);
             if claimed.is_ok() {
                 return Ok(SlotNumber((first + offset) % self.slots.len()));
             }
         }
-        Err(Error::ReadersFull { max: self.slots.len() })
+        Err(Error::ReadersFull {
+            max: self.slots.len(),
+        })
     }
 
     /// Announces that the holder of the slot reads `snapshot`, which was the newest after the slot was claimed.
@@ -75,13 +83,20 @@ impl Readers {
 
     /// Returns the oldest snapshot in use, or `newest` if none is older.
     pub(crate) fn oldest(&self, newest: Txnid) -> Txnid {
-        let pinned = self.slots.iter().map(|slot| slot.0.load(Ordering::SeqCst)).min();
+        let pinned = self
+            .slots
+            .iter()
+            .map(|slot| slot.0.load(Ordering::SeqCst))
+            .min();
         Txnid(pinned.unwrap_or(FREE)).min(newest)
     }
 
     /// Returns how many slots are in use.
     pub(crate) fn in_use(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.0.load(Ordering::Relaxed) != FREE).count()
+        self.slots
+            .iter()
+            .filter(|slot| slot.0.load(Ordering::Relaxed) != FREE)
+            .count()
     }
 }
 
@@ -121,7 +136,11 @@ impl<'s> Reader<'s> {
     /// [`Error::ReadersFull`], and [`Error::Corrupted`] if the newest meta is not valid.
     pub(crate) fn begin(store: StoreRef<'s>) -> Result<Reader<'s>> {
         let slot = store.readers.claim()?;
-        let head = match head(&store.map, store.page_size, store.file_pages.load(Ordering::Acquire)) {
+        let head = match head(
+            &store.map,
+            store.page_size,
+            store.file_pages.load(Ordering::Acquire),
+        ) {
             Ok(head) => head,
             Err(error) => {
                 store.readers.release(&slot);
@@ -137,7 +156,12 @@ impl<'s> Reader<'s> {
         //   snapshot from being used again. That the file is a sound database, whose free pages are not also in use,
         //   is what opening it states.
         let pin = unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) };
-        Ok(Reader { store, slot, pin, head })
+        Ok(Reader {
+            store,
+            slot,
+            pin,
+            head,
+        })
     }
 
     #[inline]
@@ -187,7 +211,10 @@ mod tests {
     fn a_full_table_is_an_error_until_a_slot_is_given_back() {
         let readers = Readers::new(2);
         let slots = [readers.claim().unwrap(), readers.claim().unwrap()];
-        assert!(matches!(readers.claim(), Err(Error::ReadersFull { max: 2 })));
+        assert!(matches!(
+            readers.claim(),
+            Err(Error::ReadersFull { max: 2 })
+        ));
         readers.release(&slots[0]);
         assert!(readers.claim().is_ok());
     }

@@ -19,14 +19,18 @@ impl Store {
     /// [`Error::MapFull`] if the geometry does not allow that, [`Error::Io`] if the operating system does not.
     pub(crate) fn grow(&self, counts: &mut PageCounts) -> Result<bool> {
         let upper = Pgno(counts.upper).offset(self.page_size);
-        let now = grown(counts, counts.first_unallocated, self.page_size).ok_or(Error::MapFull { upper })?;
+        let now = grown(counts, counts.first_unallocated, self.page_size)
+            .ok_or(Error::MapFull { upper })?;
         counts.now = now;
         let present = self.file_pages.load(Ordering::Relaxed);
         if u64::from(now) <= present {
             return Ok(false);
         }
         let len = Pgno(now).offset(self.page_size);
-        self.file.set_len(len).map_err(|source| Error::Io { action: "extend the data file", source })?;
+        self.file.set_len(len).map_err(|source| Error::Io {
+            action: "extend the data file",
+            source,
+        })?;
         self.file_pages.store(u64::from(now), Ordering::Release);
         Ok(true)
     }

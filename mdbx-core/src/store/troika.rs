@@ -7,7 +7,9 @@
 //! Source: format document, "Choosing a snapshot".
 
 use crate::error::{PageFault, Result};
-use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, SIGN_AT, TXNID_A_AT, rank};
+use crate::format::meta::{
+    META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, SIGN_AT, TXNID_A_AT, rank,
+};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::sys::map::Map;
 use crate::sys::shared::load_words;
@@ -47,29 +49,48 @@ pub(crate) fn head(map: &Map, page_size: PageSize, file_pages: u64) -> Result<He
 /// Looks once. The inner error may pass when looked at again.
 fn look(map: &Map, page_size: PageSize, file_pages: u64) -> Result<Result<Head, MetaFault>> {
     let before = load_ranks(map, page_size)?;
-    let Ok(Ranking { recent, prefer_steady, tail }) = rank(before) else {
-        return Ok(Err(MetaFault::Corrupt { reason: "two metas claim the same transaction" }));
+    let Ok(Ranking {
+        recent,
+        prefer_steady,
+        tail,
+    }) = rank(before)
+    else {
+        return Ok(Err(MetaFault::Corrupt {
+            reason: "two metas claim the same transaction",
+        }));
     };
     let body = load_body(map, page_size, recent)?;
     if load_ranks(map, page_size)? != before {
         return Ok(Err(MetaFault::Torn));
     }
     let parsed = Meta::parse_body(&body, file_pages);
-    Ok(parsed.map(|meta| Head { meta, steady: before[prefer_steady].txnid, tail }))
+    Ok(parsed.map(|meta| Head {
+        meta,
+        steady: before[prefer_steady].txnid,
+        tail,
+    }))
 }
 
 fn load_ranks(map: &Map, page_size: PageSize) -> Result<[Rank; 3]> {
-    let mut ranks = [Rank { txnid: Txnid::VOID, steady: false }; 3];
+    let mut ranks = [Rank {
+        txnid: Txnid::VOID,
+        steady: false,
+    }; 3];
     for (number, rank) in ranks.iter_mut().enumerate() {
         let begins: [u32; 2] = load(map, page_size, number, TXNID_A_AT)?;
         let [sign_low, sign_high, ends_low, ends_high] = load(map, page_size, number, SIGN_AT)?;
-        *rank = Rank::new(join(begins), join([sign_low, sign_high]), join([ends_low, ends_high]));
+        *rank = Rank::new(
+            join(begins),
+            join([sign_low, sign_high]),
+            join([ends_low, ends_high]),
+        );
     }
     Ok(ranks)
 }
 
 fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result<MetaBody> {
-    let words: [u32; (META_BODY.end - META_BODY.start) / 4] = load(map, page_size, number, META_BODY.start)?;
+    let words: [u32; (META_BODY.end - META_BODY.start) / 4] =
+        load(map, page_size, number, META_BODY.start)?;
     let mut body = [0; META_BODY.end - META_BODY.start];
     for (bytes, word) in body.chunks_exact_mut(4).zip(words) {
         bytes.copy_from_slice(&word.to_le_bytes());
@@ -78,9 +99,19 @@ fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result<MetaBody> 
 }
 
 /// Reads `N` words at byte `at` of meta `number`.
-fn load<const N: usize>(map: &Map, page_size: PageSize, number: usize, at: usize) -> Result<[u32; N]> {
+fn load<const N: usize>(
+    map: &Map,
+    page_size: PageSize,
+    number: usize,
+    at: usize,
+) -> Result<[u32; N]> {
     let mut words = [0; N];
-    let loaded = load_words(map, number * page_size.bytes() + at, 3 * page_size.bytes(), &mut words);
+    let loaded = load_words(
+        map,
+        number * page_size.bytes() + at,
+        3 * page_size.bytes(),
+        &mut words,
+    );
     loaded.ok_or_else(|| PageFault::OutOfRange.at(Pgno(0)))?;
     Ok(words)
 }

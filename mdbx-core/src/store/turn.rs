@@ -2,7 +2,10 @@
 //!
 //! Waiting for the turn is waiting for a lock, so a thread that asks while it has it would wait for itself; it is
 //! told instead. What the turn gives is the newest snapshot, to build on, and the right to write the next one.
-#![expect(unsafe_code, reason = "mints the pin that the writer's turn stands for")]
+#![expect(
+    unsafe_code,
+    reason = "mints the pin that the writer's turn stands for"
+)]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +39,10 @@ impl<'s> Turn<'s> {
             return Err(Error::WriterBusy);
         }
         // The lock guards no data of this process, so a panic under it leaves none half changed.
-        Turn::begin(store, store.writer.lock().unwrap_or_else(PoisonError::into_inner))
+        Turn::begin(
+            store,
+            store.writer.lock().unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Takes the turn if nobody has it.
@@ -56,7 +62,11 @@ impl<'s> Turn<'s> {
         if store.failed.load(Ordering::Acquire) {
             return Err(Error::EnvFailed);
         }
-        let head = head(&store.map, store.page_size, store.file_pages.load(Ordering::Acquire))?;
+        let head = head(
+            &store.map,
+            store.page_size,
+            store.file_pages.load(Ordering::Acquire),
+        )?;
         let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
         // SAFETY:
         // - Present: the meta was checked against the length of the file, which only the holder of the turn changes,
@@ -66,7 +76,12 @@ impl<'s> Turn<'s> {
         //   free pages are not also in use, is what opening it states.
         let pin = unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) };
         store.writer_thread.store(this_thread(), Ordering::Relaxed);
-        Ok(Turn { store, head, pin, _guard: guard })
+        Ok(Turn {
+            store,
+            head,
+            pin,
+            _guard: guard,
+        })
     }
 
     #[inline]

@@ -44,7 +44,11 @@ impl TreeMut<'_, '_> {
     fn merge(&mut self, path: &Path, level: usize) -> Result<bool> {
         let (ours, parent) = (path.step(level).pgno, path.step(level - 1));
         for pair in self.neighbours(path, level)?.into_iter().flatten() {
-            let other = if pair.left == ours { pair.right } else { pair.left };
+            let other = if pair.left == ours {
+                pair.right
+            } else {
+                pair.left
+            };
             let (left, separator, right) = self.copies(&pair, parent.pgno)?;
             let nodes = Nodes::of_pages(Page::trusted(&left), &separator, Page::trusted(&right));
             if nodes.room() > body(Page::trusted(&left)) {
@@ -56,7 +60,9 @@ impl TreeMut<'_, '_> {
             } else {
                 &mut self.root.leaf_pages
             };
-            *count = count.checked_sub(1).ok_or_else(|| PageFault::BadTreeRecord.at(ours))?;
+            *count = count
+                .checked_sub(1)
+                .ok_or_else(|| PageFault::BadTreeRecord.at(ours))?;
             self.pager.free(other, 1);
             let mut page = self.pager.page_mut(parent.pgno);
             page.remove(pair.right_index);
@@ -72,10 +78,15 @@ impl TreeMut<'_, '_> {
         let Some(mut pair) = self.neighbours(path, level)?.into_iter().flatten().next() else {
             return Err(PageFault::TooFewEntries { entries: 1 }.at(parent.pgno));
         };
-        let (other, other_index) =
-            if pair.left == ours { (&mut pair.right, pair.right_index) } else { (&mut pair.left, pair.right_index - 1) };
+        let (other, other_index) = if pair.left == ours {
+            (&mut pair.right, pair.right_index)
+        } else {
+            (&mut pair.left, pair.right_index - 1)
+        };
         *other = self.pager.touch(*other)?;
-        self.pager.page_mut(parent.pgno).set_child(other_index, *other);
+        self.pager
+            .page_mut(parent.pgno)
+            .set_child(other_index, *other);
 
         let (left, separator, right) = self.copies(&pair, parent.pgno)?;
         let nodes = Nodes::of_pages(Page::trusted(&left), &separator, Page::trusted(&right));
@@ -102,11 +113,19 @@ impl TreeMut<'_, '_> {
         let child = |index| page.child(index).map_err(|fault| fault.at(parent.pgno));
         let before = match parent.index.checked_sub(1) {
             None => None,
-            Some(index) => Some(Neighbours { left: child(index)?, right: ours, right_index: parent.index }),
+            Some(index) => Some(Neighbours {
+                left: child(index)?,
+                right: ours,
+                right_index: parent.index,
+            }),
         };
         let behind = match parent.index + 1 {
             index if index == page.len() => None,
-            index => Some(Neighbours { left: ours, right: child(index)?, right_index: index }),
+            index => Some(Neighbours {
+                left: ours,
+                right: child(index)?,
+                right_index: index,
+            }),
         };
         Ok([before, behind])
     }
@@ -121,8 +140,16 @@ impl TreeMut<'_, '_> {
         for (pgno, page) in [(pair.left, left), (pair.right, right)] {
             self.pager.check_whole(pgno, page)?;
         }
-        let separator = self.pager.own_page(parent).key(pair.right_index).map_err(|fault| fault.at(parent))?;
-        Ok((left.bytes().to_vec(), separator.to_vec(), right.bytes().to_vec()))
+        let separator = self
+            .pager
+            .own_page(parent)
+            .key(pair.right_index)
+            .map_err(|fault| fault.at(parent))?;
+        Ok((
+            left.bytes().to_vec(),
+            separator.to_vec(),
+            right.bytes().to_vec(),
+        ))
     }
 
     /// Drops a root that has become needless: an empty leaf, or a branch with one child.
@@ -134,8 +161,11 @@ impl TreeMut<'_, '_> {
             // The root carries the transaction that last changed the tree, so the child must be written anew.
             self.root.root = self.pager.touch(child)?;
             self.root.height -= 1;
-            self.root.branch_pages =
-                self.root.branch_pages.checked_sub(1).ok_or_else(|| PageFault::BadTreeRecord.at(root))?;
+            self.root.branch_pages = self
+                .root
+                .branch_pages
+                .checked_sub(1)
+                .ok_or_else(|| PageFault::BadTreeRecord.at(root))?;
             self.pager.free(root, 1);
         } else if page.len() == 0 {
             self.root.root = Pgno::NONE;

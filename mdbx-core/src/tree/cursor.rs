@@ -48,7 +48,12 @@ struct LeafCursor<'p> {
 
 impl<'p> LeafCursor<'p> {
     fn new(pages: Pages<'p>, root: TreeRoot, order: Order) -> LeafCursor<'p> {
-        LeafCursor { pages, root, order, stack: Stack::default() }
+        LeafCursor {
+            pages,
+            root,
+            order,
+            stack: Stack::default(),
+        }
     }
 
     /// Goes to an end of the tree; `false` if the tree is empty.
@@ -103,13 +108,17 @@ impl<'p> LeafCursor<'p> {
 
     fn step_to_next_leaf(&mut self, end: End) -> Result<bool> {
         let levels = &mut self.stack.levels;
-        let turn = levels.iter().rposition(|level| end.step(level.index, level.page.len()).is_some());
+        let turn = levels
+            .iter()
+            .rposition(|level| end.step(level.index, level.page.len()).is_some());
         let Some(turn) = turn else {
             return Ok(false);
         };
         levels.truncate(turn + 1);
         let level = &mut levels[turn];
-        level.index = end.step(level.index, level.page.len()).unwrap_or(level.index);
+        level.index = end
+            .step(level.index, level.page.len())
+            .unwrap_or(level.index);
         let done = self.descend_to(end);
         if done.is_err() {
             self.stack.levels.clear();
@@ -123,13 +132,19 @@ impl<'p> LeafCursor<'p> {
             && level.page.is_branch()
         {
             let above = level.page.pgno();
-            let pgno = level.page.child(level.index).map_err(|fault| fault.at(above))?;
+            let pgno = level
+                .page
+                .child(level.index)
+                .map_err(|fault| fault.at(above))?;
             let page = self.pages.page(pgno)?;
             let is_leaf_level = self.stack.levels.len() + 1 == usize::from(self.root.height);
             if page.is_branch() == is_leaf_level {
                 return Err(PageFault::WrongLevel.at(pgno));
             }
-            self.stack.levels.push(Level { page, index: end.index(page.len()) });
+            self.stack.levels.push(Level {
+                page,
+                index: end.index(page.len()),
+            });
         }
         Ok(())
     }
@@ -148,7 +163,10 @@ impl<'p> LeafCursor<'p> {
     }
 
     fn fault(&self, fault: PageFault) -> Error {
-        fault.at(self.stack.leaf().map_or(self.root.root, |leaf| leaf.page.pgno()))
+        fault.at(self
+            .stack
+            .leaf()
+            .map_or(self.root.root, |leaf| leaf.page.pgno()))
     }
 }
 
@@ -188,7 +206,11 @@ impl<'p> Cursor<'p> {
     /// A cursor over the tree `root`, not placed yet.
     pub(crate) fn new(pages: Pages<'p>, root: TreeRoot) -> Cursor<'p> {
         let (keys, dups) = (Order::of_keys(root.flags), Order::of_dups(root.flags));
-        Cursor { keys: LeafCursor::new(pages, root, keys), dups, position: Position::Unset }
+        Cursor {
+            keys: LeafCursor::new(pages, root, keys),
+            dups,
+            position: Position::Unset,
+        }
     }
 
     /// Goes to the first or last item of the table.
@@ -204,10 +226,13 @@ impl<'p> Cursor<'p> {
     #[inline]
     pub(crate) fn step(&mut self, end: End) -> Result<Item<'p>> {
         match &mut self.position {
-            Position::On(values) => match step_values(values, end)? {
-                true => self.item(),
-                false => self.step_key(end),
-            },
+            Position::On(values) => {
+                if step_values(values, end)? {
+                    self.item()
+                } else {
+                    self.step_key(end)
+                }
+            }
             _ => self.step_key(end),
         }
     }
@@ -217,9 +242,8 @@ impl<'p> Cursor<'p> {
     pub(crate) fn step_key(&mut self, end: End) -> Result<Item<'p>> {
         match self.position {
             Position::Unset => self.go_to(end),
-            Position::Missed => Ok(None),
             Position::PastEnd if end == End::Last => self.go_to(end),
-            Position::PastEnd => Ok(None),
+            Position::PastEnd | Position::Missed => Ok(None),
             Position::On(_) => {
                 if self.keys.step(end)? {
                     return self.enter(end);
@@ -232,10 +256,13 @@ impl<'p> Cursor<'p> {
     /// Goes to the next value of the same key away from `end`, or stays if there is none.
     pub(crate) fn step_dup(&mut self, end: End) -> Result<Item<'p>> {
         match &mut self.position {
-            Position::On(values) => match step_values(values, end)? {
-                true => self.item(),
-                false => Ok(None),
-            },
+            Position::On(values) => {
+                if step_values(values, end)? {
+                    self.item()
+                } else {
+                    Ok(None)
+                }
+            }
             Position::Unset => self.go_to(end),
             _ => Ok(None),
         }
@@ -272,9 +299,10 @@ impl<'p> Cursor<'p> {
                 if self.seek_value(value)? {
                     return self.item();
                 }
-                match self.keys.step(End::First)? {
-                    true => self.enter(End::First),
-                    false => Ok(self.lost(Position::PastEnd)),
+                if self.keys.step(End::First)? {
+                    self.enter(End::First)
+                } else {
+                    Ok(self.lost(Position::PastEnd))
                 }
             }
             Some(false) => self.enter(End::First),
@@ -291,7 +319,8 @@ impl<'p> Cursor<'p> {
         match values {
             Values::One(only) => Ok(self.dups.compare(only, value).is_ge()),
             Values::SubPage(page, index) => {
-                let (found, _) = bisect(*page, 0, self.dups, value).map_err(|fault| self.keys.fault(fault))?;
+                let (found, _) =
+                    bisect(*page, 0, self.dups, value).map_err(|fault| self.keys.fault(fault))?;
                 *index = found.min(page.len() - 1);
                 Ok(found < page.len())
             }
@@ -307,7 +336,10 @@ impl<'p> Cursor<'p> {
 
     /// Returns whether the entry the cursor stands on is the record of a named table.
     pub(crate) fn is_on_table(&self) -> Result<bool> {
-        Ok(self.keys.entry()?.is_some_and(|(_, value)| matches!(value, Value::Table(_))))
+        Ok(self
+            .keys
+            .entry()?
+            .is_some_and(|(_, value)| matches!(value, Value::Table(_))))
     }
 
     /// Returns the item the cursor stands on.
@@ -338,7 +370,8 @@ impl<'p> Cursor<'p> {
             Value::Large { pgno, len } => Values::One(pages.large_value(pgno, len)?),
             Value::SubPage(page) => Values::SubPage(page, end.index(page.len())),
             Value::Nested(root) => {
-                root.check(pages.end).map_err(|fault| self.keys.fault(fault))?;
+                root.check(pages.end)
+                    .map_err(|fault| self.keys.fault(fault))?;
                 let mut cursor = LeafCursor::new(pages, root, self.dups);
                 if !cursor.go_to(end)? {
                     return Err(self.keys.fault(PageFault::BadTreeRecord));
@@ -377,7 +410,10 @@ fn step_values(values: &mut Values<'_>, end: End) -> Result<bool> {
 fn value_of<'p>(values: &Values<'p>, keys: &LeafCursor<'p>) -> Result<Option<&'p [u8]>> {
     match values {
         Values::One(value) => Ok(Some(value)),
-        Values::SubPage(page, index) => page.key(*index).map(Some).map_err(|fault| keys.fault(fault)),
+        Values::SubPage(page, index) => page
+            .key(*index)
+            .map(Some)
+            .map_err(|fault| keys.fault(fault)),
         Values::Nested(cursor) => Ok(cursor.entry()?.map(|(value, _)| value)),
     }
 }

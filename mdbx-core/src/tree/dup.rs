@@ -19,7 +19,9 @@ use crate::error::{PageFault, Result};
 use crate::format::limits::{PAGE_HEADER, leaf_node_max};
 use crate::format::node::{DUP, NewNode, TREE, Value, node_span};
 use crate::format::page::{LEAF, Page, PageMut, SUB_PAGE};
-use crate::format::root::{DUP_FIXED, INTEGER_DUP, INTEGER_KEY, REVERSE_DUP, REVERSE_KEY, TreeRoot};
+use crate::format::root::{
+    DUP_FIXED, INTEGER_DUP, INTEGER_KEY, REVERSE_DUP, REVERSE_KEY, TreeRoot,
+};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
 use crate::tree::order::Order;
@@ -28,23 +30,33 @@ use crate::tree::search::bisect;
 impl TreeMut<'_, '_> {
     /// Returns the most pages that adding a value to the entry at `place`, or deleting one from it, takes.
     pub(crate) fn most_pages_for_dup(&self, place: &Place) -> Result<usize> {
-        let nested = match place.exact {
-            true => match self.value_at(place)? {
+        let nested = if place.exact {
+            match self.value_at(place)? {
                 Value::Nested(nested) => nested.height,
                 _ => 0,
-            },
-            false => 0,
+            }
+        } else {
+            0
         };
-        let outer = most_pages_for_put(self.root.height).max(most_pages_for_delete(self.root.height));
+        let outer =
+            most_pages_for_put(self.root.height).max(most_pages_for_delete(self.root.height));
         Ok(outer + most_pages_for_put(nested).max(most_pages_for_delete(nested)))
     }
 
     /// Adds `value` to the values of `key`, whose place is `place`; tells whether it was not there.
-    pub(crate) fn put_dup(&mut self, mut place: Place, key: &[u8], value: &[u8], dups: Order) -> Result<bool> {
+    pub(crate) fn put_dup(
+        &mut self,
+        mut place: Place,
+        key: &[u8],
+        value: &[u8],
+        dups: Order,
+    ) -> Result<bool> {
         let added = if place.exact {
             let at = place.path.leaf().pgno;
             match self.value_at(&place)? {
-                Value::Nested(nested) => self.edit_nested(&mut place, nested, dups, |tree| tree.put_key(value))?,
+                Value::Nested(nested) => {
+                    self.edit_nested(&mut place, nested, dups, |tree| tree.put_key(value))?
+                }
                 held => match with_value(held, value, dups).map_err(|fault| fault.at(at))? {
                     None => false,
                     Some(sub_page) => {
@@ -62,14 +74,21 @@ impl TreeMut<'_, '_> {
     }
 
     /// Deletes `value` from the values of `key`, whose place is `place`; tells whether it was there.
-    pub(crate) fn delete_dup(&mut self, mut place: Place, key: &[u8], value: &[u8], dups: Order) -> Result<bool> {
+    pub(crate) fn delete_dup(
+        &mut self,
+        mut place: Place,
+        key: &[u8],
+        value: &[u8],
+        dups: Order,
+    ) -> Result<bool> {
         if !place.exact {
             return Ok(false);
         }
         let at = place.path.leaf().pgno;
         let deleted = match self.value_at(&place)? {
             Value::Nested(nested) => {
-                let deleted = self.edit_nested(&mut place, nested, dups, |tree| tree.delete_key(value))?;
+                let deleted =
+                    self.edit_nested(&mut place, nested, dups, |tree| tree.delete_key(value))?;
                 if deleted {
                     self.unnest(&mut place, key)?;
                 }
@@ -88,7 +107,11 @@ impl TreeMut<'_, '_> {
             },
         };
         if deleted {
-            self.root.items = self.root.items.checked_sub(1).ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
+            self.root.items = self
+                .root
+                .items
+                .checked_sub(1)
+                .ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
         }
         Ok(deleted)
     }
@@ -106,7 +129,8 @@ impl TreeMut<'_, '_> {
             return self.set(place, NewNode::leaf(key, DUP, sub_page));
         }
         let nested = self.nest(values)?;
-        self.count_nested(&TreeRoot::empty(0), &nested).map_err(|fault| fault.at(nested.root))?;
+        self.count_nested(&TreeRoot::empty(0), &nested)
+            .map_err(|fault| fault.at(nested.root))?;
         self.set(place, NewNode::leaf(key, DUP | TREE, &record_of(&nested)))
     }
 
@@ -115,7 +139,11 @@ impl TreeMut<'_, '_> {
         let leaf = self.pager.allocate_leaf()?;
         let mut page = self.pager.page_mut(leaf);
         for index in 0..values.len() {
-            page.append(NewNode::leaf(values.key(index).map_err(|fault| fault.at(leaf))?, 0, b""));
+            page.append(NewNode::leaf(
+                values.key(index).map_err(|fault| fault.at(leaf))?,
+                0,
+                b"",
+            ));
         }
         Ok(TreeRoot {
             root: leaf,
@@ -136,13 +164,16 @@ impl TreeMut<'_, '_> {
         edit: impl FnOnce(&mut TreeMut<'_, '_>) -> Result<bool>,
     ) -> Result<bool> {
         let at = place.path.leaf().pgno;
-        before.check(self.pager.pages().end).map_err(|fault| fault.at(at))?;
+        before
+            .check(self.pager.pages().end)
+            .map_err(|fault| fault.at(at))?;
         self.touch(&mut place.path)?;
         let mut nested = before;
         let changed = edit(&mut TreeMut::new(self.pager, &mut nested, dups))?;
         if changed {
             nested.mod_txnid = self.pager.txnid();
-            self.count_nested(&before, &nested).map_err(|fault| fault.at(at))?;
+            self.count_nested(&before, &nested)
+                .map_err(|fault| fault.at(at))?;
             let step = place.path.leaf();
             nested.write(self.pager.page_mut(step.pgno).payload_mut(step.index));
         }
@@ -167,7 +198,8 @@ impl TreeMut<'_, '_> {
         }
         self.pager.free(nested.root, 1);
         let at = place.path.leaf().pgno;
-        self.count_nested(&nested, &TreeRoot::empty(0)).map_err(|fault| fault.at(at))?;
+        self.count_nested(&nested, &TreeRoot::empty(0))
+            .map_err(|fault| fault.at(at))?;
         self.set_values(place, key, &sub_page)
     }
 
@@ -222,7 +254,11 @@ fn without_value(held: Value<'_>, value: &[u8], dups: Order) -> Result<Option<Ve
 }
 
 /// Returns a sub-page of the keys of `page` but for number `without`, and with a new one before number `with.0`.
-fn rebuilt(page: Page<'_>, without: Option<usize>, with: Option<(usize, &[u8])>) -> Result<Vec<u8>, PageFault> {
+fn rebuilt(
+    page: Page<'_>,
+    without: Option<usize>,
+    with: Option<(usize, &[u8])>,
+) -> Result<Vec<u8>, PageFault> {
     let mut values = Vec::with_capacity(page.len() + 1);
     for index in 0..page.len() {
         values.extend(with.filter(|&(at, _)| at == index).map(|(_, value)| value));
@@ -230,13 +266,19 @@ fn rebuilt(page: Page<'_>, without: Option<usize>, with: Option<(usize, &[u8])>)
             values.push(page.key(index)?);
         }
     }
-    values.extend(with.filter(|&(at, _)| at == page.len()).map(|(_, value)| value));
+    values.extend(
+        with.filter(|&(at, _)| at == page.len())
+            .map(|(_, value)| value),
+    );
     Ok(sub_page_of(&values))
 }
 
 /// Lays out a sub-page with the ordered `values`.
 fn sub_page_of(values: &[&[u8]]) -> Vec<u8> {
-    let room: usize = values.iter().map(|value| NewNode::leaf(value, 0, b"").room()).sum();
+    let room: usize = values
+        .iter()
+        .map(|value| NewNode::leaf(value, 0, b"").room())
+        .sum();
     let mut bytes = vec![0; PAGE_HEADER + room];
     let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
     for value in values {
@@ -259,7 +301,7 @@ fn record_of(root: &TreeRoot) -> [u8; TreeRoot::LEN] {
 /// Returns the flags of a nested tree in a table with such flags.
 ///
 /// Source: format document, "Nested tree".
-fn nested_flags(table: u16) -> u16 {
+pub(crate) fn nested_flags(table: u16) -> u16 {
     let mut flags = table & DUP_FIXED;
     if table & INTEGER_DUP != 0 {
         flags |= INTEGER_KEY;

@@ -30,7 +30,11 @@ pub(crate) struct TreeMut<'w, 'env> {
 
 impl<'w, 'env> TreeMut<'w, 'env> {
     /// The tree that `root` describes.
-    pub(crate) fn new(pager: &'w mut Writer<'env>, root: &'w mut TreeRoot, order: Order) -> TreeMut<'w, 'env> {
+    pub(crate) fn new(
+        pager: &'w mut Writer<'env>,
+        root: &'w mut TreeRoot,
+        order: Order,
+    ) -> TreeMut<'w, 'env> {
         TreeMut { pager, root, order }
     }
 
@@ -38,8 +42,17 @@ impl<'w, 'env> TreeMut<'w, 'env> {
     pub(crate) fn find(&self, key: &[u8]) -> Result<Place> {
         let mut path = Path::new();
         let push = |_, pgno, index| path.push(pgno, index);
-        let found = descend(self.pager.pages(), self.root, self.order, Target::Key(key), push)?;
-        Ok(Place { path, exact: found.is_some_and(|found| found.exact) })
+        let found = descend(
+            self.pager.pages(),
+            self.root,
+            self.order,
+            Target::Key(key),
+            push,
+        )?;
+        Ok(Place {
+            path,
+            exact: found.is_some_and(|found| found.exact),
+        })
     }
 
     /// Returns what the entry at `place` holds.
@@ -73,7 +86,9 @@ impl<'w, 'env> TreeMut<'w, 'env> {
             None => self.root.root = pgno,
             Some(above) => {
                 let parent = path.step(above);
-                self.pager.page_mut(parent.pgno).set_child(parent.index, pgno);
+                self.pager
+                    .page_mut(parent.pgno)
+                    .set_child(parent.index, pgno);
             }
         }
     }

@@ -24,7 +24,10 @@ impl TreeMut<'_, '_> {
             None => self.set(&mut place, NewNode::leaf(key, 0, value)),
             Some(run) => {
                 self.root.large_pages += run.pages;
-                self.set(&mut place, NewNode::large(key, &run.first.0.to_le_bytes(), run.value_len))
+                self.set(
+                    &mut place,
+                    NewNode::large(key, &run.first.0.to_le_bytes(), run.value_len),
+                )
             }
         }
     }

@@ -27,14 +27,21 @@ pub(crate) fn store_large(pager: &mut Writer<'_>, value: &[u8]) -> Result<LargeR
     let (first, room) = pager.allocate_large(value.len())?;
     room.copy_from_slice(value);
     let value_len = u32::try_from(value.len()).expect("the longest value is below 4 GiB");
-    Ok(LargeRun { first, pages, value_len })
+    Ok(LargeRun {
+        first,
+        pages,
+        value_len,
+    })
 }
 
 /// Gives up the pages of the large value of the tree `root` that starts with `first`.
 pub(crate) fn free_large(pager: &mut Writer<'_>, root: &mut TreeRoot, first: Pgno) -> Result<()> {
     let bytes = pager.pages().large_run(first)?.len();
     let pages = u32::try_from(bytes / pager.page_size().bytes()).unwrap_or(u32::MAX);
-    root.large_pages = root.large_pages.checked_sub(pages).ok_or_else(|| PageFault::BadTreeRecord.at(first))?;
+    root.large_pages = root
+        .large_pages
+        .checked_sub(pages)
+        .ok_or_else(|| PageFault::BadTreeRecord.at(first))?;
     pager.free(first, pages);
     Ok(())
 }

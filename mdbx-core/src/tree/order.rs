@@ -86,7 +86,7 @@ pub(crate) fn separator<'r>(order: Order, left: &[u8], right: &'r [u8]) -> &'r [
         return right;
     }
     let common = left.iter().zip(right).take_while(|(l, r)| l == r).count();
-    &right[..common + 1]
+    &right[..=common]
 }
 
 #[cfg(test)]
@@ -95,8 +95,16 @@ mod tests {
 
     #[test]
     fn byte_order_is_slice_order() {
-        let keys: [&[u8]; 8] =
-            [b"", b"\0", b"a", b"aaaaaaa", b"aaaaaaaa", b"aaaaaaaab", b"aaaaaaab", b"\xff\xff\xff\xff\xff\xff\xff\xff"];
+        let keys: [&[u8]; 8] = [
+            b"",
+            b"\0",
+            b"a",
+            b"aaaaaaa",
+            b"aaaaaaaa",
+            b"aaaaaaaab",
+            b"aaaaaaab",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff",
+        ];
         for a in keys {
             for b in keys {
                 assert_eq!(compare_bytes(a, b), a.cmp(b), "{a:?} {b:?}");
@@ -122,6 +130,9 @@ mod tests {
         assert_eq!(separator(Order::Bytes, b"apple", b"apricot"), b"apr");
         assert_eq!(separator(Order::Bytes, b"", b"pear"), b"p");
         assert_eq!(separator(Order::Bytes, b"app", b"apple"), b"appl");
-        assert_eq!(separator(Order::Integer, &[1, 0, 0, 0], &[2, 0, 0, 0]), [2, 0, 0, 0]);
+        assert_eq!(
+            separator(Order::Integer, &[1, 0, 0, 0], &[2, 0, 0, 0]),
+            [2, 0, 0, 0]
+        );
     }
 }

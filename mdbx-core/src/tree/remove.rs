@@ -24,13 +24,20 @@ impl TreeMut<'_, '_> {
             }
             Value::SubPage(page) => page.len() as u64,
             Value::Nested(nested) => {
-                nested.check(self.pager.pages().end).map_err(|fault| fault.at(at))?;
+                nested
+                    .check(self.pager.pages().end)
+                    .map_err(|fault| fault.at(at))?;
                 free_tree(self.pager, &nested)?;
-                self.count_nested(&nested, &TreeRoot::empty(nested.flags)).map_err(|fault| fault.at(at))?;
+                self.count_nested(&nested, &TreeRoot::empty(nested.flags))
+                    .map_err(|fault| fault.at(at))?;
                 nested.items
             }
         };
-        self.root.items = self.root.items.checked_sub(items).ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
+        self.root.items = self
+            .root
+            .items
+            .checked_sub(items)
+            .ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
         self.remove_entry(&mut place)
     }
 
@@ -44,11 +51,22 @@ impl TreeMut<'_, '_> {
 
     /// Counts the pages of a nested tree that changed from `before` to `after` in the record of this tree, which
     /// includes them.
-    pub(crate) fn count_nested(&mut self, before: &TreeRoot, after: &TreeRoot) -> Result<(), PageFault> {
+    pub(crate) fn count_nested(
+        &mut self,
+        before: &TreeRoot,
+        after: &TreeRoot,
+    ) -> Result<(), PageFault> {
         let recount = |count: u32, before: u32, after: u32| {
-            count.checked_sub(before).and_then(|rest| rest.checked_add(after)).ok_or(PageFault::BadTreeRecord)
+            count
+                .checked_sub(before)
+                .and_then(|rest| rest.checked_add(after))
+                .ok_or(PageFault::BadTreeRecord)
         };
-        let branch_pages = recount(self.root.branch_pages, before.branch_pages, after.branch_pages)?;
+        let branch_pages = recount(
+            self.root.branch_pages,
+            before.branch_pages,
+            after.branch_pages,
+        )?;
         let leaf_pages = recount(self.root.leaf_pages, before.leaf_pages, after.leaf_pages)?;
         (self.root.branch_pages, self.root.leaf_pages) = (branch_pages, leaf_pages);
         Ok(())

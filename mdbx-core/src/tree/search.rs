@@ -63,7 +63,11 @@ pub(crate) fn descend<'p>(
         } else {
             let (index, exact) = leaf_entry(page, order, target).map_err(|fault| fault.at(pgno))?;
             visit(page, pgno, index);
-            return Ok(Some(Found { leaf: page, index, exact }));
+            return Ok(Some(Found {
+                leaf: page,
+                index,
+                exact,
+            }));
         }
     }
     Err(PageFault::WrongLevel.at(pgno))
@@ -83,7 +87,11 @@ fn branch_entry(page: Page<'_>, order: Order, target: Target<'_>) -> Result<usiz
 }
 
 #[inline]
-fn leaf_entry(page: Page<'_>, order: Order, target: Target<'_>) -> Result<(usize, bool), PageFault> {
+fn leaf_entry(
+    page: Page<'_>,
+    order: Order,
+    target: Target<'_>,
+) -> Result<(usize, bool), PageFault> {
     match target {
         Target::First => Ok((0, true)),
         Target::Last => Ok((page.len() - 1, true)),
@@ -93,7 +101,12 @@ fn leaf_entry(page: Page<'_>, order: Order, target: Target<'_>) -> Result<(usize
 
 /// Returns the first entry from `from` on whose key is not less than `key`, and whether it equals it.
 #[inline]
-pub(crate) fn bisect(page: Page<'_>, from: usize, order: Order, key: &[u8]) -> Result<(usize, bool), PageFault> {
+pub(crate) fn bisect(
+    page: Page<'_>,
+    from: usize,
+    order: Order,
+    key: &[u8],
+) -> Result<(usize, bool), PageFault> {
     match order {
         Order::Bytes => bisect_by(page, from, |other| compare_bytes(other, key)),
         Order::Reversed => bisect_by(page, from, |other| compare_reversed(other, key)),

@@ -30,7 +30,13 @@ enum Edge {
 
 impl TreeMut<'_, '_> {
     /// Splits the page at `level` of `path`, which has no room for `node`, and inserts the node as its entry `index`.
-    pub(crate) fn split(&mut self, path: &Path, level: usize, index: usize, node: NewNode<'_>) -> Result<()> {
+    pub(crate) fn split(
+        &mut self,
+        path: &Path,
+        level: usize,
+        index: usize,
+        node: NewNode<'_>,
+    ) -> Result<()> {
         let left = path.step(level).pgno;
         let full = self.pager.own_page(left).bytes().to_vec();
         let full = Page::trusted(&full);
@@ -64,7 +70,13 @@ impl TreeMut<'_, '_> {
     }
 
     /// Enters `right`, whose keys start with `separator`, behind the page at `level`, in the page above.
-    fn add_child(&mut self, path: &Path, level: usize, separator: &[u8], right: Pgno) -> Result<()> {
+    fn add_child(
+        &mut self,
+        path: &Path,
+        level: usize,
+        separator: &[u8],
+        right: Pgno,
+    ) -> Result<()> {
         let node = NewNode::branch(separator, right);
         let Some(above) = level.checked_sub(1) else {
             return self.grow(path.step(0).pgno, node);
@@ -115,16 +127,26 @@ pub(crate) struct Nodes<'n> {
 impl<'n> Nodes<'n> {
     /// The nodes of `page` with `node` inserted as number `index`.
     pub(crate) fn of_page_with(page: Page<'n>, index: usize, node: NewNode<'n>) -> Nodes<'n> {
-        Nodes { left: page, right: None, extra: Some((index, node)) }
+        Nodes {
+            left: page,
+            right: None,
+            extra: Some((index, node)),
+        }
     }
 
     /// The nodes of two neighbours; `separator` is what leads to the right one.
     pub(crate) fn of_pages(left: Page<'n>, separator: &'n [u8], right: Page<'n>) -> Nodes<'n> {
-        Nodes { left, right: Some((right, separator)), extra: None }
+        Nodes {
+            left,
+            right: Some((right, separator)),
+            extra: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.left.len() + self.right.map_or(0, |(page, _)| page.len()) + usize::from(self.extra.is_some())
+        self.left.len()
+            + self.right.map_or(0, |(page, _)| page.len())
+            + usize::from(self.extra.is_some())
     }
 
     fn is_branch(&self) -> bool {
@@ -143,7 +165,9 @@ impl<'n> Nodes<'n> {
             _ => {}
         }
         let node = |page: Page<'n>, index| {
-            page.node(index).expect("nodes of a well-formed page lie inside it").contents(!page.is_branch())
+            page.node(index)
+                .expect("nodes of a well-formed page lie inside it")
+                .contents(!page.is_branch())
         };
         match self.right {
             Some((right, separator)) if index == self.left.len() && self.is_branch() => {
@@ -157,18 +181,29 @@ impl<'n> Nodes<'n> {
     /// Returns node `index` as it is when it comes first on a page: in a branch without its key.
     fn first_of_page(&self, index: usize) -> NewNode<'n> {
         let node = self.get(index);
-        if self.is_branch() { node.with_key(b"") } else { node }
+        if self.is_branch() {
+            node.with_key(b"")
+        } else {
+            node
+        }
     }
 
     /// Returns the room that all nodes take on one page.
     pub(crate) fn room(&self) -> usize {
-        self.first_of_page(0).room() + (1..self.len()).map(|index| self.get(index).room()).sum::<usize>()
+        self.first_of_page(0).room()
+            + (1..self.len())
+                .map(|index| self.get(index).room())
+                .sum::<usize>()
     }
 
     /// Returns a key that separates the nodes before `cut` from the others.
     pub(crate) fn separator(&self, cut: usize, order: Order) -> &'n [u8] {
         let right = self.get(cut).key();
-        if self.is_branch() { right } else { separator(order, self.get(cut - 1).key(), right) }
+        if self.is_branch() {
+            right
+        } else {
+            separator(order, self.get(cut - 1).key(), right)
+        }
     }
 
     fn page_room(&self) -> usize {
@@ -192,7 +227,11 @@ fn choose_cut(nodes: &Nodes<'_>, edge: Edge) -> Option<usize> {
     let mut best: Option<(usize, usize)> = None;
     for cut in 1..=nodes.len().saturating_sub(least) {
         let first = nodes.get(cut);
-        let saved = if nodes.is_branch() { first.room() - ENTRY - node_span(0, 0) } else { 0 };
+        let saved = if nodes.is_branch() {
+            first.room() - ENTRY - node_span(0, 0)
+        } else {
+            0
+        };
         let right = all - left - saved;
         if cut >= least && left <= nodes.page_room() && right <= nodes.page_room() {
             let cost = match edge {
@@ -220,7 +259,11 @@ mod tests {
         let mut page = PageMut::init(&mut bytes, flags, Pgno(3), Txnid(4));
         for (i, key) in keys.iter().enumerate() {
             let child = Pgno(u32::try_from(i).unwrap());
-            page.append(if flags == BRANCH { NewNode::branch(key, child) } else { NewNode::leaf(key, 0, b"") });
+            page.append(if flags == BRANCH {
+                NewNode::branch(key, child)
+            } else {
+                NewNode::leaf(key, 0, b"")
+            });
         }
         bytes
     }
@@ -230,7 +273,11 @@ mod tests {
         let keys: Vec<[u8; 20]> = (b'a'..b'h').map(|c| [c; 20]).collect();
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
         let leaf = page(LEAF, &keys);
-        let nodes = Nodes::of_page_with(Page::trusted(&leaf), 7, NewNode::leaf(b"zzzzzzzzzzzzzzzzzzzz", 0, b""));
+        let nodes = Nodes::of_page_with(
+            Page::trusted(&leaf),
+            7,
+            NewNode::leaf(b"zzzzzzzzzzzzzzzzzzzz", 0, b""),
+        );
         assert_eq!(choose_cut(&nodes, Edge::Inside), Some(4));
         assert_eq!(choose_cut(&nodes, Edge::Last), Some(7));
         assert_eq!(choose_cut(&nodes, Edge::First), Some(1));

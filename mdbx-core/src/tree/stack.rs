@@ -45,7 +45,13 @@ pub(crate) struct Step {
 
 impl Path {
     pub(crate) fn new() -> Path {
-        Path { steps: [Step { pgno: Pgno::NONE, index: 0 }; MAX_HEIGHT], len: 0 }
+        Path {
+            steps: [Step {
+                pgno: Pgno::NONE,
+                index: 0,
+            }; MAX_HEIGHT],
+            len: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

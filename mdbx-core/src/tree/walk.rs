@@ -54,7 +54,10 @@ fn walk_page<'p>(
                 Value::Inline(_) | Value::SubPage(_) | Value::Table(_) => {}
                 Value::Large { pgno: first, .. } => {
                     let run = pages.large_run(first)?.len() / pages.page_size.bytes();
-                    visit(Visit::Large { first, pages: u32::try_from(run).unwrap_or(u32::MAX) })?;
+                    visit(Visit::Large {
+                        first,
+                        pages: u32::try_from(run).unwrap_or(u32::MAX),
+                    })?;
                 }
                 Value::Nested(root) if nested || root.is_empty() => {
                     return Err(PageFault::BadNode { index }.at(pgno));

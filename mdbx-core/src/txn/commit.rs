@@ -51,7 +51,13 @@ impl WriteTxn<'_> {
         let (engine, txnid) = (self.engine, self.pager.txnid());
         for (number, root) in self.tables.take_changed() {
             if let Some(name) = engine.store.names.get(number) {
-                self.write_record(name, &TreeRoot { mod_txnid: txnid, ..root })?;
+                self.write_record(
+                    name,
+                    &TreeRoot {
+                        mod_txnid: txnid,
+                        ..root
+                    },
+                )?;
             }
         }
         self.touch_main_root()
@@ -72,13 +78,24 @@ impl WriteTxn<'_> {
         let retired = self.pager.retired().len() as u64;
         let first_unallocated = self.pager.reserve().first_unallocated();
         let main = self.tables.main;
-        let main_txnid = if main.changed { txnid } else { main.root.mod_txnid };
+        let main_txnid = if main.changed {
+            txnid
+        } else {
+            main.root.mod_txnid
+        };
         let base = &self.pager.turn().head().meta;
         Meta {
             txnid: commit_id,
-            geometry: PageCounts { first_unallocated, now: base.geometry.now, ..self.store_ref().bounds },
+            geometry: PageCounts {
+                first_unallocated,
+                now: base.geometry.now,
+                ..self.store_ref().bounds
+            },
             gc: self.gc.root_at_commit(txnid),
-            main: TreeRoot { mod_txnid: main_txnid, ..main.root },
+            main: TreeRoot {
+                mod_txnid: main_txnid,
+                ..main.root
+            },
             sign: Sign::Steady,
             pages_retired: base.pages_retired + retired,
             boot_id: boot_id(),
@@ -89,7 +106,10 @@ impl WriteTxn<'_> {
     /// Writes the pages, each run of consecutive ones in one call.
     fn write_dirty_pages(&self) -> Result<()> {
         let store = self.store_ref();
-        let failed = |source| Error::Io { action: "write pages", source };
+        let failed = |source| Error::Io {
+            action: "write pages",
+            source,
+        };
         let mut parts = Vec::new();
         let (mut start, mut end) = (0, 0);
         for (pgno, bytes) in self.pager.dirty().ascending() {
@@ -107,10 +127,17 @@ impl WriteTxn<'_> {
 
     fn sync_pages(&self, grew: bool) -> Result<()> {
         let store = self.store_ref();
-        let synced = if grew { store.file.sync_all() } else { store.file.sync_data() };
+        let synced = if grew {
+            store.file.sync_all()
+        } else {
+            store.file.sync_data()
+        };
         synced.map_err(|source| {
             store.failed.store(true, Ordering::Release);
-            Error::Io { action: "sync the data file", source }
+            Error::Io {
+                action: "sync the data file",
+                source,
+            }
         })
     }
 
@@ -118,10 +145,16 @@ impl WriteTxn<'_> {
         let store = self.store_ref();
         let tail = self.pager.turn().head().tail;
         let at = body_offset(store.page_size, tail);
-        store.file.write_durable_at(&meta.write_body(), at).map_err(|source| {
-            store.failed.store(true, Ordering::Release);
-            Error::Io { action: "write a meta page", source }
-        })
+        store
+            .file
+            .write_durable_at(&meta.write_body(), at)
+            .map_err(|source| {
+                store.failed.store(true, Ordering::Release);
+                Error::Io {
+                    action: "write a meta page",
+                    source,
+                }
+            })
     }
 
     fn store_ref(&self) -> &'_ Store {

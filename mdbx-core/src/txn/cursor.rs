@@ -41,10 +41,15 @@ pub struct Cursor<'t> {
     cursor: cursor::Cursor<'t>,
 }
 
-#[expect(clippy::missing_errors_doc, reason = "stated once, for every move, at the type")]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "stated once, for every move, at the type"
+)]
 impl<'t> Cursor<'t> {
     pub(crate) fn new(pages: Pages<'t>, root: TreeRoot) -> Cursor<'t> {
-        Cursor { cursor: cursor::Cursor::new(pages, root) }
+        Cursor {
+            cursor: cursor::Cursor::new(pages, root),
+        }
     }
 
     /// Goes to the first item.
@@ -61,7 +66,10 @@ impl<'t> Cursor<'t> {
 
     /// Goes to the next item: the next value of this key, or the first one of the next key.
     #[inline]
-    #[expect(clippy::should_implement_trait, reason = "the field's name; a cursor that moves both ways is no iterator")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the field's name; a cursor that moves both ways is no iterator"
+    )]
     #[doc(alias = "MDBX_NEXT")]
     pub fn next(&mut self) -> Result<Item<'t>> {
         self.cursor.step(End::First)

@@ -16,6 +16,9 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(store: Store) -> Engine {
-        Engine { store: Arc::new(store), memory: Mutex::default() }
+        Engine {
+            store: Arc::new(store),
+            memory: Mutex::default(),
+        }
     }
 }

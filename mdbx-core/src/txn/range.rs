@@ -26,7 +26,11 @@ pub struct Range<'t> {
 }
 
 impl<'t> Range<'t> {
-    pub(crate) fn new<'k>(pages: Pages<'t>, root: TreeRoot, bounds: &impl RangeBounds<&'k [u8]>) -> Range<'t> {
+    pub(crate) fn new<'k>(
+        pages: Pages<'t>,
+        root: TreeRoot,
+        bounds: &impl RangeBounds<&'k [u8]>,
+    ) -> Range<'t> {
         Range {
             pages,
             root,
@@ -41,12 +45,11 @@ impl<'t> Range<'t> {
     }
 
     fn step(&mut self) -> Result<Item<'t>> {
-        let item = match &mut self.front {
-            Some(cursor) => cursor.step(End::First)?,
-            None => {
-                let cursor = self.front.insert(Cursor::new(self.pages, self.root));
-                go_to_lower(cursor, &self.lower)?
-            }
+        let item = if let Some(cursor) = &mut self.front {
+            cursor.step(End::First)?
+        } else {
+            let cursor = self.front.insert(Cursor::new(self.pages, self.root));
+            go_to_lower(cursor, &self.lower)?
         };
         let in_range = |&(key, value): &(&[u8], &[u8])| {
             let order = Order::of_keys(self.root.flags);
@@ -54,19 +57,22 @@ impl<'t> Range<'t> {
                 Bound::Unbounded => true,
                 Bound::Included(upper) => order.compare(key, upper).is_le(),
                 Bound::Excluded(upper) => order.compare(key, upper).is_lt(),
-            }) && self.back_item.is_none_or(|back| self.compare((key, value), back).is_lt())
+            }) && self
+                .back_item
+                .is_none_or(|back| self.compare((key, value), back).is_lt())
         };
         self.front_item = item.filter(in_range);
         Ok(self.front_item)
     }
 
     fn step_back(&mut self) -> Result<Item<'t>> {
-        let item = match &mut self.back {
-            Some(cursor) => cursor.step(End::Last)?,
-            None => {
-                let cursor = self.back.insert(Box::new(Cursor::new(self.pages, self.root)));
-                go_to_upper(cursor, &self.upper)?
-            }
+        let item = if let Some(cursor) = &mut self.back {
+            cursor.step(End::Last)?
+        } else {
+            let cursor = self
+                .back
+                .insert(Box::new(Cursor::new(self.pages, self.root)));
+            go_to_upper(cursor, &self.upper)?
         };
         let in_range = |&(key, value): &(&[u8], &[u8])| {
             let order = Order::of_keys(self.root.flags);
@@ -74,14 +80,19 @@ impl<'t> Range<'t> {
                 Bound::Unbounded => true,
                 Bound::Included(lower) => order.compare(key, lower).is_ge(),
                 Bound::Excluded(lower) => order.compare(key, lower).is_gt(),
-            }) && self.front_item.is_none_or(|front| self.compare((key, value), front).is_gt())
+            }) && self
+                .front_item
+                .is_none_or(|front| self.compare((key, value), front).is_gt())
         };
         self.back_item = item.filter(in_range);
         Ok(self.back_item)
     }
 
     fn compare(&self, a: (&[u8], &[u8]), b: (&[u8], &[u8])) -> Ordering {
-        let (keys, dups) = (Order::of_keys(self.root.flags), Order::of_dups(self.root.flags));
+        let (keys, dups) = (
+            Order::of_keys(self.root.flags),
+            Order::of_dups(self.root.flags),
+        );
         // In a table with one value for each key, equal keys are the same item.
         keys.compare(a.0, b.0).then_with(|| dups.compare(a.1, b.1))
     }
@@ -158,11 +169,20 @@ impl<'t> Dups<'t> {
         let mut front = Cursor::new(pages, root);
         let first = front.seek_exact(key, End::First)?;
         let left = front.count();
-        Ok(Dups { front, back: None, first, left })
+        Ok(Dups {
+            front,
+            back: None,
+            first,
+            left,
+        })
     }
 
     fn give_out(&mut self, item: Result<Item<'t>>) -> Option<Result<&'t [u8]>> {
-        self.left = if matches!(item, Ok(Some(_))) { self.left - 1 } else { 0 };
+        self.left = if matches!(item, Ok(Some(_))) {
+            self.left - 1
+        } else {
+            0
+        };
         item.map(|item| item.map(|(_, value)| value)).transpose()
     }
 }
@@ -193,7 +213,10 @@ impl DoubleEndedIterator for Dups<'_> {
         }
         let item = match &mut self.back {
             Some(back) => back.step_dup(End::Last),
-            None => self.back.insert(Box::new(self.front.clone())).go_to_dup(End::Last),
+            None => self
+                .back
+                .insert(Box::new(self.front.clone()))
+                .go_to_dup(End::Last),
         };
         self.give_out(item)
     }

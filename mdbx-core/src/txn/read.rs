@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Result;
+use crate::format::meta::Meta;
 use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
@@ -49,6 +50,11 @@ impl<'env> ReadTxn<'env> {
         Ok(TableRef::new(pages, open.root))
     }
 
+    /// Returns the meta page that describes the snapshot.
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.reader.head().meta
+    }
+
     fn main(&self) -> TableRef<'_> {
         TableRef::new(self.pages(), self.tables.main.root)
     }
@@ -75,6 +81,8 @@ crate::txn::reads::read_methods!(ReadTxn<'_>);
 
 impl fmt::Debug for ReadTxn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadTxn").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("ReadTxn")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }

@@ -34,7 +34,9 @@ macro_rules! read_methods {
             /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
             pub fn tables(&self) -> Result<Vec<(String, TableFlags)>> {
                 let tables = self.main().named_tables()?.into_iter();
-                Ok(tables.map(|(name, root)| (name, TableFlags::from_bits(root.flags))).collect())
+                Ok(tables
+                    .map(|(name, root)| (name, TableFlags::from_bits(root.flags)))
+                    .collect())
             }
         }
     };

@@ -61,7 +61,11 @@ impl TableFlags {
     /// Returns the longest key, in bytes, of a table of this kind.
     #[must_use]
     pub const fn max_key_len(self, page_size: PageSize) -> usize {
-        if self.contains(TableFlags::DUP_SORT) { max_key_len_dup_sort(page_size) } else { max_key_len(page_size) }
+        if self.contains(TableFlags::DUP_SORT) {
+            max_key_len_dup_sort(page_size)
+        } else {
+            max_key_len(page_size)
+        }
     }
 
     pub(crate) const fn from_bits(bits: u16) -> TableFlags {
@@ -91,7 +95,11 @@ impl fmt::Debug for TableFlags {
             (TableFlags::INTEGER_DUP, "INTEGER_DUP"),
             (TableFlags::REVERSE_DUP, "REVERSE_DUP"),
         ];
-        let set: Vec<&str> = names.iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, name)| *name).collect();
+        let set: Vec<&str> = names
+            .iter()
+            .filter(|(flag, _)| self.contains(*flag))
+            .map(|(_, name)| *name)
+            .collect();
         f.write_str(if set.is_empty() { "empty" } else { "" })?;
         f.write_str(&set.join(" | "))
     }
@@ -109,7 +117,10 @@ pub struct Table {
 impl Table {
     /// The unnamed table that every database has, and that holds the records of the named ones.
     #[doc(alias = "MAIN_DBI")]
-    pub const MAIN: Table = Table { env: 0, number: u32::MAX };
+    pub const MAIN: Table = Table {
+        env: 0,
+        number: u32::MAX,
+    };
 }
 
 /// The records of tables kept without allocation.
@@ -133,8 +144,15 @@ pub(crate) struct Tables {
 impl Tables {
     /// The tables of a snapshot whose main table is `main`.
     pub(crate) fn new(main: TreeRoot) -> Tables {
-        let main = OpenTable { root: main, changed: false };
-        Tables { main, few: [const { OnceCell::new() }; FEW], more: OnceCell::new() }
+        let main = OpenTable {
+            root: main,
+            changed: false,
+        };
+        Tables {
+            main,
+            few: [const { OnceCell::new() }; FEW],
+            more: OnceCell::new(),
+        }
     }
 
     /// Returns the table as the transaction sees it.
@@ -153,7 +171,10 @@ impl Tables {
             return Ok(open);
         }
         let root = self.load(store, pages, table)?;
-        Ok(cell.get_or_init(|| OpenTable { root, changed: false }))
+        Ok(cell.get_or_init(|| OpenTable {
+            root,
+            changed: false,
+        }))
     }
 
     /// Returns the table to be changed, which was got before.
@@ -171,7 +192,10 @@ impl Tables {
 
     /// Makes `root` the record of a table that is new in this transaction.
     pub(crate) fn set(&mut self, store: &Store, table: Table, root: TreeRoot) -> Result<()> {
-        *self.cell_mut(store, table)? = OnceCell::from(OpenTable { root, changed: true });
+        *self.cell_mut(store, table)? = OnceCell::from(OpenTable {
+            root,
+            changed: true,
+        });
         Ok(())
     }
 
@@ -183,20 +207,34 @@ impl Tables {
 
     /// Returns the numbers and records of the named tables that were changed, and takes them for unchanged.
     pub(crate) fn take_changed(&mut self) -> Vec<(usize, TreeRoot)> {
-        let more = self.more.get_mut().into_iter().flat_map(|more| more.iter_mut());
+        let more = self
+            .more
+            .get_mut()
+            .into_iter()
+            .flat_map(|more| more.iter_mut());
         let open = self.few.iter_mut().chain(more).enumerate();
         let changed = open.filter_map(|(number, cell)| Some((number, cell.get_mut()?)));
         changed
-            .filter_map(|(number, open)| std::mem::take(&mut open.changed).then_some((number, open.root)))
+            .filter_map(|(number, open)| {
+                std::mem::take(&mut open.changed).then_some((number, open.root))
+            })
             .collect()
     }
 
     fn cell(&self, store: &Store, table: Table) -> Result<&OnceCell<OpenTable>> {
         let number = number_of(store, table)?;
-        let rest = || (FEW..store.names.capacity()).map(|_| OnceCell::new()).collect();
+        let rest = || {
+            (FEW..store.names.capacity())
+                .map(|_| OnceCell::new())
+                .collect()
+        };
         match number.checked_sub(FEW) {
             None => Ok(&self.few[number]),
-            Some(beyond) => self.more.get_or_init(rest).get(beyond).ok_or(Error::ForeignTable),
+            Some(beyond) => self
+                .more
+                .get_or_init(rest)
+                .get(beyond)
+                .ok_or(Error::ForeignTable),
         }
     }
 
@@ -211,7 +249,8 @@ impl Tables {
 
     fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<TreeRoot> {
         let name = name_of(store, table)?;
-        let root = find_named(pages, &self.main.root, name)?.ok_or_else(|| no_such_table(store, table))?;
+        let root =
+            find_named(pages, &self.main.root, name)?.ok_or_else(|| no_such_table(store, table))?;
         usable(name, &root)?;
         Ok(root)
     }
@@ -222,16 +261,35 @@ impl Tables {
 /// # Errors
 ///
 /// [`Error::Incompatible`] if the name belongs to an entry that is not a table.
-pub(crate) fn find_named(pages: Pages<'_>, main: &TreeRoot, name: &str) -> Result<Option<TreeRoot>> {
+pub(crate) fn find_named(
+    pages: Pages<'_>,
+    main: &TreeRoot,
+    name: &str,
+) -> Result<Option<TreeRoot>> {
     let order = Order::of_keys(main.flags);
-    let found = descend(pages, main, order, Target::Key(name.as_bytes()), |_, _, _| {})?;
+    let found = descend(
+        pages,
+        main,
+        order,
+        Target::Key(name.as_bytes()),
+        |_, _, _| {},
+    )?;
     let Some(found) = found.filter(|found| found.exact) else {
         return Ok(None);
     };
     let pgno = found.leaf.pgno();
-    match found.leaf.value(found.index).map_err(|fault| fault.at(pgno))? {
-        Value::Table(record) => named_root(pages, record).map(Some).map_err(|fault| fault.at(pgno)),
-        _ => Err(Error::Incompatible { name: name.to_owned(), reason: "it is an entry of the main table" }),
+    match found
+        .leaf
+        .value(found.index)
+        .map_err(|fault| fault.at(pgno))?
+    {
+        Value::Table(record) => named_root(pages, record)
+            .map(Some)
+            .map_err(|fault| fault.at(pgno)),
+        _ => Err(Error::Incompatible {
+            name: name.to_owned(),
+            reason: "it is an entry of the main table",
+        }),
     }
 }
 
@@ -239,7 +297,11 @@ pub(crate) fn find_named(pages: Pages<'_>, main: &TreeRoot, name: &str) -> Resul
 pub(crate) fn named_root(pages: Pages<'_>, record: &[u8]) -> Result<TreeRoot, PageFault> {
     let root = TreeRoot::read(record).ok_or(PageFault::BadTreeRecord)?;
     root.check(pages.end)?;
-    if root::are_legal(root.flags) { Ok(root) } else { Err(PageFault::BadTreeRecord) }
+    if root::are_legal(root.flags) {
+        Ok(root)
+    } else {
+        Err(PageFault::BadTreeRecord)
+    }
 }
 
 /// Returns the handle of the table `name`, whether or not there is such a table.
@@ -250,19 +312,32 @@ pub(crate) fn named_root(pages: Pages<'_>, record: &[u8]) -> Result<TreeRoot, Pa
 pub(crate) fn handle(store: &Store, name: &str) -> Result<Table> {
     let max = max_table_name_len(store.page_size);
     if name.is_empty() || name.len() > max {
-        return Err(Error::TableName { len: name.len(), max });
+        return Err(Error::TableName {
+            len: name.len(),
+            max,
+        });
     }
     let number = u32::try_from(store.names.number(name)?).map_err(|_| Error::ForeignTable)?;
-    Ok(Table { env: store.number, number })
+    Ok(Table {
+        env: store.number,
+        number,
+    })
 }
 
 /// Returns the name behind a handle.
 pub(crate) fn name_of(store: &Store, table: Table) -> Result<&str> {
-    store.names.get(number_of(store, table)?).ok_or(Error::ForeignTable)
+    store
+        .names
+        .get(number_of(store, table)?)
+        .ok_or(Error::ForeignTable)
 }
 
 fn number_of(store: &Store, table: Table) -> Result<usize> {
-    if table.env == store.number { Ok(table.number as usize) } else { Err(Error::ForeignTable) }
+    if table.env == store.number {
+        Ok(table.number as usize)
+    } else {
+        Err(Error::ForeignTable)
+    }
 }
 
 #[cold]
@@ -276,5 +351,8 @@ fn usable(name: &str, root: &TreeRoot) -> Result<()> {
     if root.flags & root::DUP_FIXED == 0 {
         return Ok(());
     }
-    Err(Error::Incompatible { name: name.to_owned(), reason: "tables of fixed-size values cannot be used yet" })
+    Err(Error::Incompatible {
+        name: name.to_owned(),
+        reason: "tables of fixed-size values cannot be used yet",
+    })
 }

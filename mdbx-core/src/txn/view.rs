@@ -67,7 +67,9 @@ impl<'t> TableRef<'t> {
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
     pub fn get_with_count(&self, key: &[u8]) -> Result<Option<(&'t [u8], u64)>> {
-        self.find(key)?.map(|found| self.first_value(found)).transpose()
+        self.find(key)?
+            .map(|found| self.first_value(found))
+            .transpose()
     }
 
     /// Returns whether there is such a key.
@@ -90,10 +92,14 @@ impl<'t> TableRef<'t> {
         };
         let pgno = found.leaf.pgno();
         let dups = Order::of_dups(self.root.flags);
-        match found.leaf.value(found.index).map_err(|fault| fault.at(pgno))? {
-            Value::SubPage(page) => {
-                Ok(bisect(page, 0, dups, value).map_err(|fault| fault.at(pgno))?.1)
-            }
+        match found
+            .leaf
+            .value(found.index)
+            .map_err(|fault| fault.at(pgno))?
+        {
+            Value::SubPage(page) => Ok(bisect(page, 0, dups, value)
+                .map_err(|fault| fault.at(pgno))?
+                .1),
             Value::Nested(root) => {
                 root.check(self.pages.end).map_err(|fault| fault.at(pgno))?;
                 let found = descend(self.pages, &root, dups, Target::Key(value), |_, _, _| {})?;
@@ -217,7 +223,8 @@ impl<'t> TableRef<'t> {
         let mut tables = Vec::new();
         while let Some((name, record)) = cursor.step(End::First)? {
             if cursor.is_on_table()? {
-                let root = named_root(self.pages, record).map_err(|fault| fault.at(self.root.root))?;
+                let root =
+                    named_root(self.pages, record).map_err(|fault| fault.at(self.root.root))?;
                 tables.push((String::from_utf8_lossy(name).into_owned(), root));
             }
         }
@@ -227,17 +234,30 @@ impl<'t> TableRef<'t> {
     #[inline]
     fn find(&self, key: &[u8]) -> Result<Option<Found<'t>>> {
         let order = Order::of_keys(self.root.flags);
-        let found = descend(self.pages, &self.root, order, Target::Key(key), |_, _, _| {})?;
+        let found = descend(
+            self.pages,
+            &self.root,
+            order,
+            Target::Key(key),
+            |_, _, _| {},
+        )?;
         Ok(found.filter(|found| found.exact))
     }
 
     #[inline]
     fn first_value(&self, found: Found<'t>) -> Result<(&'t [u8], u64)> {
         let pgno = found.leaf.pgno();
-        match found.leaf.value(found.index).map_err(|fault| fault.at(pgno))? {
+        match found
+            .leaf
+            .value(found.index)
+            .map_err(|fault| fault.at(pgno))?
+        {
             Value::Inline(value) | Value::Table(value) => Ok((value, 1)),
             Value::Large { pgno, len } => Ok((self.pages.large_value(pgno, len)?, 1)),
-            Value::SubPage(page) => Ok((page.key(0).map_err(|fault| fault.at(pgno))?, page.len() as u64)),
+            Value::SubPage(page) => Ok((
+                page.key(0).map_err(|fault| fault.at(pgno))?,
+                page.len() as u64,
+            )),
             Value::Nested(root) => {
                 root.check(self.pages.end).map_err(|fault| fault.at(pgno))?;
                 let first = descend(self.pages, &root, Order::Bytes, Target::First, |_, _, _| {})?;

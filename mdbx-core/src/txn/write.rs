@@ -53,14 +53,24 @@ impl<'env> WriteTxn<'env> {
         let store: &Store = &engine.store;
         let head = turn.head();
         let base = &head.meta;
-        let txnid = base.txnid.checked_add(1).ok_or(Error::TxnidsUsedUp { last: base.txnid })?;
+        let txnid = base
+            .txnid
+            .checked_add(1)
+            .ok_or(Error::TxnidsUsedUp { last: base.txnid })?;
         let oldest = store.readers.oldest(head.steady);
         let reserve = Reserve::new(base.geometry.first_unallocated, Pgno(store.bounds.upper));
         let (gc, tables) = (Gc::new(base.gc, oldest), Tables::new(base.main));
         // The lists are empty between transactions, so a panic elsewhere cannot have left them half changed.
-        let memory = std::mem::take(&mut *engine.memory.lock().unwrap_or_else(PoisonError::into_inner));
+        let memory =
+            std::mem::take(&mut *engine.memory.lock().unwrap_or_else(PoisonError::into_inner));
         let pager = Writer::new(turn, txnid, reserve, memory);
-        Ok(WriteTxn { engine, pager, gc, tables, failed: false })
+        Ok(WriteTxn {
+            engine,
+            pager,
+            gc,
+            tables,
+            failed: false,
+        })
     }
 
     /// Returns the id of the transaction. If it frees very many pages, the snapshot it commits has a higher one.
@@ -95,12 +105,17 @@ impl<'env> WriteTxn<'env> {
     #[doc(alias = "MDBX_CREATE")]
     pub fn create_table(&mut self, name: &str, flags: TableFlags) -> Result<Table> {
         self.check_sound()?;
-        let incompatible = |reason| Error::Incompatible { name: name.to_owned(), reason };
+        let incompatible = |reason| Error::Incompatible {
+            name: name.to_owned(),
+            reason,
+        };
         if !TableFlags::DUP_SORT.contains(flags) {
             return Err(incompatible("tables of this kind cannot be created yet"));
         }
         if self.tables.main.root.flags & root::DUP_SORT != 0 {
-            return Err(incompatible("a main table with duplicates cannot hold named tables"));
+            return Err(incompatible(
+                "a main table with duplicates cannot hold named tables",
+            ));
         }
         let table = handle(self.store(), name)?;
         match self.table(table) {
@@ -109,7 +124,10 @@ impl<'env> WriteTxn<'env> {
             Err(Error::NoSuchTable { .. }) => {}
             Err(error) => return Err(error),
         }
-        let root = TreeRoot { mod_txnid: self.pager.txnid(), ..TreeRoot::empty(flags.bits()) };
+        let root = TreeRoot {
+            mod_txnid: self.pager.txnid(),
+            ..TreeRoot::empty(flags.bits())
+        };
         self.write_record(name, &root)?;
         self.tables.set(&self.engine.store, table, root)?;
         Ok(table)
@@ -140,17 +158,33 @@ impl<'env> WriteTxn<'env> {
         self.put_with(table, key, value, OnPresent::Refuse)
     }
 
-    fn put_with(&mut self, table: Table, key: &[u8], value: &[u8], on_present: OnPresent) -> Result<()> {
+    fn put_with(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+        on_present: OnPresent,
+    ) -> Result<()> {
         let flags = self.check_writable(table)?;
         let page_size = self.store().page_size;
         let is_dup = flags.contains(TableFlags::DUP_SORT);
         let max = flags.max_key_len(page_size);
         if key.len() > max {
-            return Err(Error::KeyTooLong { len: key.len(), max });
+            return Err(Error::KeyTooLong {
+                len: key.len(),
+                max,
+            });
         }
-        let max = if is_dup { max_value_len_dup_sort(page_size) } else { MAX_VALUE_LEN };
+        let max = if is_dup {
+            max_value_len_dup_sort(page_size)
+        } else {
+            MAX_VALUE_LEN
+        };
         if value.len() > max {
-            return Err(Error::ValueTooLong { len: value.len(), max });
+            return Err(Error::ValueTooLong {
+                len: value.len(),
+                max,
+            });
         }
         let place = self.find(table, key)?;
         if place.exact && on_present == OnPresent::Refuse {
@@ -158,16 +192,21 @@ impl<'env> WriteTxn<'env> {
         }
         let singles = self.pages_for_change(table, &place, is_dup)?;
         if !is_dup && is_large(key.len(), value.len(), page_size) {
-            self.gc.reserve_run(&mut self.pager, large_page_count(value.len(), page_size), singles)?;
+            self.gc.reserve_run(
+                &mut self.pager,
+                large_page_count(value.len(), page_size),
+                singles,
+            )?;
         } else {
             self.gc.reserve(&mut self.pager, singles)?;
         }
-        self.change(table, |mut tree| match is_dup {
-            true => {
+        self.change(table, |mut tree| {
+            if is_dup {
                 let dups = Order::of_dups(tree.root.flags);
                 tree.put_dup(place, key, value, dups)
+            } else {
+                tree.put(place, key, value).map(|()| true)
             }
-            false => tree.put(place, key, value).map(|()| true),
         })?;
         Ok(())
     }
@@ -199,7 +238,11 @@ impl<'env> WriteTxn<'env> {
     pub fn delete_dup(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<bool> {
         let flags = self.check_writable(table)?;
         if !flags.contains(TableFlags::DUP_SORT) {
-            return if self.get(table, key)? == Some(value) { self.delete(table, key) } else { Ok(false) };
+            return if self.get(table, key)? == Some(value) {
+                self.delete(table, key)
+            } else {
+                Ok(false)
+            };
         }
         let place = self.find(table, key)?;
         let singles = self.pages_for_change(table, &place, true)?;
@@ -220,12 +263,20 @@ impl<'env> WriteTxn<'env> {
     pub fn clear(&mut self, table: Table) -> Result<()> {
         self.check_writable(table)?;
         if table == Table::MAIN && !self.main().named_tables()?.is_empty() {
-            return Err(Error::Incompatible { name: "main".to_owned(), reason: "it names other tables" });
+            return Err(Error::Incompatible {
+                name: "main".to_owned(),
+                reason: "it names other tables",
+            });
         }
         self.change(table, |tree| {
             free_tree(tree.pager, tree.root)?;
-            let TreeRoot { flags, sequence, .. } = *tree.root;
-            *tree.root = TreeRoot { sequence, ..TreeRoot::empty(flags) };
+            let TreeRoot {
+                flags, sequence, ..
+            } = *tree.root;
+            *tree.root = TreeRoot {
+                sequence,
+                ..TreeRoot::empty(flags)
+            };
             Ok(true)
         })?;
         Ok(())
@@ -240,11 +291,17 @@ impl<'env> WriteTxn<'env> {
     #[doc(alias = "mdbx_drop")]
     pub fn drop_table(&mut self, table: Table) -> Result<()> {
         if table == Table::MAIN {
-            return Err(Error::Incompatible { name: "main".to_owned(), reason: "it cannot be dropped" });
+            return Err(Error::Incompatible {
+                name: "main".to_owned(),
+                reason: "it cannot be dropped",
+            });
         }
         self.clear(table)?;
         let name = name_of(&self.engine.store, table)?.to_owned();
-        self.gc.reserve(&mut self.pager, most_pages_for_delete(self.tables.main.root.height))?;
+        self.gc.reserve(
+            &mut self.pager,
+            most_pages_for_delete(self.tables.main.root.height),
+        )?;
         self.change(Table::MAIN, |mut tree| {
             let place = tree.find(name.as_bytes())?;
             tree.delete(place).map(|()| true)
@@ -283,13 +340,18 @@ impl<'env> WriteTxn<'env> {
         self.change(Table::MAIN, |mut tree| {
             let mut place = tree.find(name.as_bytes())?;
             tree.root.items += u64::from(!place.exact);
-            tree.set(&mut place, NewNode::leaf(name.as_bytes(), TREE, &record)).map(|()| true)
+            tree.set(&mut place, NewNode::leaf(name.as_bytes(), TREE, &record))
+                .map(|()| true)
         })?;
         Ok(())
     }
 
     /// Changes a table by `edit`, which tells whether it did. If it fails, the transaction can only be aborted.
-    fn change(&mut self, table: Table, edit: impl FnOnce(TreeMut<'_, 'env>) -> Result<bool>) -> Result<bool> {
+    fn change(
+        &mut self,
+        table: Table,
+        edit: impl FnOnce(TreeMut<'_, 'env>) -> Result<bool>,
+    ) -> Result<bool> {
         let OpenTable { root, changed } = self.tables.get_mut(&self.engine.store, table)?;
         let order = Order::of_keys(root.flags);
         let edited = edit(TreeMut::new(&mut self.pager, root, order));
@@ -304,9 +366,13 @@ impl<'env> WriteTxn<'env> {
         let order = Order::of_keys(root.flags);
         let tree = TreeMut::new(&mut self.pager, root, order);
         let place = tree.find(key)?;
-        if table == Table::MAIN && place.exact && matches!(tree.value_at(&place)?, Value::Table(_)) {
+        if table == Table::MAIN && place.exact && matches!(tree.value_at(&place)?, Value::Table(_))
+        {
             let name = String::from_utf8_lossy(key).into_owned();
-            return Err(Error::Incompatible { name, reason: "the key is the name of a table" });
+            return Err(Error::Incompatible {
+                name,
+                reason: "the key is the name of a table",
+            });
         }
         Ok(place)
     }
@@ -330,11 +396,18 @@ impl<'env> WriteTxn<'env> {
             return Ok(flags);
         }
         let name = name_of(self.store(), table).unwrap_or("main").to_owned();
-        Err(Error::Incompatible { name, reason: "tables of this kind cannot be changed yet" })
+        Err(Error::Incompatible {
+            name,
+            reason: "tables of this kind cannot be changed yet",
+        })
     }
 
     pub(super) fn check_sound(&self) -> Result<()> {
-        if self.failed { Err(Error::TxnFailed) } else { Ok(()) }
+        if self.failed {
+            Err(Error::TxnFailed)
+        } else {
+            Ok(())
+        }
     }
 
     fn main(&self) -> TableRef<'_> {
@@ -356,12 +429,19 @@ crate::txn::reads::read_methods!(WriteTxn<'_>);
 impl Drop for WriteTxn<'_> {
     fn drop(&mut self) {
         let memory = self.pager.take_memory();
-        *self.engine.memory.lock().unwrap_or_else(PoisonError::into_inner) = memory;
+        *self
+            .engine
+            .memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = memory;
     }
 }
 
 impl fmt::Debug for WriteTxn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteTxn").field("id", &self.id()).field("failed", &self.failed).finish_non_exhaustive()
+        f.debug_struct("WriteTxn")
+            .field("id", &self.id())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
     }
 }
