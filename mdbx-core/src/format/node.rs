@@ -77,10 +77,8 @@ impl<'a> Page<'a> {
     #[inline]
     pub(super) fn node_at(self, offset: usize) -> Option<Node<'a>> {
         let bytes = self.bytes().get(offset..)?;
-        if bytes.len() < NODE_HEADER {
-            return None;
-        }
-        let key_end = NODE_HEADER + usize::from(u16_at(bytes, KSIZE));
+        let header: &[u8; NODE_HEADER] = bytes.first_chunk()?;
+        let key_end = NODE_HEADER + usize::from(u16_at(header, KSIZE));
         (key_end <= bytes.len()).then_some(Node { bytes, key_end })
     }
 

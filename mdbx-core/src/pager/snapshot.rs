@@ -6,6 +6,7 @@ use crate::format::page::{Page, large_run};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::pager::dirty::DirtyList;
 use crate::sys::map::{Map, SnapshotPin};
+use crate::sys::prefetch::prefetch;
 
 /// Where one transaction reads its pages. What it hands out lives as long as the transaction is borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,14 @@ impl<'p> Pages<'p> {
             Ok(0) => Err(PageFault::OutOfRange.at(pgno)),
             Ok(pages) => self.stored(pgno, pages as usize * self.page_size.bytes()),
             Err(fault) => Err(fault.at(pgno)),
+        }
+    }
+
+    /// Asks the memory for the start of page `pgno`: its header and most of its entry table.
+    pub(crate) fn prefetch(self, pgno: Pgno) {
+        if let Ok(bytes) = self.stored(pgno, self.page_size.bytes()) {
+            prefetch(bytes, 0);
+            prefetch(bytes, 64);
         }
     }
 

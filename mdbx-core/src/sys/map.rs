@@ -99,27 +99,29 @@ impl Map {
         Some(unsafe { slice::from_raw_parts(start, len) })
     }
 
-    /// Returns the atomic at byte `at`; `None` if it is misaligned or leaves the mapping or the file.
+    /// Returns the `count` atomics from byte `at` on; `None` if they are misaligned or leave the mapping or the file.
     ///
-    /// It is for relaxed loads only, as the mapping cannot be written; hence `shared.rs` keeps it to itself.
+    /// They are for relaxed loads only, as the mapping cannot be written; hence `shared.rs` keeps them to itself.
     /// `file_len` is the length of the file, or a length below which it is never shortened.
-    pub(super) fn atomic_u32(&self, at: usize, file_len: usize) -> Option<&AtomicU32> {
-        let fits = at.checked_add(4)? <= self.len().min(file_len)
-            && at.is_multiple_of(align_of::<AtomicU32>());
-        // SAFETY: `fits` keeps the field inside the mapping.
-        let field = fits.then(|| unsafe { self.raw.as_ptr().add(at) })?;
+    #[inline]
+    pub(super) fn atomics(&self, at: usize, count: usize, file_len: usize) -> Option<&[AtomicU32]> {
+        let end = count.checked_mul(size_of::<AtomicU32>())?.checked_add(at)?;
+        let fits = end <= self.len().min(file_len) && at.is_multiple_of(align_of::<AtomicU32>());
+        // SAFETY: `fits` keeps the fields inside the mapping.
+        let fields = fits.then(|| unsafe { self.raw.as_ptr().add(at) })?;
         #[expect(
             clippy::cast_ptr_alignment,
             reason = "`fits` checked `at`, and the mapping starts on a page"
         )]
-        let field = field.cast::<AtomicU32>();
+        let fields = fields.cast::<AtomicU32>();
         // SAFETY:
         // - Aligned: the mapping starts on a page boundary, and `fits` checked `at`.
+        // - Inside: `fits` keeps all of them inside the mapping.
         // - Initialised: file bytes, and every bit pattern is a `u32`.
         // - Race-free: only metas are read this way, they are never borrowed as bytes, and the system calls that
         //   write them are outside of what Rust orders.
         // - Lifetime: the borrow ends with `self`, which owns the mapping.
-        Some(unsafe { &*field })
+        Some(unsafe { slice::from_raw_parts(fields, count) })
     }
 }
 
@@ -189,11 +191,11 @@ mod tests {
     #[test]
     fn atomics_stay_inside_the_file_and_aligned() {
         let (_file, map) = mapped();
-        assert!(map.atomic_u32(8188, 8192).is_some());
-        assert!(map.atomic_u32(8192, 8192).is_none());
-        assert!(map.atomic_u32(8189, 10_000).is_none());
-        assert!(map.atomic_u32(2, 8192).is_none());
-        assert!(map.atomic_u32(1 << 20, usize::MAX).is_none());
-        assert!(map.atomic_u32(usize::MAX - 3, usize::MAX).is_none());
+        assert!(map.atomics(8188, 1, 8192).is_some());
+        assert!(map.atomics(8188, 2, 8192).is_none());
+        assert!(map.atomics(8189, 1, 10_000).is_none());
+        assert!(map.atomics(2, 1, 8192).is_none());
+        assert!(map.atomics(1 << 20, 1, usize::MAX).is_none());
+        assert!(map.atomics(usize::MAX - 3, 1, usize::MAX).is_none());
     }
 }

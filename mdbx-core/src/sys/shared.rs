@@ -12,10 +12,11 @@ use crate::sys::map::Map;
 /// What a commit wrote before any of these words is seen by what the caller reads afterwards.
 ///
 /// Returns `None` when `at` is not a multiple of 4, or the words leave the mapping or the first `file_len` bytes,
-/// which the file must have. Then `words` may be changed in part.
+/// which the file must have.
+#[inline]
 pub(crate) fn load_words(map: &Map, at: usize, file_len: usize, words: &mut [u32]) -> Option<()> {
-    for (index, word) in words.iter_mut().enumerate() {
-        let field = map.atomic_u32(at.checked_add(4 * index)?, file_len)?;
+    let fields = map.atomics(at, words.len(), file_len)?;
+    for (word, field) in words.iter_mut().zip(fields) {
         // Relaxed, because that is the one ordering whose loads are defined on memory that cannot be written.
         *word = u32::from_le(field.load(Ordering::Relaxed));
     }

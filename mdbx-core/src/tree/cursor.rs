@@ -9,8 +9,11 @@ use crate::format::page::Page;
 use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::order::Order;
-use crate::tree::search::{Target, bisect, descend};
+use crate::tree::search::{Target, bisect, descend, prefetch_entry};
 use crate::tree::stack::{Level, Stack};
+
+/// How many entries ahead of a cursor the memory is asked for the next node: nodes lie in no order, so it cannot guess.
+const AHEAD: usize = 4;
 
 /// One end of a row of entries, and the direction that leads away from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,6 +104,11 @@ impl<'p> LeafCursor<'p> {
             && let Some(index) = end.step(leaf.index, leaf.page.len())
         {
             leaf.index = index;
+            let ahead = match end {
+                End::First => index + AHEAD,
+                End::Last => index.wrapping_sub(AHEAD),
+            };
+            prefetch_entry(leaf.page, ahead);
             return Ok(true);
         }
         self.step_to_next_leaf(end)
@@ -138,6 +146,7 @@ impl<'p> LeafCursor<'p> {
                 .map_err(|fault| fault.at(above))?;
             let page = self.pages.page(pgno)?;
             let is_leaf_level = self.stack.levels.len() + 1 == usize::from(self.root.height);
+            self.prefetch_beyond(level, end);
             if page.is_branch() == is_leaf_level {
                 return Err(PageFault::WrongLevel.at(pgno));
             }
@@ -147,6 +156,15 @@ impl<'p> LeafCursor<'p> {
             });
         }
         Ok(())
+    }
+
+    /// Asks the memory for the start of the page after the one that `level` leads to.
+    fn prefetch_beyond(&self, level: Level<'p>, end: End) {
+        if let Some(index) = end.step(level.index, level.page.len())
+            && let Ok(pgno) = level.page.child(index)
+        {
+            self.pages.prefetch(pgno);
+        }
     }
 
     /// Returns the key of the entry and what it holds; `None` if the cursor stands nowhere.

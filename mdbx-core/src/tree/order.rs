@@ -51,16 +51,36 @@ impl Order {
     }
 }
 
-/// Compares as slices do, with one load instead of a call where the first eight bytes decide.
+/// Compares as slices do, but with one comparison of integers where the first eight bytes decide.
 #[inline]
 pub(crate) fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
-    if let (Some(head_a), Some(head_b)) = (a.first_chunk(), b.first_chunk()) {
-        let (head_a, head_b) = (u64::from_be_bytes(*head_a), u64::from_be_bytes(*head_b));
-        if head_a != head_b {
-            return head_a.cmp(&head_b);
-        }
+    head(a)
+        .cmp(&head(b))
+        .then_with(|| match (a.get(8..), b.get(8..)) {
+            (Some(rest_a), Some(rest_b)) => rest_a.cmp(rest_b),
+            // The heads are padded with zeros and equal, so the shorter key is the beginning of the other.
+            _ => a.len().cmp(&b.len()),
+        })
+}
+
+/// Returns the first eight bytes as a big-endian integer, padded with zeros.
+#[inline]
+fn head(key: &[u8]) -> u64 {
+    if let Some(head) = key.first_chunk() {
+        return u64::from_be_bytes(*head);
     }
-    a.cmp(b)
+    if let (Some(front), Some(back)) = (key.first_chunk(), key.last_chunk()) {
+        // Four to seven bytes: the last four overlap the first four, with what they share.
+        let (front, back) = (u32::from_be_bytes(*front), u32::from_be_bytes(*back));
+        return u64::from(front) << 32 | u64::from(back) << (8 * (8 - key.len()));
+    }
+    let [a, b, c] = match *key {
+        [a, b, c] => [a, b, c],
+        [a, b] => [a, b, 0],
+        [a] => [a, 0, 0],
+        _ => [0; 3],
+    };
+    u64::from_be_bytes([a, b, c, 0, 0, 0, 0, 0])
 }
 
 /// Compares from the last byte backwards.
@@ -92,6 +112,18 @@ pub(crate) fn separator<'r>(order: Order, left: &[u8], right: &'r [u8]) -> &'r [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn byte_order_is_slice_order_for_every_pair_of_lengths() {
+        let bytes = [0, 1, 0, 255, 0, 0, 7, 0, 0, 1, 0];
+        for a in (0..bytes.len()).flat_map(|from| (from..=bytes.len()).map(move |to| from..to)) {
+            for b in (0..bytes.len()).flat_map(|from| (from..=bytes.len()).map(move |to| from..to))
+            {
+                let (a, b) = (&bytes[a.clone()], &bytes[b]);
+                assert_eq!(compare_bytes(a, b), a.cmp(b), "{a:?} {b:?}");
+            }
+        }
+    }
 
     #[test]
     fn byte_order_is_slice_order() {

@@ -122,9 +122,10 @@ fn bisect_by(
 ) -> Result<(usize, bool), PageFault> {
     let (mut low, mut high) = (from, page.len());
     while low < high {
-        let middle = usize::midpoint(low, high);
-        prefetch_entry(page, usize::midpoint(low, middle));
-        prefetch_entry(page, usize::midpoint(middle + 1, high));
+        let half = (high - low) / 2;
+        let middle = low + half;
+        prefetch_entry(page, low + half / 2);
+        prefetch_entry(page, middle + 1 + half / 2);
         match compare(page.key(middle)?) {
             Ordering::Less => low = middle + 1,
             Ordering::Equal => return Ok((middle, true)),
@@ -134,8 +135,9 @@ fn bisect_by(
     Ok((low, false))
 }
 
+/// Asks the memory for node `index`, if there is one.
 #[inline]
-fn prefetch_entry(page: Page<'_>, index: usize) {
+pub(crate) fn prefetch_entry(page: Page<'_>, index: usize) {
     if index < page.len() {
         prefetch(page.bytes(), page.node_offset(index));
     }
