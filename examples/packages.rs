@@ -69,6 +69,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let input = File::open(&source).map_err(|error| format!("{}: {error}", source.display()))?;
     let packages = stanzas::read(BufReader::new(input))
         .map_err(|error| format!("{}: {error}", source.display()))?;
+    if packages.is_empty() {
+        return Err(format!("{} holds no packages", source.display()).into());
+    }
     println!("{} packages in {}", packages.len(), source.display());
 
     let db = Database::open(&path, schema![Package])?;
@@ -118,11 +121,14 @@ fn load(db: &Database, packages: &[Package]) -> mdbx_typed::Result<Changes> {
             for package in batch {
                 let key = (package.name.as_str(), package.architecture.as_str());
                 match tx.get::<Package>(key)? {
-                    Some(stored) if stored == *package => changes.same += 1,
+                    Some(stored) if stored == *package => {
+                        changes.same += 1;
+                        continue;
+                    }
                     Some(_) => changes.changed += 1,
                     None => changes.new += 1,
                 }
-                tx.put(package)?; // writes nothing but what differs
+                tx.put(package)?; // and the index entries that differ
             }
             Ok(())
         })?;

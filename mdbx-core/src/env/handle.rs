@@ -100,8 +100,8 @@ impl Env {
     #[doc(alias = "mdbx_env_info")]
     pub fn info(&self) -> Result<Info> {
         let store = &self.engine.store;
+        let head = head(&store.map, store.page_size, &store.file_pages)?;
         let file_pages = store.file_pages.load(Ordering::Acquire);
-        let head = head(&store.map, store.page_size, file_pages)?;
         let newest = head.meta.txnid;
         let oldest = store.readers.oldest(newest);
         let readers = store.readers.in_use();

@@ -136,11 +136,7 @@ impl<'s> Reader<'s> {
     /// [`Error::ReadersFull`], and [`Error::Corrupted`] if the newest meta is not valid.
     pub(crate) fn begin(store: StoreRef<'s>) -> Result<Reader<'s>> {
         let slot = store.readers.claim()?;
-        let head = match head(
-            &store.map,
-            store.page_size,
-            store.file_pages.load(Ordering::Acquire),
-        ) {
+        let head = match head(&store.map, store.page_size, &store.file_pages) {
             Ok(head) => head,
             Err(error) => {
                 store.readers.release(&slot);

@@ -6,6 +6,8 @@
 //!
 //! Source: format document, "Choosing a snapshot".
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::error::{PageFault, Result};
 use crate::format::meta::{
     META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, SIGN_AT, TXNID_A_AT, rank,
@@ -28,13 +30,14 @@ pub(crate) struct Head {
     pub(crate) tail: usize,
 }
 
-/// Reads the newest meta of a database that other threads may be committing to; the file has `file_pages` pages.
+/// Reads the newest meta of a database that other threads may be committing to. `file_pages` is the length of the
+/// file in pages; the writer raises it before it writes a meta that needs the longer file.
 ///
 /// # Errors
 ///
 /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid, or two metas claim the same
 /// transaction.
-pub(crate) fn head(map: &Map, page_size: PageSize, file_pages: u64) -> Result<Head> {
+pub(crate) fn head(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Head> {
     let mut seen = "it changes all the time";
     for _ in 0..MOST_LOOKS {
         match look(map, page_size, file_pages)? {
@@ -47,7 +50,11 @@ pub(crate) fn head(map: &Map, page_size: PageSize, file_pages: u64) -> Result<He
 }
 
 /// Looks once. The inner error may pass when looked at again.
-fn look(map: &Map, page_size: PageSize, file_pages: u64) -> Result<Result<Head, MetaFault>> {
+fn look(
+    map: &Map,
+    page_size: PageSize,
+    file_pages: &AtomicU64,
+) -> Result<Result<Head, MetaFault>> {
     let before = load_ranks(map, page_size)?;
     let Ok(Ranking {
         recent,
@@ -63,7 +70,8 @@ fn look(map: &Map, page_size: PageSize, file_pages: u64) -> Result<Result<Head, 
     if load_ranks(map, page_size)? != before {
         return Ok(Err(MetaFault::Torn));
     }
-    let parsed = Meta::parse_body(&body, file_pages);
+    // Only now: the meta may be newer than a length that was looked at before.
+    let parsed = Meta::parse_body(&body, file_pages.load(Ordering::Acquire));
     Ok(parsed.map(|meta| Head {
         meta,
         steady: before[prefer_steady].txnid,

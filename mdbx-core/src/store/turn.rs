@@ -62,11 +62,7 @@ impl<'s> Turn<'s> {
         if store.failed.load(Ordering::Acquire) {
             return Err(Error::EnvFailed);
         }
-        let head = head(
-            &store.map,
-            store.page_size,
-            store.file_pages.load(Ordering::Acquire),
-        )?;
+        let head = head(&store.map, store.page_size, &store.file_pages)?;
         let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
         // SAFETY:
         // - Present: the meta was checked against the length of the file, which only the holder of the turn changes,

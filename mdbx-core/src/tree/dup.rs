@@ -167,10 +167,10 @@ impl TreeMut<'_, '_> {
         before
             .check(self.pager.pages().end)
             .map_err(|fault| fault.at(at))?;
-        self.touch(&mut place.path)?;
         let mut nested = before;
         let changed = edit(&mut TreeMut::new(self.pager, &mut nested, dups))?;
         if changed {
+            self.touch(&mut place.path)?; // not before: an edit that changes nothing must leave no trace
             nested.mod_txnid = self.pager.txnid();
             self.count_nested(&before, &nested)
                 .map_err(|fault| fault.at(at))?;

@@ -78,7 +78,7 @@ pub(crate) fn free_tree(pager: &mut Writer<'_>, root: &TreeRoot) -> Result<()> {
     let mut pages = Vec::new();
     walk(pager.pages(), root, &mut |visit| {
         pages.push(match visit {
-            Visit::Page { page, .. } => (page.pgno(), 1),
+            Visit::Page(page) => (page.pgno(), 1),
             Visit::Large { first, pages } => (first, pages),
         });
         Ok(())

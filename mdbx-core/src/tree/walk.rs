@@ -3,15 +3,15 @@
 use crate::error::{PageFault, Result};
 use crate::format::node::Value;
 use crate::format::page::Page;
-use crate::format::root::TreeRoot;
+use crate::format::root::{DUP_SORT, TreeRoot};
 use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
 
 /// What a walk meets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Visit<'p> {
-    /// A branch or leaf page. `nested` tells whether it belongs to a nested tree of duplicates.
-    Page { page: Page<'p>, nested: bool },
+    /// A branch or leaf page.
+    Page(Page<'p>),
     /// The pages of a large value.
     Large { first: Pgno, pages: u32 },
 }
@@ -44,7 +44,7 @@ fn walk_page<'p>(
     if page.is_branch() == (height == 1) {
         return Err(PageFault::WrongLevel.at(pgno));
     }
-    visit(Visit::Page { page, nested })?;
+    visit(Visit::Page(page))?;
     for index in 0..page.len() {
         if page.is_branch() {
             let child = page.child(index).map_err(|fault| fault.at(pgno))?;
@@ -68,6 +68,51 @@ fn walk_page<'p>(
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Tells `visit` the number of every page of the tree `root`, and for large values how many there are from it on.
+///
+/// Pages that cannot lead anywhere, the leaves of a tree without large values and duplicates, are not read.
+///
+/// # Errors
+///
+/// As [`walk`].
+pub(crate) fn walk_numbers(
+    pages: Pages<'_>,
+    root: &TreeRoot,
+    visit: &mut dyn FnMut(Pgno, u32) -> Result<()>,
+) -> Result<()> {
+    if root.large_pages > 0 || root.flags & DUP_SORT != 0 {
+        return walk(pages, root, &mut |met| match met {
+            Visit::Page(page) => visit(page.pgno(), 1),
+            Visit::Large { first, pages } => visit(first, pages),
+        });
+    }
+    if root.is_empty() {
+        return Ok(());
+    }
+    walk_branches(pages, root.root, root.height, visit)
+}
+
+fn walk_branches(
+    pages: Pages<'_>,
+    pgno: Pgno,
+    height: u16,
+    visit: &mut dyn FnMut(Pgno, u32) -> Result<()>,
+) -> Result<()> {
+    visit(pgno, 1)?;
+    if height == 1 {
+        return Ok(());
+    }
+    let page = pages.page(pgno)?;
+    if !page.is_branch() {
+        return Err(PageFault::WrongLevel.at(pgno));
+    }
+    for index in 0..page.len() {
+        let child = page.child(index).map_err(|fault| fault.at(pgno))?;
+        walk_branches(pages, child, height - 1, visit)?;
     }
     Ok(())
 }
