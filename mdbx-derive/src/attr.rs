@@ -1,0 +1,272 @@
+//! The attribute grammar: names, values and where they stand, as written.
+//!
+//! An option that is unknown, given twice or not supported is a mistake of its own; the options after it are read
+//! all the same.
+
+use proc_macro2::{Span, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::token::Paren;
+use syn::{Attribute, Ident, LitStr, Meta, Path, Result, Token, Type, parenthesized};
+
+use crate::errors::{Errors, did_you_mean};
+
+/// `#[table(..)]`, all of them together.
+#[derive(Default)]
+pub(crate) struct TableAttr {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) module: Option<Ident>,
+    pub(crate) codec: Option<Path>,
+    pub(crate) crate_path: Option<Path>,
+}
+
+/// `#[key]` or `#[key(auto)]`.
+pub(crate) struct KeyAttr {
+    pub(crate) span: Span,
+    pub(crate) auto: Option<Span>,
+}
+
+/// `#[index(..)]` on a field or on the struct.
+pub(crate) struct IndexAttr {
+    pub(crate) span: Span,
+    pub(crate) name: Option<Ident>,
+    pub(crate) on: Option<(Span, Vec<Ident>)>,
+    pub(crate) with: Option<Path>,
+    pub(crate) key: Option<Type>,
+    pub(crate) when: Option<Path>,
+    pub(crate) unique: Option<Span>,
+    pub(crate) sparse: Option<Span>,
+    pub(crate) each: Option<Span>,
+}
+
+/// The options that an attribute knows, those of later versions apart.
+struct Grammar {
+    /// As users write it: `#[index]`.
+    attribute: &'static str,
+    known: &'static [&'static str],
+    later: &'static [&'static str],
+}
+
+const TABLE: Grammar = Grammar {
+    attribute: "#[table]",
+    known: &["name", "module", "codec", "crate"],
+    later: &["raw", "view", "was", "upgrade_from", "log"],
+};
+const KEY: Grammar = Grammar {
+    attribute: "#[key]",
+    known: &["auto"],
+    later: &[],
+};
+const FIELD_INDEX: Grammar = Grammar {
+    attribute: "#[index]",
+    known: &["unique", "sparse", "each", "when", "name"],
+    later: &["fold", "hash", "desc", "version", "include"],
+};
+const STRUCT_INDEX: Grammar = Grammar {
+    attribute: "#[index]",
+    known: &["on", "with", "key", "unique", "sparse", "each", "when"],
+    later: FIELD_INDEX.later,
+};
+
+impl TableAttr {
+    pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
+        if matches!(attr.meta, Meta::Path(_)) {
+            errors.at(
+                attr,
+                "#[table] needs options\nhelp: write #[table(name = \"..\")], or leave it out",
+            );
+            return;
+        }
+        TABLE.read(attr, errors, None, |option, input| {
+            match option.to_string().as_str() {
+                "name" => once(option, &mut self.name, || value(input)),
+                "module" => once(option, &mut self.module, || value(input)),
+                "codec" => once(option, &mut self.codec, || value(input)),
+                _ => once(option, &mut self.crate_path, || {
+                    input.parse::<Token![=]>()?;
+                    input.call(Path::parse_mod_style)
+                }),
+            }
+        });
+    }
+}
+
+impl KeyAttr {
+    pub(crate) fn read(attr: &Attribute, errors: &mut Errors) -> Self {
+        let mut auto = None;
+        KEY.read(attr, errors, None, |option, _| flag(option, &mut auto));
+        KeyAttr {
+            span: attr.path().span(),
+            auto,
+        }
+    }
+}
+
+impl IndexAttr {
+    fn empty(span: Span) -> Self {
+        IndexAttr {
+            span,
+            name: None,
+            on: None,
+            with: None,
+            key: None,
+            when: None,
+            unique: None,
+            sparse: None,
+            each: None,
+        }
+    }
+
+    /// Reads `#[index]` or `#[index(option, ..)]` above a field.
+    pub(crate) fn read_on_field(attr: &Attribute, errors: &mut Errors) -> Self {
+        let mut index = IndexAttr::empty(attr.path().span());
+        FIELD_INDEX.read(attr, errors, None, |option, input| {
+            match option.to_string().as_str() {
+                "name" => once(option, &mut index.name, || {
+                    input.parse::<Token![=]>()?;
+                    input.call(Ident::parse_any)
+                }),
+                _ => index.read_common(option, input),
+            }
+        });
+        index
+    }
+
+    /// Reads `#[index(name, option, ..)]` above the struct.
+    pub(crate) fn read_on_struct(attr: &Attribute, errors: &mut Errors) -> Self {
+        let mut index = IndexAttr::empty(attr.path().span());
+        let mut name = None;
+        if matches!(attr.meta, Meta::Path(_)) {
+            return index;
+        }
+        STRUCT_INDEX.read(attr, errors, Some(&mut name), |option, input| match option
+            .to_string()
+            .as_str()
+        {
+            "on" => once(option, &mut index.on, || {
+                let list;
+                parenthesized!(list in input);
+                let fields = Punctuated::<Ident, Token![,]>::parse_terminated(&list)?;
+                Ok((option.span(), fields.into_iter().collect()))
+            }),
+            "with" => once(option, &mut index.with, || value(input)),
+            "key" => once(option, &mut index.key, || value(input)),
+            _ => index.read_common(option, input),
+        });
+        index.name = name;
+        index
+    }
+
+    fn read_common(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
+        match option.to_string().as_str() {
+            "unique" => flag(option, &mut self.unique),
+            "sparse" => flag(option, &mut self.sparse),
+            "each" => flag(option, &mut self.each),
+            _ => once(option, &mut self.when, || value(input)),
+        }
+    }
+}
+
+impl Grammar {
+    /// Reads the options of an attribute and hands the known ones to `take`. With `name`, the first word is not an
+    /// option but goes there.
+    fn read(
+        &self,
+        attr: &Attribute,
+        errors: &mut Errors,
+        name: Option<&mut Option<Ident>>,
+        mut take: impl FnMut(&Ident, ParseStream<'_>) -> Result<()>,
+    ) {
+        if matches!(attr.meta, Meta::Path(_)) {
+            return;
+        }
+        let result = attr.parse_args_with(|input: ParseStream<'_>| {
+            if let Some(name) = name {
+                if input.peek2(Paren) || input.peek2(Token![=]) {
+                    return Err(input.error("an index above the struct starts with its name: #[index(by_a_b, on(a, b))]"));
+                }
+                *name = Some(input.call(Ident::parse_any)?);
+                end_of_option(input)?;
+            }
+            while !input.is_empty() {
+                let option = input.call(Ident::parse_any)?;
+                let spelling = option.to_string();
+                let outcome = if self.known.contains(&spelling.as_str()) {
+                    take(&option, input)
+                } else {
+                    Err(self.refuse(&option))
+                };
+                if let Err(error) = outcome {
+                    errors.push(error);
+                    skip_option(input);
+                }
+                end_of_option(input)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = result {
+            errors.push(error);
+        }
+    }
+
+    fn refuse(&self, option: &Ident) -> syn::Error {
+        let Grammar {
+            attribute,
+            known,
+            later,
+        } = self;
+        let spelling = option.to_string();
+        let message = if later.contains(&spelling.as_str()) {
+            format!("`{option}` in {attribute} is not supported yet")
+        } else {
+            let hint = did_you_mean(&spelling, known.iter().copied());
+            let help = match known {
+                [only] => format!("the only option is `{only}`"),
+                _ => format!("the options are {}", known.join(", ")),
+            };
+            format!("unknown {attribute} option `{option}`{hint}\nhelp: {help}")
+        };
+        syn::Error::new(option.span(), message)
+    }
+}
+
+/// Sets an option that has no value.
+fn flag(option: &Ident, place: &mut Option<Span>) -> Result<()> {
+    once(option, place, || Ok(option.span()))
+}
+
+/// Sets an option to what `read` reads.
+fn once<T>(option: &Ident, place: &mut Option<T>, read: impl FnOnce() -> Result<T>) -> Result<()> {
+    let value = read()?;
+    if place.replace(value).is_some() {
+        return Err(syn::Error::new(
+            option.span(),
+            format!("`{option}` is given twice"),
+        ));
+    }
+    Ok(())
+}
+
+/// Reads `= value`.
+fn value<T: Parse>(input: ParseStream<'_>) -> Result<T> {
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+/// Goes to the comma after an option.
+fn skip_option(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+fn end_of_option(input: ParseStream<'_>) -> Result<()> {
+    if !input.is_empty() {
+        input.parse::<Token![,]>()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The model as code. No decisions are left here.
+//!
+//! Everything is named from the root and trait methods by their trait, so that nothing in the user's scope gets in
+//! between. The code works inside function bodies: the generated module holds marker types only, and the impls stand
+//! beside the struct, where its name is in scope.
+
+mod key;
+mod record;
+
+pub(crate) use key::key;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::errors::Errors;
+use crate::model::Model;
+use crate::parse::Ast;
+
+/// Expands `#[derive(Table)]`.
+pub(crate) fn table(input: &DeriveInput) -> TokenStream {
+    let mut errors = Errors::default();
+    let mut tokens = TokenStream::new();
+    if let Some(ast) = Ast::read(input, &mut errors) {
+        tokens.extend(record::expand(&Model::new(&ast, &mut errors)));
+    }
+    tokens.extend(errors.into_tokens());
+    tokens
+}

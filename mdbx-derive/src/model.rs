@@ -1,0 +1,705 @@
+//! What the input means. Every rule about how attributes and fields go together is here.
+//!
+//! Where a mistake was found the model holds something that compiles in its place. So the compiler reports the
+//! mistake, and nothing that follows from it.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
+use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Type, Visibility, parse_quote};
+
+use crate::attr::{IndexAttr, TableAttr};
+use crate::errors::{Errors, did_you_mean};
+use crate::parse::{Ast, AstField, SerdeOption};
+
+/// The most components a composite key has.
+const MOST_COMPONENTS: usize = 6;
+
+/// A table.
+pub(crate) struct Model<'i> {
+    pub(crate) ident: &'i Ident,
+    pub(crate) visibility: &'i Visibility,
+    pub(crate) lifetime: Option<&'i Lifetime>,
+    /// Where `mdbx_typed` is.
+    pub(crate) krate: Path,
+    pub(crate) module: Ident,
+    pub(crate) name: String,
+    pub(crate) codec: Path,
+    /// Those that are stored, in order.
+    pub(crate) fields: Vec<Field<'i>>,
+    /// The fields of the primary key. Empty only after a mistake.
+    pub(crate) key: Vec<Column>,
+    pub(crate) is_auto: bool,
+    pub(crate) indexes: Vec<Index>,
+}
+
+/// A stored field.
+pub(crate) struct Field<'i> {
+    pub(crate) name: String,
+    pub(crate) ty: &'i Type,
+    /// The stored shape, if it is not that of the type.
+    pub(crate) stored_as: Option<String>,
+    /// Whether it is a `Cow` that serde will never borrow.
+    pub(crate) is_unborrowed_cow: bool,
+}
+
+/// An index.
+pub(crate) struct Index {
+    pub(crate) name: Ident,
+    pub(crate) is_unique: bool,
+    pub(crate) entries: Entries,
+    pub(crate) when: Option<Path>,
+    /// What its key is made of. Empty only after a mistake.
+    pub(crate) columns: Vec<Column>,
+}
+
+/// How many entries a row has in an index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entries {
+    One,
+    /// None where an `Option` is `None`.
+    Sparse,
+    /// One for each distinct element.
+    Each,
+}
+
+/// One component of a key.
+#[derive(Clone)]
+pub(crate) struct Column {
+    pub(crate) value: Value,
+    pub(crate) ty: Type,
+}
+
+/// Where the value of a component comes from.
+#[derive(Clone)]
+pub(crate) enum Value {
+    Field(Ident),
+    /// A function of the row.
+    Computed(Path),
+}
+
+impl<'i> Model<'i> {
+    pub(crate) fn new(ast: &'i Ast<'i>, errors: &mut Errors) -> Self {
+        check_serde_on_struct(&ast.serde, errors);
+        for field in &ast.fields {
+            check_serde_on_field(field, errors);
+        }
+        let snake = snake_case(&ast.ident.unraw().to_string());
+        let TableAttr {
+            name,
+            module,
+            codec,
+            crate_path,
+        } = &ast.table;
+        if let Some(name) = name {
+            check_table_name(name, errors);
+        }
+        let krate = crate_path
+            .clone()
+            .unwrap_or_else(|| parse_quote!(::mdbx_typed));
+        Model {
+            ident: ast.ident,
+            visibility: ast.visibility,
+            lifetime: ast.lifetime,
+            codec: codec
+                .clone()
+                .unwrap_or_else(|| parse_quote!(#krate::Bincode)),
+            module: module
+                .clone()
+                .unwrap_or_else(|| module_name(&snake, ast.ident.span())),
+            name: name.as_ref().map_or(snake, syn::LitStr::value),
+            krate,
+            fields: stored_fields(ast),
+            key: primary_key(ast, errors),
+            is_auto: is_auto(ast),
+            indexes: indexes(ast, errors),
+        }
+    }
+}
+
+fn stored_fields<'i>(ast: &'i Ast<'i>) -> Vec<Field<'i>> {
+    let stored = ast.fields.iter().filter(|field| !has_serde(field, "skip"));
+    let field = |field: &'i AstField<'i>| Field {
+        name: field.ident.unraw().to_string(),
+        ty: field.ty,
+        stored_as: field.serde.iter().find_map(stored_as),
+        is_unborrowed_cow: ast
+            .lifetime
+            .is_some_and(|lifetime| is_cow_of(field.ty, lifetime))
+            && !has_serde(field, "borrow"),
+    };
+    stored.map(field).collect()
+}
+
+fn primary_key(ast: &Ast<'_>, errors: &mut Errors) -> Vec<Column> {
+    let fields: Vec<_> = ast
+        .fields
+        .iter()
+        .filter_map(|field| Some((field, field.key.as_ref()?)))
+        .collect();
+    if fields.is_empty() {
+        let has_id = ast.fields.iter().any(|field| field.ident == "id");
+        let help = if has_id {
+            "\nhelp: write #[key] above the field `id`"
+        } else {
+            ""
+        };
+        let message = format!(
+            "`{}` has no primary key: mark one or more fields with #[key]{help}",
+            ast.ident
+        );
+        errors.at(ast.ident, message);
+    }
+    if fields.len() > MOST_COMPONENTS {
+        errors.at(
+            fields[MOST_COMPONENTS].0.ident,
+            format!("a key has at most {MOST_COMPONENTS} fields"),
+        );
+    }
+    for (field, key) in &fields {
+        let kind = Kind::of(field.ty);
+        if let Kind::Option(_) = kind {
+            errors.at(
+                field.ty,
+                "a primary key field cannot be an Option: every row needs a key",
+            );
+        }
+        if has_serde(field, "skip") {
+            errors.at_span(
+                key.span,
+                "a field with #[serde(skip)] is not stored, so it cannot be part of a key",
+            );
+        }
+        let Some(auto) = key.auto else { continue };
+        if fields.len() > 1 {
+            errors.at_span(
+                auto,
+                "`auto` works on a primary key of one field\nhelp: a composite key is made by the program, so write #[key]",
+            );
+        } else if !matches!(kind, Kind::Integer | Kind::Unknown) {
+            errors.at(field.ty, "`auto` needs an integer field such as u64");
+        }
+    }
+    fields
+        .iter()
+        .map(|(field, _)| Column::of_field(field))
+        .collect()
+}
+
+/// Returns whether the key is an integer that counts up.
+fn is_auto(ast: &Ast<'_>) -> bool {
+    let mut keys = ast
+        .fields
+        .iter()
+        .filter_map(|field| Some((field.ty, field.key.as_ref()?)));
+    match (keys.next(), keys.next()) {
+        (Some((ty, key)), None) => {
+            key.auto.is_some() && matches!(Kind::of(ty), Kind::Integer | Kind::Unknown)
+        }
+        _ => false,
+    }
+}
+
+fn indexes(ast: &Ast<'_>, errors: &mut Errors) -> Vec<Index> {
+    let mut indexes: Vec<Index> = Vec::new();
+    let on_struct = ast
+        .indexes
+        .iter()
+        .filter_map(|attr| index_on_struct(ast, attr, errors));
+    indexes.extend(on_struct.collect::<Vec<_>>());
+    for field in &ast.fields {
+        indexes.extend(
+            field
+                .indexes
+                .iter()
+                .map(|attr| index_on_field(field, attr, errors)),
+        );
+    }
+    let mut unique_names: Vec<Index> = Vec::new();
+    for index in indexes {
+        if refuse_index_name(&index.name, errors) {
+            continue;
+        }
+        if let Some(first) = unique_names.iter().find(|other| other.name == index.name) {
+            let message = format!(
+                "two indexes are called `{}`\nhelp: give one of them another name with #[index(name = ..)]",
+                index.name
+            );
+            errors.at_span(index.name.span(), message);
+            errors.at_span(first.name.span(), "the first one is here");
+        } else {
+            unique_names.push(index);
+        }
+    }
+    unique_names
+}
+
+fn index_on_field(field: &AstField<'_>, attr: &IndexAttr, errors: &mut Errors) -> Index {
+    let name = attr
+        .name
+        .clone()
+        .unwrap_or_else(|| format_ident!("by_{}", field.ident.unraw(), span = attr.span));
+    if has_serde(field, "skip") {
+        errors.at_span(
+            attr.span,
+            "a field with #[serde(skip)] is not stored, so it cannot be indexed",
+        );
+    }
+    index(name, attr, vec![Column::of_field(field)], errors)
+}
+
+/// Returns an index given above the struct; `None` if it has no name.
+fn index_on_struct(ast: &Ast<'_>, attr: &IndexAttr, errors: &mut Errors) -> Option<Index> {
+    let Some(name) = attr.name.clone() else {
+        if errors.is_empty() {
+            errors.at_span(
+                attr.span,
+                "an index above the struct starts with its name: #[index(by_a_b, on(a, b))]",
+            );
+        }
+        return None;
+    };
+    let columns = match (&attr.on, &attr.with, &attr.key) {
+        (Some((_, fields)), None, None) if !fields.is_empty() => columns_of(ast, fields, errors),
+        (None, Some(with), Some(key)) => vec![Column {
+            value: Value::Computed(with.clone()),
+            ty: key.clone(),
+        }],
+        (Some((span, _)), _, _) if attr.with.is_some() || attr.key.is_some() => {
+            errors.at_span(
+                *span,
+                "an index is either `on(field, ..)` or `with = function, key = Type`, not both",
+            );
+            Vec::new()
+        }
+        (_, Some(with), None) => {
+            errors.at(with, "a computed index needs the type of its key\nhelp: add `key = Type`, what the function returns");
+            Vec::new()
+        }
+        (_, None, Some(key)) => {
+            errors.at(key, "`key = Type` goes together with `with = function`");
+            Vec::new()
+        }
+        _ => {
+            let help = "help: add `on(field, ..)`, or `with = function, key = Type`";
+            errors.at(&name, format!("the index `{name}` covers nothing\n{help}"));
+            Vec::new()
+        }
+    };
+    Some(index(name, attr, columns, errors))
+}
+
+/// Returns the columns of `on(..)`; none if one of the fields is unknown.
+fn columns_of(ast: &Ast<'_>, fields: &[Ident], errors: &mut Errors) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for (i, name) in fields.iter().enumerate() {
+        let found = ast.fields.iter().find(|field| field.ident == name);
+        match found {
+            None => {
+                let known: Vec<String> = ast
+                    .fields
+                    .iter()
+                    .map(|field| field.ident.to_string())
+                    .collect();
+                let hint = did_you_mean(&name.to_string(), known.iter().map(String::as_str));
+                errors.at(name, format!("`{}` has no field `{name}`{hint}", ast.ident));
+            }
+            Some(_) if fields[..i].contains(name) => {
+                errors.at(name, format!("the field `{name}` is named twice"));
+            }
+            Some(field) if has_serde(field, "skip") => {
+                errors.at(
+                    name,
+                    "a field with #[serde(skip)] is not stored, so it cannot be indexed",
+                );
+            }
+            Some(field) => columns.push(Column::of_field(field)),
+        }
+    }
+    if fields.len() > MOST_COMPONENTS {
+        errors.at(
+            &fields[MOST_COMPONENTS],
+            format!("an index has at most {MOST_COMPONENTS} fields"),
+        );
+    }
+    if columns.len() == fields.len() && fields.len() <= MOST_COMPONENTS {
+        columns
+    } else {
+        Vec::new()
+    }
+}
+
+/// Checks the options against the types of the columns.
+fn index(name: Ident, attr: &IndexAttr, mut columns: Vec<Column>, errors: &mut Errors) -> Index {
+    let entries = match (attr.sparse, attr.each) {
+        (Some(_), Some(each)) => {
+            errors.at_span(
+                each,
+                "`each` and `sparse` exclude each other: an empty collection has no entries anyway",
+            );
+            columns.clear();
+            Entries::Each
+        }
+        (Some(_), None) => Entries::Sparse,
+        (None, Some(_)) => Entries::Each,
+        (None, None) => Entries::One,
+    };
+    let is_faulty = match entries {
+        Entries::One => refuse_without_option(attr, &columns, errors),
+        Entries::Sparse => refuse_sparse(&columns, errors),
+        Entries::Each => refuse_each(attr, &columns, errors),
+    };
+    if is_faulty {
+        columns.clear();
+    }
+    Index {
+        name,
+        is_unique: attr.unique.is_some(),
+        entries,
+        when: attr.when.clone(),
+        columns,
+    }
+}
+
+fn refuse_without_option(attr: &IndexAttr, columns: &[Column], errors: &mut Errors) -> bool {
+    for column in columns {
+        if let Kind::Collection(kind) = Kind::of(&column.ty) {
+            let message = format!(
+                "an index on a {kind} field needs `each` (one entry per element)\nhelp: write #[index(each)]"
+            );
+            errors.at_span(attr.span, message);
+            return true;
+        }
+    }
+    if let (Some(unique), [column]) = (attr.unique, columns)
+        && matches!(Kind::of(&column.ty), Kind::Option(_))
+    {
+        let message = "a unique index over an Option would allow only one row with `None`\n\
+                       help: write #[index(unique, sparse)] to leave rows with `None` out of the index";
+        errors.at_span(unique, message);
+        return true;
+    }
+    false
+}
+
+fn refuse_sparse(columns: &[Column], errors: &mut Errors) -> bool {
+    let may_be_option =
+        |column: &Column| matches!(Kind::of(&column.ty), Kind::Option(_) | Kind::Unknown);
+    let is_faulty = !columns.is_empty() && !columns.iter().any(may_be_option);
+    if is_faulty {
+        errors.at(&columns[0].ty, "`sparse` needs an Option field");
+    }
+    is_faulty
+}
+
+fn refuse_each(attr: &IndexAttr, columns: &[Column], errors: &mut Errors) -> bool {
+    match columns {
+        [column]
+            if matches!(
+                Kind::of(&column.ty),
+                Kind::Integer | Kind::Scalar | Kind::Option(_)
+            ) =>
+        {
+            errors.at(
+                &column.ty,
+                "`each` needs a collection field such as Vec<T>: it makes one entry per element",
+            );
+            true
+        }
+        [_, _, ..] => {
+            let message = "`each` works on one field\nhelp: compute the keys with `with = function, key = Vec<(A, B)>`";
+            errors.at_span(attr.each.unwrap_or(attr.span), message);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn refuse_index_name(name: &Ident, errors: &mut Errors) -> bool {
+    let is_keyword = syn::parse_str::<Ident>(&name.to_string()).is_err();
+    if name == "primary" {
+        errors.at(
+            name,
+            "`primary` is what the primary key is called\nhelp: give the index another name",
+        );
+    } else if is_keyword {
+        errors.at(
+            name,
+            format!("`{name}` is a keyword, so it cannot be the name of an index"),
+        );
+    }
+    name == "primary" || is_keyword
+}
+
+fn check_table_name(name: &syn::LitStr, errors: &mut Errors) {
+    let text = name.value();
+    if text.is_empty() {
+        errors.at(name, "the name of a table cannot be empty");
+    } else if text.contains('.') || text.starts_with('@') {
+        errors.at(name, "the name of a table has no `.` and does not start with `@`: those are names of indexes and of the catalog");
+    }
+}
+
+fn check_serde_on_struct(options: &[SerdeOption], errors: &mut Errors) {
+    for option in options {
+        let message = match option.name().as_str() {
+            name @ ("tag" | "content" | "untagged") => not_self_describing(name),
+            name @ ("from" | "try_from" | "into" | "remote" | "transparent") => format!(
+                "`#[serde({name})]` would store another type than the struct\nhelp: derive Table for the stored type and convert rows in the program"
+            ),
+            _ => continue,
+        };
+        errors.at_span(option.span(), message);
+    }
+}
+
+fn check_serde_on_field(field: &AstField<'_>, errors: &mut Errors) {
+    for option in &field.serde {
+        if let name @ ("flatten"
+        | "skip_serializing_if"
+        | "skip_serializing"
+        | "skip_deserializing"
+        | "untagged"
+        | "tag") = option.name().as_str()
+        {
+            errors.at_span(option.span(), not_self_describing(name));
+        }
+    }
+}
+
+fn not_self_describing(name: &str) -> String {
+    format!(
+        "`#[serde({name})]` cannot be stored with a non-self-describing codec: \
+         the reader could not tell which fields are present"
+    )
+}
+
+fn has_serde(field: &AstField<'_>, name: &str) -> bool {
+    field.serde.iter().any(|option| option.name() == name)
+}
+
+/// Returns what a field is stored as by a serde function of the user's.
+fn stored_as(option: &SerdeOption) -> Option<String> {
+    let is_function = matches!(option.name().as_str(), "with" | "serialize_with");
+    is_function.then(|| format!("with {}", compact(&option.value.to_token_stream())))
+}
+
+impl Column {
+    fn of_field(field: &AstField<'_>) -> Self {
+        Column {
+            value: Value::Field(field.ident.clone()),
+            ty: field.ty.clone(),
+        }
+    }
+
+    /// Returns what is inside the `Option`, if the type is spelled as one.
+    pub(crate) fn option_item(&self) -> Option<&Type> {
+        match Kind::of(&self.ty) {
+            Kind::Option(item) => item,
+            _ => None,
+        }
+    }
+
+    /// Returns the type of an element, if it is told by how the collection is spelled.
+    pub(crate) fn element(&self) -> Option<&Type> {
+        match &self.ty {
+            Type::Array(array) => Some(&array.elem),
+            Type::Reference(reference) => match &*reference.elem {
+                Type::Slice(slice) => Some(&slice.elem),
+                _ => None,
+            },
+            Type::Path(path) => match path.path.segments.last() {
+                Some(last) if COLLECTIONS.contains(&last.ident.to_string().as_str()) => {
+                    first_argument(&last.arguments)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+const COLLECTIONS: [&str; 4] = ["Vec", "VecDeque", "BTreeSet", "HashSet"];
+
+/// What can be told of a type by how it is spelled. Behind an alias it is unknown; the compiler decides then.
+enum Kind<'t> {
+    Option(Option<&'t Type>),
+    /// Of something else than bytes; named for messages.
+    Collection(&'static str),
+    Integer,
+    Scalar,
+    Unknown,
+}
+
+impl<'t> Kind<'t> {
+    fn of(ty: &'t Type) -> Self {
+        match ty {
+            Type::Array(array) if !is_u8(&array.elem) => Kind::Collection("array"),
+            Type::Reference(reference) => match &*reference.elem {
+                Type::Slice(slice) if !is_u8(&slice.elem) => Kind::Collection("slice"),
+                Type::Path(path) if path.path.is_ident("str") => Kind::Scalar,
+                _ => Kind::Unknown,
+            },
+            Type::Path(path) => path.path.segments.last().map_or(Kind::Unknown, |last| {
+                let argument = first_argument(&last.arguments);
+                match last.ident.to_string().as_str() {
+                    "Option" => Kind::Option(argument),
+                    "Vec" if !argument.is_some_and(is_u8) => Kind::Collection("Vec"),
+                    "VecDeque" => Kind::Collection("VecDeque"),
+                    "BTreeSet" => Kind::Collection("BTreeSet"),
+                    "HashSet" => Kind::Collection("HashSet"),
+                    "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => Kind::Integer,
+                    "u128" | "i128" | "usize" | "isize" | "bool" | "char" | "f32" | "f64"
+                    | "String" | "TotalF64" | "TotalF32" => Kind::Scalar,
+                    _ => Kind::Unknown,
+                }
+            }),
+            _ => Kind::Unknown,
+        }
+    }
+}
+
+fn first_argument(arguments: &PathArguments) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+fn is_u8(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
+}
+
+/// Returns whether the type is a `Cow` of `lifetime`, or has one inside.
+fn is_cow_of(ty: &Type, lifetime: &Lifetime) -> bool {
+    let (mut has_cow, mut has_lifetime) = (false, false);
+    each_token(&ty.to_token_stream(), &mut |token| {
+        if let TokenTree::Ident(ident) = token {
+            has_cow |= ident == "Cow";
+            has_lifetime |= *ident == lifetime.ident;
+        }
+    });
+    has_cow && has_lifetime
+}
+
+fn each_token(tokens: &TokenStream, visit: &mut impl FnMut(&TokenTree)) {
+    for token in tokens.clone() {
+        visit(&token);
+        if let TokenTree::Group(group) = token {
+            each_token(&group.stream(), visit);
+        }
+    }
+}
+
+/// Returns the tokens as text with spaces only where words would run together, however the compiler prints them.
+pub(crate) fn compact(tokens: &impl ToTokens) -> String {
+    let text = tokens.to_token_stream().to_string();
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        if out.ends_with(is_word) && word.starts_with(is_word) {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// Returns the type with the struct's lifetime set to another one.
+pub(crate) fn with_lifetime(ty: &Type, from: Option<&Lifetime>, to: &Lifetime) -> Type {
+    fn replace(tokens: TokenStream, from: &Lifetime, to: &Lifetime) -> TokenStream {
+        let mut out = TokenStream::new();
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            match token {
+                // A lifetime is an apostrophe and a word.
+                TokenTree::Punct(mark) if mark.as_char() == '\'' => {
+                    if tokens
+                        .next_if(
+                            |next| matches!(next, TokenTree::Ident(ident) if *ident == from.ident),
+                        )
+                        .is_some()
+                    {
+                        to.to_tokens(&mut out);
+                    } else {
+                        mark.to_tokens(&mut out);
+                    }
+                }
+                TokenTree::Group(group) => {
+                    let mut new = proc_macro2::Group::new(
+                        group.delimiter(),
+                        replace(group.stream(), from, to),
+                    );
+                    new.set_span(group.span());
+                    new.to_tokens(&mut out);
+                }
+                token => token.to_tokens(&mut out),
+            }
+        }
+        out
+    }
+    let Some(from) = from else { return ty.clone() };
+    syn::parse2(replace(quote!(#ty), from, to)).unwrap_or_else(|_| ty.clone())
+}
+
+fn module_name(snake: &str, span: Span) -> Ident {
+    syn::parse_str::<Ident>(snake)
+        .map_or_else(|_| Ident::new_raw(snake, span), |_| Ident::new(snake, span))
+}
+
+/// Returns `HTTPLogEntry` as `http_log_entry`.
+fn snake_case(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut out = String::new();
+    for (i, &letter) in letters.iter().enumerate() {
+        let follows_word =
+            i > 0 && (letters[i - 1].is_lowercase() || letters[i - 1].is_ascii_digit());
+        let starts_word = i > 0
+            && letters[i - 1].is_uppercase()
+            && letters.get(i + 1).is_some_and(|c| c.is_lowercase());
+        if letter.is_uppercase() && (follows_word || starts_word) {
+            out.push('_');
+        }
+        out.extend(letter.to_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn struct_names_become_snake_case() {
+        assert_eq!(snake_case("User"), "user");
+        assert_eq!(snake_case("UserGroup"), "user_group");
+        assert_eq!(snake_case("HTTPLogEntry"), "http_log_entry");
+        assert_eq!(snake_case("V2Row"), "v2_row");
+        assert_eq!(snake_case("already_snake"), "already_snake");
+    }
+
+    #[test]
+    fn types_print_compactly() {
+        let print = |ty: Type| compact(&ty);
+        assert_eq!(
+            print(parse_quote!(Vec<my::Thing<'static>>)),
+            "Vec<my::Thing<'static>>"
+        );
+        assert_eq!(print(parse_quote!(&'static dyn Foo)), "&'static dyn Foo");
+        assert_eq!(print(parse_quote!((u8, Foo))), "(u8,Foo)");
+    }
+
+    #[test]
+    fn the_lifetime_is_replaced_everywhere() {
+        let from: Lifetime = parse_quote!('a);
+        let to: Lifetime = parse_quote!('static);
+        let ty: Type = parse_quote!((&'a str, Option<Cow<'a, [u8]>>, &'b str));
+        assert_eq!(
+            compact(&with_lifetime(&ty, Some(&from), &to)),
+            "(&'static str,Option<Cow<'static,[u8]>>,&'b str)"
+        );
+    }
+}

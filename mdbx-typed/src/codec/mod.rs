@@ -1,0 +1,35 @@
+//! Values to bytes and back.
+//!
+//! The codec of each table is part of the catalog, so a file is never read with another one than it was written
+//! with. [`Bincode`] is the default; `bincode.rs` is the only file that knows what is behind it.
+
+mod bincode;
+pub(crate) mod varint;
+
+pub use bincode::Bincode;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::CodecError;
+
+/// How rows turn into bytes: `#[table(codec = MyCodec)]`.
+pub trait Codec: 'static {
+    /// The number that stands for it in the catalog. Those below 128 are for codecs of this crate.
+    const ID: u8;
+    /// The name of the byte format.
+    const NAME: &'static str;
+
+    /// Appends the bytes of `value` to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when the value cannot be stored.
+    fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// Returns the value that `bytes` are, all of them. It may borrow from them.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when they are not a `T`, or when bytes are left over.
+    fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError>;
+}

@@ -1,0 +1,244 @@
+//! The database: an environment of the engine, its catalog, and typed transactions.
+//!
+//! - `open`: makes the tables of the file those of the program, or says how they differ.
+//! - `txn`: the two kinds of transaction.
+
+mod open;
+mod txn;
+
+pub use txn::{ReadTxn, WriteTxn};
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use mdbx_core::{Env, EnvOptions, Geometry};
+
+use crate::error::{Error, OpenError, Result};
+use crate::schema::handles::TableHandles;
+use crate::schema::{Schema, Table, TableSchema};
+use txn::Shared;
+
+/// An open database. Clones are handles of the same one; it closes with the last of them.
+///
+/// It is `Send`, `Sync` and borrows nothing, so it can be part of any application state. Reads see the snapshot of
+/// the moment they begin, never wait, and never make a write wait. One write transaction runs at a time.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+/// What all handles of one database share.
+pub(crate) struct Inner {
+    env: Env,
+    /// By slot; `None` for table types that are not in the schema.
+    tables: Vec<Option<TableHandles>>,
+}
+
+impl Inner {
+    /// Returns the handles of a table, or `None` if it is not in the schema: two loads, no search.
+    #[inline]
+    pub(crate) fn handles<T: Table>(&self) -> Option<&TableHandles> {
+        self.tables.get(T::slot())?.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn require<T: Table>(&self) -> Result<&TableHandles> {
+        self.handles::<T>().ok_or(Error::NotInSchema {
+            table: T::SCHEMA.name,
+        })
+    }
+}
+
+impl Database {
+    /// Opens the database in the file `path`, and creates it, its tables and their indexes where they are missing.
+    ///
+    /// Tables of the file that are not in the schema are left alone.
+    ///
+    /// ```no_run
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// let db = Database::open("app.mdbx", schema![User])?;
+    /// # Ok::<_, mdbx_typed::OpenError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Schema`] if the file's tables are not those of the schema; it says how they differ. Other
+    /// variants of [`OpenError`] for a schema that is impossible, a damaged catalog, or what the engine says.
+    pub fn open(path: impl AsRef<Path>, schema: &Schema) -> Result<Self, OpenError> {
+        Self::builder().open(path, schema)
+    }
+
+    /// Returns a builder, to open a database with other options.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            options: Env::options(),
+        }
+    }
+
+    /// Begins a read transaction: a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`], among others when all reader slots are in use.
+    pub fn read(&self) -> Result<ReadTxn<'_>> {
+        Ok(ReadTxn::new(
+            self.inner.env.read()?,
+            Shared::Borrowed(&self.inner),
+        ))
+    }
+
+    /// Begins a read transaction that keeps the database open itself, so that it can be stored and sent elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Database::read).
+    pub fn read_owned(&self) -> Result<ReadTxn<'static>> {
+        Ok(ReadTxn::new(
+            self.inner.env.read_owned()?,
+            Shared::Owned(Arc::clone(&self.inner)),
+        ))
+    }
+
+    /// Runs `f` in a write transaction and commits when it returns `Ok`. An error or a panic rolls back.
+    ///
+    /// It waits for the write transaction of another thread to end.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, or [`Error::Engine`] from beginning or committing.
+    pub fn write<R>(&self, f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R>) -> Result<R> {
+        self.try_write(f)
+    }
+
+    /// As [`write`](Database::write), for closures with an error type of their own.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct Account { #[key] id: u64, cents: u64 }
+    /// enum Refused {
+    ///     TooPoor,
+    ///     Database(mdbx_typed::Error),
+    /// }
+    ///
+    /// impl From<mdbx_typed::Error> for Refused {
+    ///     fn from(error: mdbx_typed::Error) -> Self {
+    ///         Refused::Database(error)
+    ///     }
+    /// }
+    ///
+    /// fn withdraw(db: &Database, id: u64, cents: u64) -> Result<(), Refused> {
+    ///     db.try_write(|tx| {
+    ///         let account = tx.get::<Account>(id)?.filter(|account| account.cents >= cents);
+    ///         let account = account.ok_or(Refused::TooPoor)?;
+    ///         tx.put(&Account { cents: account.cents - cents, ..account })?;
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Database::write).
+    pub fn try_write<R, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut txn = self.begin_write()?;
+        let value = f(&mut txn)?;
+        txn.commit()?;
+        Ok(value)
+    }
+
+    /// Begins a write transaction. It must be [committed](WriteTxn::commit); dropping it rolls back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`], among others when this thread already has a write transaction.
+    pub fn begin_write(&self) -> Result<WriteTxn<'_>> {
+        Ok(WriteTxn::new(self.inner.env.write()?, &self.inner))
+    }
+
+    /// Returns the path of the data file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.inner.env.path()
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("path", &self.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a database with other options than the usual ones.
+///
+/// ```no_run
+/// # use mdbx_typed::prelude::*;
+/// use mdbx_typed::Geometry;
+/// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+/// let db = Database::builder()
+///     .geometry(Geometry::default().upper(64 << 30))
+///     .max_readers(500)
+///     .open("app.mdbx", schema![User])?;
+/// # Ok::<_, mdbx_typed::OpenError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Builder {
+    options: EnvOptions,
+}
+
+impl Builder {
+    /// Sets the page size of a new file and the bounds within which it grows.
+    #[must_use]
+    pub fn geometry(self, geometry: Geometry) -> Self {
+        Builder {
+            options: self.options.geometry(geometry),
+        }
+    }
+
+    /// Sets how many read transactions there can be at a time, in all processes together.
+    #[must_use]
+    pub fn max_readers(self, max_readers: usize) -> Self {
+        Builder {
+            options: self.options.max_readers(max_readers),
+        }
+    }
+
+    /// Sets whether the path is a directory that holds the data file.
+    #[must_use]
+    pub fn sub_directory(self, sub_directory: bool) -> Self {
+        Builder {
+            options: self.options.sub_directory(sub_directory),
+        }
+    }
+
+    /// Sets whether a missing file is created.
+    #[must_use]
+    pub fn create(self, create: bool) -> Self {
+        Builder {
+            options: self.options.create(create),
+        }
+    }
+
+    /// Opens the database.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::open`].
+    pub fn open(self, path: impl AsRef<Path>, schema: &Schema) -> Result<Database, OpenError> {
+        open::check_names(schema)?;
+        let tables_of = |table: &&TableSchema| 1 + table.indexes.len();
+        let max_tables = 1 + schema.tables().iter().map(tables_of).sum::<usize>();
+        let env = self.options.max_tables(max_tables).open(path)?;
+        let tables = open::tables(&env, schema)?;
+        Ok(Database {
+            inner: Arc::new(Inner { env, tables }),
+        })
+    }
+}

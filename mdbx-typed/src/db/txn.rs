@@ -1,0 +1,278 @@
+//! The two kinds of transaction.
+//!
+//! Rows are borrowed from `&self`, and a write takes `&mut self`. So a row that borrows from a page cannot be held
+//! across a write that might change the page.
+
+use std::fmt;
+use std::sync::Arc;
+
+use mdbx_core as core;
+
+use super::Inner;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::query::{Query, RowOf};
+use crate::schema::handles::Source;
+use crate::schema::{AutoTable, Index, KeyRef, OwnedTable, Record, Table, UniqueIndex};
+use crate::table::{self, Scratch, Statement};
+
+/// The database a transaction belongs to.
+pub(super) enum Shared<'db> {
+    Borrowed(&'db Inner),
+    Owned(Arc<Inner>),
+}
+
+/// A snapshot of the database: what it holds was committed before the transaction began, and does not change.
+///
+/// It keeps the pages of its snapshot from being reused, so a transaction that is kept for long makes the file grow.
+pub struct ReadTxn<'db> {
+    core: core::ReadTxn<'db>,
+    shared: Shared<'db>,
+}
+
+/// A write transaction: reads see its own changes, others see them after [`commit`](WriteTxn::commit).
+///
+/// A statement that fails changes nothing, and the transaction can go on. Dropping the transaction rolls back.
+pub struct WriteTxn<'db> {
+    core: core::WriteTxn<'db>,
+    inner: &'db Inner,
+    scratch: Scratch,
+    /// Set when a statement failed and could not be undone.
+    is_broken: bool,
+}
+
+impl<'db> ReadTxn<'db> {
+    pub(super) fn new(core: core::ReadTxn<'db>, shared: Shared<'db>) -> Self {
+        ReadTxn { core, shared }
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner {
+        match &self.shared {
+            Shared::Borrowed(inner) => inner,
+            Shared::Owned(inner) => inner,
+        }
+    }
+}
+
+impl<'db> WriteTxn<'db> {
+    pub(super) fn new(core: core::WriteTxn<'db>, inner: &'db Inner) -> Self {
+        WriteTxn {
+            core,
+            inner,
+            scratch: Scratch::default(),
+            is_broken: false,
+        }
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner {
+        self.inner
+    }
+}
+
+/// The reads, which both kinds of transaction have.
+macro_rules! reads {
+    ($txn:ident) => {
+        impl $txn<'_> {
+            /// Returns the row with this primary key, borrowed from the transaction where the struct borrows.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Codec`] or [`Error::NewerRow`] for a row that cannot be read; [`Error::NotInSchema`];
+            /// [`Error::Engine`].
+            pub fn get<T: Table>(&self, key: KeyRef<'_, T>) -> Result<Option<T::Row<'_>>> {
+                table::get::<T>(&self.core, self.inner().require::<T>()?, key)
+            }
+
+            /// Returns the row with this key in a unique index: `tx.get_by(user::by_email, "ann@x.org")`.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::DanglingIndex`]; otherwise as [`get`](Self::get).
+            pub fn get_by<I: UniqueIndex>(
+                &self,
+                index: I,
+                key: <I::Key as Key>::Ref<'_>,
+            ) -> Result<Option<RowOf<'_, I>>> {
+                let _ = index;
+                table::get_by::<I>(&self.core, self.inner().require::<I::Table>()?, key)
+            }
+
+            /// Returns whether there is a row with this primary key, without reading it.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::NotInSchema`] or [`Error::Engine`].
+            pub fn contains<T: Table>(&self, key: KeyRef<'_, T>) -> Result<bool> {
+                table::contains::<T>(&self.core, self.inner().require::<T>()?, key)
+            }
+
+            /// Returns a query of an index, or of the primary key: `tx.by(user::primary)`.
+            pub fn by<I: Index>(&self, index: I) -> Query<'_, I> {
+                let _ = index;
+                Query::new(&self.core, self.inner().handles::<I::Table>())
+            }
+
+            /// Returns how many rows a table has, without reading them.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::NotInSchema`] or [`Error::Engine`].
+            pub fn count<T: Table>(&self) -> Result<u64> {
+                let handles = self.inner().require::<T>()?;
+                Ok(Source::table(&self.core, handles.rows.table)?.len())
+            }
+        }
+
+        impl fmt::Debug for $txn<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($txn))
+                    .field("id", &self.core.id())
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+reads!(ReadTxn);
+reads!(WriteTxn);
+
+impl<'db> WriteTxn<'db> {
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyExists`] if its primary key is taken; [`Error::UniqueViolation`]; [`Error::KeyTooLong`];
+    /// [`Error::Codec`] if it cannot be encoded; [`Error::NotInSchema`]; [`Error::Engine`].
+    pub fn insert<R: Record>(&mut self, row: &R) -> Result<()> {
+        self.statement::<R::Table>()?.insert(row)
+    }
+
+    /// Adds the row that `make` makes with the next automatic key, and returns it. For `#[key(auto)]` only.
+    ///
+    /// Keys count from 1. One that was given out is never given out again, also if its row is deleted, unless the
+    /// transaction rolls back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyChanged`] if the row has another key; [`Error::KeysUsedUp`] after the largest one; otherwise as
+    /// [`insert`](WriteTxn::insert).
+    pub fn insert_new<R: Record>(
+        &mut self,
+        make: impl FnOnce(<R::Table as Table>::Key) -> R,
+    ) -> Result<R>
+    where
+        R::Table: AutoTable,
+    {
+        self.statement::<R::Table>()?.insert_new(make)
+    }
+
+    /// Adds a row, or replaces the one with its primary key. Only index entries that differ are written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UniqueViolation`]; [`Error::KeyTooLong`]; [`Error::Codec`] if it cannot be encoded, or if there is
+    /// an old row that cannot be decoded; [`Error::NotInSchema`]; [`Error::Engine`].
+    pub fn put<R: Record>(&mut self, row: &R) -> Result<()> {
+        self.statement::<R::Table>()?.put(row)
+    }
+
+    /// As [`put`](WriteTxn::put), and returns the row that was replaced.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](WriteTxn::put).
+    pub fn replace<T: OwnedTable>(&mut self, row: &T) -> Result<Option<T>> {
+        self.statement::<T>()?.replace(row)
+    }
+
+    /// Changes the row with this primary key, and returns whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyChanged`] if the closure changes the primary key; otherwise as [`put`](WriteTxn::put).
+    pub fn update<T: OwnedTable>(
+        &mut self,
+        key: KeyRef<'_, T>,
+        change: impl FnOnce(&mut T),
+    ) -> Result<bool> {
+        self.statement::<T>()?.update(key, change)
+    }
+
+    /// Stores what `make` makes of the row with this primary key, or of `None` if there is no such row.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](WriteTxn::update).
+    pub fn upsert<T: OwnedTable>(
+        &mut self,
+        key: KeyRef<'_, T>,
+        make: impl FnOnce(Option<T>) -> T,
+    ) -> Result<()> {
+        self.statement::<T>()?.upsert(key, make)
+    }
+
+    /// Removes the row with this primary key, and returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Codec`] or [`Error::NewerRow`] if the row cannot be read, so that its index entries are not known;
+    /// [`Error::NotInSchema`]; [`Error::Engine`].
+    pub fn delete<T: Table>(&mut self, key: KeyRef<'_, T>) -> Result<bool> {
+        self.statement::<T>()?.delete(key)
+    }
+
+    /// Removes the row with this primary key, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](WriteTxn::delete).
+    pub fn take<T: OwnedTable>(&mut self, key: KeyRef<'_, T>) -> Result<Option<T>> {
+        self.statement::<T>()?.take(key)
+    }
+
+    /// Removes all rows of a table. The next automatic key stays what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInSchema`] or [`Error::Engine`].
+    pub fn clear<T: Table>(&mut self) -> Result<()> {
+        self.statement::<T>()?.clear()
+    }
+
+    /// Makes all changes durable and visible to transactions that begin from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`]; nothing was changed then, unless the engine's error says otherwise.
+    pub fn commit(self) -> Result<()> {
+        self.refuse_if_broken()?;
+        self.core.commit()?;
+        Ok(())
+    }
+
+    /// Drops all changes.
+    pub fn abort(self) {
+        self.core.abort();
+    }
+
+    fn refuse_if_broken(&self) -> Result<()> {
+        if self.is_broken {
+            Err(Error::Engine(core::Error::TxnFailed))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn statement<T: Table>(&mut self) -> Result<Statement<'_, 'db, T>> {
+        self.refuse_if_broken()?;
+        let handles = self.inner.require::<T>()?;
+        Ok(Statement::new(
+            &mut self.core,
+            handles,
+            &mut self.scratch,
+            &mut self.is_broken,
+        ))
+    }
+}

@@ -1,0 +1,252 @@
+//! What can go wrong, with the table and the index it concerns.
+
+mod open;
+
+pub use open::{Change, OpenError, SchemaDiff, TableDiff};
+
+use std::fmt;
+
+/// The result of a typed call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed. A failed call changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `insert`: a row with this primary key is there already.
+    #[error("table `{table}`: a row with this primary key exists already")]
+    KeyExists {
+        /// The table.
+        table: &'static str,
+    },
+    /// Another row has the same key in a unique index.
+    #[error("table `{table}`: another row has the same key in the unique index `{index}`")]
+    UniqueViolation {
+        /// The table.
+        table: &'static str,
+        /// The index.
+        index: &'static str,
+        /// The primary key of the other row.
+        existing: KeyBytes,
+    },
+    /// A primary key or an index key is too long for the page size.
+    #[error("table `{table}`: {} is {len} bytes, at most {max} fit", key_name(*.index))]
+    KeyTooLong {
+        /// The table.
+        table: &'static str,
+        /// The index; `None` for the primary key.
+        index: Option<&'static str>,
+        /// Its length, in bytes.
+        len: usize,
+        /// The longest that fits, in bytes.
+        max: usize,
+    },
+    /// `one`: more than one entry matches.
+    #[error("table `{table}`: more than one entry of `{index}` matches")]
+    NotOne {
+        /// The table.
+        table: &'static str,
+        /// The index; `primary` for the primary key.
+        index: &'static str,
+    },
+    /// The closure of `update`, `upsert` or `insert_new` returned a row with another primary key than it was given.
+    #[error(
+        "table `{table}`: the closure changed the primary key; delete the row and insert another"
+    )]
+    KeyChanged {
+        /// The table.
+        table: &'static str,
+    },
+    /// `insert_new`: the largest key the type can hold is taken.
+    #[error("table `{table}`: no automatic key is left")]
+    KeysUsedUp {
+        /// The table.
+        table: &'static str,
+    },
+    /// A row could not be turned into bytes, or its bytes are not a row.
+    #[error("table `{table}`: the row {key} is unusable")]
+    Codec {
+        /// The table.
+        table: &'static str,
+        /// Its primary key.
+        key: KeyBytes,
+        /// What the codec said.
+        source: CodecError,
+    },
+    /// The stored bytes of a key are not a key.
+    #[error("table `{table}`: `{index}` holds a malformed key")]
+    Key {
+        /// The table.
+        table: &'static str,
+        /// The index; `primary` for the primary key.
+        index: &'static str,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// An index entry leads to a row that does not exist: something wrote past the typed layer, or the file is damaged.
+    #[error("table `{table}`: an entry of `{index}` leads to the missing row {key}")]
+    DanglingIndex {
+        /// The table.
+        table: &'static str,
+        /// The index.
+        index: &'static str,
+        /// The primary key it leads to.
+        key: KeyBytes,
+    },
+    /// The row was written by a program with a newer revision of the struct.
+    #[error("table `{table}`: a row has revision {rev}, this program knows up to {known}")]
+    NewerRow {
+        /// The table.
+        table: &'static str,
+        /// The revision of the row.
+        rev: u32,
+        /// The newest revision the program knows.
+        known: u32,
+    },
+    /// The page token belongs to another index, another direction or an older schema.
+    #[error("table `{table}`: the page token does not belong to this query of `{index}`")]
+    BadToken {
+        /// The table.
+        table: &'static str,
+        /// The index; `primary` for the primary key.
+        index: &'static str,
+    },
+    /// The database was opened without this table.
+    #[error("table `{table}` is not in the schema the database was opened with")]
+    NotInSchema {
+        /// The table.
+        table: &'static str,
+    },
+    /// The database could not be opened.
+    #[error(transparent)]
+    Open(Box<OpenError>),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] mdbx_core::Error),
+}
+
+/// Returns what [`Error::KeyTooLong`] calls the key.
+fn key_name(index: Option<&str>) -> String {
+    index.map_or_else(
+        || "the primary key".to_owned(),
+        |index| format!("the key in index `{index}`"),
+    )
+}
+
+impl Error {
+    /// Returns whether another row is in the way, so that the same call can succeed with other values.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Error::KeyExists { .. } | Error::UniqueViolation { .. }
+        )
+    }
+
+    /// Returns whether the file contradicts itself.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        match self {
+            Error::Codec { source, .. } => source.action == Action::Decode,
+            Error::Key { .. } | Error::DanglingIndex { .. } => true,
+            Error::Engine(error) => error.is_corruption(),
+            _ => false,
+        }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Error::Open(Box::new(error))
+    }
+}
+
+/// The stored bytes of a key. They print as hexadecimal digits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct KeyBytes(Box<[u8]>);
+
+impl KeyBytes {
+    /// Returns the bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for KeyBytes {
+    fn from(bytes: &[u8]) -> Self {
+        KeyBytes(bytes.into())
+    }
+}
+
+impl fmt::Display for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("0x")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Bytes that are not a key of the expected kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {kind}")]
+pub struct KeyError {
+    kind: &'static str,
+}
+
+impl KeyError {
+    /// Returns the error that says the bytes are no `kind`.
+    #[must_use]
+    pub const fn malformed(kind: &'static str) -> Self {
+        KeyError { kind }
+    }
+}
+
+/// A codec's complaint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{codec} cannot {} it: {message}", action.name())]
+pub struct CodecError {
+    codec: &'static str,
+    action: Action,
+    message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Encode,
+    Decode,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Action::Encode => "encode",
+            Action::Decode => "decode",
+        }
+    }
+}
+
+impl CodecError {
+    /// Returns the error that says `codec` could not turn a value into bytes.
+    pub fn encode(codec: &'static str, message: impl fmt::Display) -> Self {
+        CodecError {
+            codec,
+            action: Action::Encode,
+            message: message.to_string(),
+        }
+    }
+
+    /// Returns the error that says `codec` could not turn bytes into a value.
+    pub fn decode(codec: &'static str, message: impl fmt::Display) -> Self {
+        CodecError {
+            codec,
+            action: Action::Decode,
+            message: message.to_string(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Keeps the indexes of a table equal to its rows.
+//!
+//! A write compares the keys the row had with those it gets: what both have is not touched. It first checks
+//! everything that can be refused, and then changes the indexes and the row. If the engine fails in between, what
+//! was changed is changed back.
+
+use mdbx_core as core;
+
+use crate::error::{Error, Result};
+use crate::key::KeyBuf;
+use crate::schema::handles::{IndexHandle, TableHandles};
+use crate::schema::{IndexKeys, Table};
+
+/// The index entries that one statement removes and adds.
+pub(crate) struct Changes<'a> {
+    pub(crate) handles: &'a TableHandles,
+    pub(crate) primary_key: &'a KeyBuf,
+    /// What the row has in the indexes now; settled.
+    pub(crate) old: &'a IndexKeys,
+    /// What it will have; settled.
+    pub(crate) new: &'a IndexKeys,
+}
+
+/// One change of one index.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Remove(&'a IndexHandle, &'a [u8]),
+    Add(&'a IndexHandle, &'a [u8]),
+}
+
+impl Changes<'_> {
+    /// Checks that the new keys fit and that no other row has one of them in a unique index.
+    pub(crate) fn check<T: Table>(&self, txn: &core::WriteTxn<'_>) -> Result<()> {
+        for (position, key) in self.new.missing_from(self.old) {
+            let schema = &T::SCHEMA.indexes[position];
+            let handle = &self.handles.indexes[position];
+            let (table, index) = (T::SCHEMA.name, schema.name);
+            if key.len() > handle.max_key_len {
+                let (len, max) = (key.len(), handle.max_key_len);
+                return Err(Error::KeyTooLong {
+                    table,
+                    index: Some(index),
+                    len,
+                    max,
+                });
+            }
+            if !schema.unique {
+                continue;
+            }
+            match txn.get(handle.table, key)? {
+                Some(existing) if existing != self.primary_key.as_slice() => {
+                    return Err(Error::UniqueViolation {
+                        table,
+                        index,
+                        existing: existing.into(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the indexes, then the row by `write_row`.
+    ///
+    /// When a step fails, those before it are undone. If even that fails, `is_broken` is set and the transaction
+    /// must not be committed.
+    pub(crate) fn apply<R>(
+        &self,
+        txn: &mut core::WriteTxn<'_>,
+        is_broken: &mut bool,
+        write_row: impl FnOnce(&mut core::WriteTxn<'_>) -> core::Result<R>,
+    ) -> Result<R> {
+        let mut done = 0;
+        let result = self.steps().try_for_each(|step| {
+            self.run(txn, step)?;
+            done += 1;
+            Ok(())
+        });
+        match result.and_then(|()| write_row(txn)) {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                // Any order will do: no two steps concern the same entry.
+                let undo = self
+                    .steps()
+                    .take(done)
+                    .try_for_each(|step| self.run(txn, step.inverse()));
+                *is_broken |= undo.is_err();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Returns what is to be done, removals first.
+    fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        let handle = |position: usize| &self.handles.indexes[position];
+        let removed = self
+            .old
+            .missing_from(self.new)
+            .map(move |(at, key)| Step::Remove(handle(at), key));
+        let added = self
+            .new
+            .missing_from(self.old)
+            .map(move |(at, key)| Step::Add(handle(at), key));
+        removed.chain(added)
+    }
+
+    fn run(&self, txn: &mut core::WriteTxn<'_>, step: Step<'_>) -> core::Result<()> {
+        let primary_key = self.primary_key.as_slice();
+        match step {
+            Step::Add(index, key) => txn.put(index.table, key, primary_key),
+            Step::Remove(index, key) if index.has_duplicates => {
+                txn.delete_dup(index.table, key, primary_key).map(drop)
+            }
+            Step::Remove(index, key) => txn.delete(index.table, key).map(drop),
+        }
+    }
+}
+
+impl Step<'_> {
+    fn inverse(self) -> Self {
+        match self {
+            Step::Remove(index, key) => Step::Add(index, key),
+            Step::Add(index, key) => Step::Remove(index, key),
+        }
+    }
+}

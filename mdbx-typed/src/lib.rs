@@ -1,0 +1,149 @@
+//! Structs as rows of an embedded database: typed tables over [`mdbx_core`].
+//!
+//! A `#[derive(Table)]` makes a table of a struct, with a primary key and any number of indexes that the library
+//! keeps equal to the rows. Rows are read from a snapshot of a memory-mapped file, and borrow text and bytes from it
+//! where the struct does.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+//! #[table(name = "users")]
+//! #[index(by_country_age, on(country, age))]
+//! pub struct User {
+//!     #[key(auto)]
+//!     pub id: u64,
+//!     #[index(unique)]
+//!     pub email: String,
+//!     #[index(each)]
+//!     pub tags: Vec<String>,
+//!     pub country: String,
+//!     pub age: u32,
+//! }
+//!
+//! /// Its rows borrow from the page they are stored on.
+//! #[derive(Table, Serialize, Deserialize, Debug)]
+//! #[index(by_kind_at, on(kind, at))]
+//! pub struct Event<'a> {
+//!     #[key]
+//!     pub seq: u64,
+//!     pub kind: &'a str,
+//!     pub at: i64,
+//! }
+//!
+//! # fn main() -> mdbx_typed::Result<()> {
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("app.mdbx");
+//! let db = Database::open(path, schema![User, Event])?;
+//!
+//! let ann = db.write(|tx| {
+//!     let ann = tx.insert_new(|id| User {
+//!         id,
+//!         email: "ann@x.org".into(),
+//!         tags: vec!["red".into()],
+//!         country: "DE".into(),
+//!         age: 30,
+//!     })?;
+//!     tx.update::<User>(ann.id, |user| user.age += 1)?;
+//!     tx.insert(&Event { seq: 1, kind: "joined", at: 1_700_000_000 })?;
+//!     Ok(ann.id)
+//! })?; // committed here, or rolled back if the closure fails
+//!
+//! let tx = db.read()?; // a snapshot
+//! let user = tx.get::<User>(ann)?.expect("just inserted");
+//! assert_eq!(tx.get_by(user::by_email, "ann@x.org")?, Some(user));
+//! for user in tx.by(user::by_country_age).range(("DE", 18)..("DE", 65)).rev().rows() {
+//!     println!("{}", user?.email);
+//! }
+//! assert_eq!(tx.by(user::by_tags).eq("red").count()?, 1); // no row is read
+//! let event = tx.by(event::by_kind_at).prefix(("joined",)).first()?;
+//! assert_eq!(event.map(|event| event.kind), Some("joined")); // points into the file
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is guaranteed
+//!
+//! - A statement happens or it does not. `insert`, `put`, `update` and the others check everything before they
+//!   change anything; one that fails leaves the transaction as it was.
+//! - A transaction happens or it does not, also when the process or the machine stops.
+//! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
+//! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
+//!   with another struct is an [`OpenError`] that lists the differences. Tables the program does not know are kept.
+//! - Damaged bytes are an error, not a panic.
+//!
+//! # Rows
+//!
+//! | the struct | what `get` returns | cost |
+//! | --- | --- | --- |
+//! | owns its fields | the struct | decoding, allocating |
+//! | `struct Event<'a>` with `&'a str`, `&'a [u8]`, `Cow` with `#[serde(borrow)]` | `Event<'t>`, borrowed from the transaction | decoding |
+//!
+//! A row that borrows cannot outlive its transaction, and not a write to it either; the compiler checks both.
+//!
+//! # Keys
+//!
+//! Keys are stored so that byte order is value order: integers of fixed size, `bool`, `char`, text, byte strings,
+//! `[u8; N]`, `Option`, tuples of up to six, [`TotalF64`], [`TotalF32`] and [`Desc`]. Newtypes and enums without
+//! fields become keys by [`#[derive(Key)]`](macro@Key). The longest key is a little under half a page, 2022 bytes
+//! for pages of 4 KiB.
+//!
+//! # Reading the source
+//!
+//! Each module uses only those above it:
+//!
+//! - `error`, `shape`: the vocabulary.
+//! - `key`: values to bytes that sort, and ranges of them.
+//! - `codec`: rows to bytes.
+//! - `schema`: the traits of tables, tables as data, and the catalog in the file.
+//! - `index`: the entries that one write changes.
+//! - `table`: reading a row, and the statements that change rows.
+//! - `query`: many rows, by an index.
+//! - `db`: the database and its transactions.
+
+#![forbid(unsafe_code)]
+
+// The derives name everything from the root of this crate; this lets its own tests and docs use them too.
+extern crate self as mdbx_typed;
+
+mod codec;
+mod db;
+mod error;
+mod index;
+mod key;
+mod query;
+mod schema;
+mod shape;
+mod table;
+
+pub use codec::{Bincode, Codec};
+pub use db::{Builder, Database, ReadTxn, WriteTxn};
+pub use error::{
+    Change, CodecError, Error, KeyBytes, KeyError, OpenError, Result, SchemaDiff, TableDiff,
+};
+pub use key::{
+    AutoKey, Desc, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail, TotalF32, TotalF64,
+};
+pub use mdbx_core::{Geometry, PageSize};
+pub use mdbx_derive::{Key, Table};
+pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token};
+pub use schema::{
+    AutoTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource, KeyRef, KeySchema,
+    OwnedTable, Record, RowEntries, Schema, Table, TableSchema, UniqueIndex,
+};
+pub use shape::{Shape, Shaped};
+
+/// What most programs need: `use mdbx_typed::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Database, Desc, Index, Key, ReadTxn, Record, Table, TotalF32, TotalF64, WriteTxn, schema,
+    };
+}
+
+/// What the derives refer to. Not part of the public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::schema::Slot;
+    pub use crate::shape::{NoShape, Probe};
+}

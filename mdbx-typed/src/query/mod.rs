@@ -1,0 +1,300 @@
+//! One index at a time: which keys, in which direction, how many, and what to make of them.
+//!
+//! - `scan`: the entries of a query, one after the other, with a cursor of the engine.
+//! - `iter`: entries as rows, keys or both.
+//! - `token`: where a page ended.
+
+mod iter;
+mod scan;
+mod token;
+
+pub use iter::{Entries, Ids, Keys, Rows};
+pub use token::{ParseTokenError, Token};
+
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+
+use crate::error::{Error, Result};
+use crate::key::{Key, KeyRange, PrefixOf, TextTail};
+use crate::schema::handles::{Source, TableHandles};
+use crate::schema::{Index, Table};
+use iter::Pairs;
+use scan::{Direction, Plan, Scan};
+
+/// The kind of primary key that the rows of an index have.
+pub(crate) type PrimaryKey<I> = <<I as Index>::Table as Table>::Key;
+
+/// A row found by an index, borrowed for `'t`.
+pub(crate) type RowOf<'t, I> = <<I as Index>::Table as Table>::Row<'t>;
+
+/// A question to one index, from `tx.by(index)`.
+///
+/// The calls that choose keys ([`eq`](Query::eq), [`range`](Query::range), [`prefix`](Query::prefix),
+/// [`starts_with`](Query::starts_with)) replace each other: the last one counts. Nothing is read before one of the
+/// calls that give results, and then only as much as is asked for.
+///
+/// Entries come in the order of the index, those of the same key in the order of the primary key.
+///
+/// ```
+/// # use mdbx_typed::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Table, Serialize, Deserialize)]
+/// # #[index(by_country_age, on(country, age))]
+/// # struct User { #[key] id: u64, country: String, age: u32 }
+/// fn adults(tx: &ReadTxn<'_>, country: &str) -> mdbx_typed::Result<Vec<User>> {
+///     tx.by(user::by_country_age).range((country, 18)..=(country, u32::MAX)).rev().limit(10).rows().collect()
+/// }
+/// ```
+#[must_use = "a query does nothing until its results are asked for"]
+pub struct Query<'t, I: Index> {
+    source: &'t dyn Source,
+    /// `None` if the database was opened without the table.
+    handles: Option<&'t TableHandles>,
+    plan: Plan,
+    after: Option<Token>,
+    index: PhantomData<I>,
+}
+
+impl<'t, I: Index> Query<'t, I> {
+    pub(crate) fn new(source: &'t dyn Source, handles: Option<&'t TableHandles>) -> Self {
+        Query {
+            source,
+            handles,
+            plan: Plan::everything(),
+            after: None,
+            index: PhantomData,
+        }
+    }
+
+    /// Chooses one key.
+    pub fn eq(mut self, key: <I::Key as Key>::Ref<'_>) -> Self {
+        self.plan.range = KeyRange::exactly::<I::Key>(key);
+        self
+    }
+
+    /// Chooses the keys in a range: `..`, `a..b`, `a..=b`, `a..` and so on, or a pair of
+    /// [`Bound`](std::ops::Bound)s. A range that ends before it starts is empty.
+    pub fn range<'q>(mut self, range: impl RangeBounds<<I::Key as Key>::Ref<'q>>) -> Self {
+        self.plan.range = KeyRange::between::<I::Key>(&range);
+        self
+    }
+
+    /// Chooses the composite keys with these leading components: `prefix(("DE",))`.
+    pub fn prefix<P: PrefixOf<I::Key>>(mut self, prefix: P) -> Self {
+        self.plan.range = KeyRange::prefixed(prefix);
+        self
+    }
+
+    /// Chooses the keys that begin like this one: `starts_with("Mü")`. In a composite key the leading components
+    /// are equal and the last one begins like this: `starts_with(("DE", "Mü"))`.
+    pub fn starts_with(mut self, key: <I::Key as Key>::Ref<'_>) -> Self
+    where
+        I::Key: TextTail,
+    {
+        self.plan.range = KeyRange::starting_with::<I::Key>(key);
+        self
+    }
+
+    /// Leaves out everything up to where a page ended, in the direction of this query.
+    pub fn after(mut self, token: Token) -> Self {
+        self.after = Some(token);
+        self
+    }
+
+    /// Turns the order around; a second call turns it back.
+    pub fn rev(mut self) -> Self {
+        self.plan.direction = self.plan.direction.turned();
+        self
+    }
+
+    /// Gives at most this many results.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.plan.limit = limit;
+        self
+    }
+
+    /// Gives one entry for each distinct key: the one with the smallest primary key, or in reverse the largest.
+    pub fn skip_keys(mut self) -> Self {
+        self.plan.is_distinct = true;
+        self
+    }
+
+    /// Returns the rows.
+    pub fn rows(self) -> Rows<'t, I> {
+        Rows::new(self.pairs())
+    }
+
+    /// Returns keys and primary keys, without reading a row.
+    pub fn entries(self) -> Entries<'t, I> {
+        Entries::new(self.pairs())
+    }
+
+    /// Returns primary keys, without reading a row.
+    pub fn ids(self) -> Ids<'t, I> {
+        Ids::new(self.pairs())
+    }
+
+    /// Returns the distinct keys, without reading a row.
+    pub fn keys(self) -> Keys<'t, I> {
+        Keys::new(self.skip_keys().pairs())
+    }
+
+    /// Returns the first row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Codec`], [`Error::DanglingIndex`], [`Error::NewerRow`] for a row that cannot be read;
+    /// [`Error::NotInSchema`]; [`Error::BadToken`]; [`Error::Engine`].
+    pub fn first(self) -> Result<Option<RowOf<'t, I>>> {
+        self.limit_to(1).rows().next().transpose()
+    }
+
+    /// Returns the last row.
+    ///
+    /// # Errors
+    ///
+    /// As [`first`](Query::first).
+    pub fn last(self) -> Result<Option<RowOf<'t, I>>> {
+        self.rev().first()
+    }
+
+    /// Returns the only row, or `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOne`] if there are more; otherwise as [`first`](Query::first).
+    pub fn one(self) -> Result<Option<RowOf<'t, I>>> {
+        let mut rows = self.limit_to(2).rows();
+        let row = rows.next().transpose()?;
+        if rows.next().transpose()?.is_some() {
+            return Err(Error::NotOne {
+                table: I::Table::SCHEMA.name,
+                index: I::NAME,
+            });
+        }
+        Ok(row)
+    }
+
+    /// Returns whether there is any entry, without reading a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInSchema`], [`Error::BadToken`] or [`Error::Engine`].
+    pub fn exists(self) -> Result<bool> {
+        Ok(self.limit_to(1).scan()?.1.next()?.is_some())
+    }
+
+    /// Returns how many results there are, without reading a row.
+    ///
+    /// All of an index, or all entries of a key, are counted at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`exists`](Query::exists).
+    pub fn count(self) -> Result<u64> {
+        self.scan()?.1.count()
+    }
+
+    /// Returns up to `len` rows after the token, and a token for the page after them.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct User { #[key] id: u64, #[index] age: u32 }
+    /// fn visit_all(tx: &ReadTxn<'_>, mut visit: impl FnMut(Vec<User>)) -> mdbx_typed::Result<()> {
+    ///     let mut next = None;
+    ///     loop {
+    ///         let page = tx.by(user::by_age).page(50, next)?;
+    ///         visit(page.items);
+    ///         next = page.next;
+    ///         if next.is_none() {
+    ///             return Ok(());
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Pages may come from different transactions. A page goes on right after the last row of the one before, also
+    /// when rows were added or removed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadToken`] if the token is from another index, direction or schema; otherwise as
+    /// [`first`](Query::first).
+    pub fn page(mut self, len: usize, token: Option<Token>) -> Result<Page<RowOf<'t, I>>> {
+        self.after = token.or(self.after);
+        let len = len.min(self.plan.limit);
+        let mut rows = self.limit_to(len.saturating_add(1)).rows();
+        let items = rows.by_ref().take(len).collect::<Result<Vec<_>>>()?;
+        let end = rows.token();
+        let has_more = len > 0 && rows.next().transpose()?.is_some();
+        Ok(Page {
+            items,
+            next: end.filter(|_| has_more),
+        })
+    }
+
+    fn limit_to(self, limit: usize) -> Self {
+        let limit = limit.min(self.plan.limit);
+        self.limit(limit)
+    }
+
+    /// Opens the tables and returns the entries.
+    fn scan(self) -> Result<(&'t TableHandles, Scan<'t>)> {
+        let table = I::Table::SCHEMA.name;
+        let handles = self.handles.ok_or(Error::NotInSchema { table })?;
+        let index = handles.index(I::POSITION);
+        let after = match &self.after {
+            None => None,
+            Some(token) => Some(
+                token
+                    .position(
+                        index.fingerprint,
+                        self.plan.direction == Direction::Backward,
+                    )
+                    .ok_or(Error::BadToken {
+                        table,
+                        index: I::NAME,
+                    })?,
+            ),
+        };
+        let scan = Scan::new(
+            self.source.table(index.table)?,
+            index.has_duplicates,
+            self.plan,
+            after,
+        )?;
+        Ok((handles, scan))
+    }
+
+    fn pairs(self) -> Pairs<'t, I> {
+        let source = self.source;
+        let is_backward = self.plan.direction == Direction::Backward;
+        Pairs::new(self.scan().and_then(|(handles, scan)| {
+            Ok(iter::Opened {
+                scan,
+                rows: source.table(handles.rows.table)?,
+                handles,
+                is_backward,
+            })
+        }))
+    }
+}
+
+impl<I: Index> std::fmt::Debug for Query<'_, I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Query")
+            .field("index", &I::NAME)
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Some of the rows of a query, and where the next ones begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<R> {
+    /// The rows.
+    pub items: Vec<R>,
+    /// What to pass for the next page; `None` if this is the last one.
+    pub next: Option<Token>,
+}

@@ -1,0 +1,147 @@
+//! The engine tables behind a table type, and reading them in either kind of transaction.
+
+use mdbx_core as core;
+use mdbx_core::{PageSize, TableRef};
+
+use super::catalog::{IndexKind, index_table};
+use super::describe::fingerprint;
+use super::{IndexSchema, TableSchema};
+
+/// A transaction of the engine that can read.
+pub(crate) trait Source {
+    /// Returns the handle of a named table.
+    fn open_table(&self, name: &str) -> core::Result<core::Table>;
+
+    /// Returns one table, to be read for as long as the transaction is borrowed.
+    fn table(&self, table: core::Table) -> core::Result<TableRef<'_>>;
+}
+
+impl Source for core::ReadTxn<'_> {
+    fn open_table(&self, name: &str) -> core::Result<core::Table> {
+        self.open_table(name)
+    }
+
+    fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
+        self.table(table)
+    }
+}
+
+impl Source for core::WriteTxn<'_> {
+    fn open_table(&self, name: &str) -> core::Result<core::Table> {
+        self.open_table(name)
+    }
+
+    fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
+        self.table(table)
+    }
+}
+
+/// Returns the handle of a table, or `None` if there is no such table.
+pub(crate) fn find_table(source: &dyn Source, name: &str) -> core::Result<Option<core::Table>> {
+    match source.open_table(name) {
+        Ok(table) => Ok(Some(table)),
+        Err(core::Error::NoSuchTable { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The longest keys that the pages of a database take, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyLimits {
+    /// A key in a table with one value for each key.
+    plain: usize,
+    /// A key in a table with duplicates.
+    with_duplicates: usize,
+    /// One of the duplicates.
+    duplicate: usize,
+}
+
+impl KeyLimits {
+    pub(crate) fn of(page_size: PageSize) -> Self {
+        KeyLimits {
+            plain: core::max_key_len(page_size),
+            with_duplicates: core::max_key_len_dup_sort(page_size),
+            duplicate: core::max_value_len_dup_sort(page_size),
+        }
+    }
+
+    /// Returns the longest primary key: it is a key of the rows and a duplicate in most indexes.
+    pub(crate) fn primary(self, schema: &TableSchema) -> usize {
+        let is_duplicate = schema.indexes.iter().any(|index| !index.unique);
+        if is_duplicate {
+            self.plain.min(self.duplicate)
+        } else {
+            self.plain
+        }
+    }
+
+    /// Returns the longest key of an index.
+    pub(crate) fn index(self, schema: &IndexSchema) -> usize {
+        match IndexKind::of(schema) {
+            IndexKind::Unique => self.plain,
+            IndexKind::Duplicates => self.with_duplicates,
+        }
+    }
+}
+
+/// What a database keeps for each table of its schema.
+#[derive(Debug)]
+pub(crate) struct TableHandles {
+    /// The rows, by primary key.
+    pub(crate) rows: IndexHandle,
+    /// The indexes, by position.
+    pub(crate) indexes: Box<[IndexHandle]>,
+    /// The revision that rows are written in.
+    pub(crate) revision: u32,
+}
+
+/// One engine table, and what must be known to use it.
+#[derive(Debug)]
+pub(crate) struct IndexHandle {
+    pub(crate) table: core::Table,
+    pub(crate) has_duplicates: bool,
+    pub(crate) max_key_len: usize,
+    /// Of its name and definition: what page tokens carry.
+    pub(crate) fingerprint: u64,
+}
+
+impl TableHandles {
+    /// Opens the engine tables of `schema`, which must exist.
+    pub(crate) fn open(
+        source: &dyn Source,
+        schema: &TableSchema,
+        limits: KeyLimits,
+        revision: u32,
+    ) -> core::Result<Self> {
+        let rows = IndexHandle {
+            table: source.open_table(schema.name)?,
+            has_duplicates: false,
+            max_key_len: limits.primary(schema),
+            fingerprint: fingerprint(&format_args!("{} {}", schema.name, schema.key)),
+        };
+        let open_index = |index: &IndexSchema| {
+            let name = index_table(schema.name, index.name);
+            Ok(IndexHandle {
+                table: source.open_table(&name)?,
+                has_duplicates: IndexKind::of(index) == IndexKind::Duplicates,
+                max_key_len: limits.index(index),
+                fingerprint: fingerprint(&format_args!("{name} {index}")),
+            })
+        };
+        let indexes = schema
+            .indexes
+            .iter()
+            .map(open_index)
+            .collect::<core::Result<_>>()?;
+        Ok(TableHandles {
+            rows,
+            indexes,
+            revision,
+        })
+    }
+
+    /// Returns the index at a position, or the rows for the primary key.
+    pub(crate) fn index(&self, position: Option<usize>) -> &IndexHandle {
+        position.map_or(&self.rows, |position| &self.indexes[position])
+    }
+}

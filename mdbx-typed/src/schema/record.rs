@@ -1,0 +1,139 @@
+//! The traits that `#[derive(Table)]` implements.
+//!
+//! `Table` and `Record` are two traits because a borrowing row has many types: `Event<'static>` is the table,
+//! `Event<'a>` for any `'a` is a record of it. `insert(&row)` goes from the record to its table.
+
+use super::{IndexKeys, TableSchema};
+use crate::error::{CodecError, Error};
+use crate::key::{AutoKey, Key};
+
+/// What callers pass as the primary key of `T`.
+pub type KeyRef<'a, T> = <<T as Table>::Key as Key>::Ref<'a>;
+
+/// A struct whose values are rows of one table. Implemented by `#[derive(Table)]`.
+///
+/// For a struct that borrows, `Self` is the struct with its lifetime set to `'static`; write `get::<Event>(7)` and
+/// let the compiler fill it in.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a table",
+    label = "not a table",
+    note = "add `#[derive(Table)]` to the struct"
+)]
+pub trait Table: 'static {
+    /// The kind of its primary key.
+    type Key: Key;
+    /// A row seen in a transaction that is borrowed for `'t`: the struct itself, or `Event<'t>`.
+    type Row<'t>: FromRow<'t> + Record<Table = Self>;
+    /// The table as data.
+    const SCHEMA: &'static TableSchema;
+
+    /// Returns the number of this table type in this process.
+    #[doc(hidden)]
+    fn slot() -> usize;
+}
+
+/// A value that can be stored. Implemented by `#[derive(Table)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stored record",
+    label = "not a row of a table",
+    note = "add `#[derive(Table)]` to the struct"
+)]
+pub trait Record {
+    /// The table it belongs to.
+    type Table: Table;
+
+    /// Returns its primary key.
+    fn key(&self) -> KeyRef<'_, Self::Table>;
+
+    /// Appends the bytes of the row to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when the value cannot be stored.
+    fn encode_row(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// Adds its key in each index to `keys`.
+    fn index_keys(&self, keys: &mut IndexKeys);
+}
+
+impl<R: Record> Record for &R {
+    type Table = R::Table;
+
+    fn key(&self) -> KeyRef<'_, Self::Table> {
+        (**self).key()
+    }
+
+    fn encode_row(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        (**self).encode_row(out)
+    }
+
+    fn index_keys(&self, keys: &mut IndexKeys) {
+        (**self).index_keys(keys);
+    }
+}
+
+/// A value that is made from the bytes of a stored row, and may borrow them. Implemented by `#[derive(Table)]`.
+pub trait FromRow<'t>: Sized {
+    /// Returns the row that `bytes` are, all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when they are no such row.
+    fn from_row(bytes: &'t [u8]) -> Result<Self, CodecError>;
+}
+
+/// A table whose rows do not borrow, so that they can be read, changed and written back.
+#[diagnostic::on_unimplemented(
+    message = "rows of `{Self}` borrow from the transaction",
+    label = "a row that borrows cannot be held across a write",
+    note = "read the row with `get`, copy what you need of it, and write a new one with `put`"
+)]
+pub trait OwnedTable: for<'t> Table<Row<'t> = Self> + Record<Table = Self> {}
+
+/// A table with `#[key(auto)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no automatic key",
+    label = "its key is not `#[key(auto)]`",
+    note = "write `#[key(auto)]` at the key field, or use `insert`"
+)]
+pub trait AutoTable: Table<Key: AutoKey> {}
+
+/// One index of a table, as a marker value: `user::by_email`, or `user::primary` for the primary key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an index",
+    note = "indexes are the items of the module that `#[derive(Table)]` generates, such as `user::by_email`"
+)]
+pub trait Index: Copy + 'static {
+    /// The table.
+    type Table: Table;
+    /// The kind of its key.
+    type Key: Key;
+    /// Its position among the table's indexes; `None` for the primary key.
+    const POSITION: Option<usize>;
+    /// Its name; `primary` for the primary key.
+    const NAME: &'static str;
+}
+
+/// An index with at most one row for each key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a unique index",
+    label = "more than one row may have this key",
+    note = "read all rows of a key with `tx.by(index).eq(key).rows()`, or make the index `#[index(unique)]`"
+)]
+pub trait UniqueIndex: Index {}
+
+impl Error {
+    /// Returns the primary key of the row in the way, if this is a [`UniqueViolation`](Error::UniqueViolation) in
+    /// `T`.
+    #[must_use]
+    pub fn existing_as<T: Table>(&self) -> Option<<T::Key as Key>::Owned> {
+        match self {
+            Error::UniqueViolation {
+                table, existing, ..
+            } if *table == T::SCHEMA.name => {
+                existing.decode::<T::Key>().ok().map(T::Key::into_owned)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a stored value looks like, as text for the catalog.
+//!
+//! Two types have the same shape when the codec writes the same bytes for the same value: `String` and `&str` are
+//! both `str`, `Vec<T>` and `BTreeSet<T>` are both `list<T>`. So a table written through an owned struct opens with a
+//! borrowing one. The text is part of the file format: changing what a shape prints makes existing files refuse to
+//! open.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt;
+
+/// The shape of a field or of a key; its [`Display`](fmt::Display) text is what the catalog stores.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Shape {
+    /// A type without parts, by its own name: `u64`, `str`.
+    Name(&'static str),
+    /// Any number of elements.
+    List(&'static Shape),
+    /// A fixed number of elements.
+    Array(&'static Shape, usize),
+    /// A value or nothing.
+    Option(&'static Shape),
+    /// Any number of keys, each with a value.
+    Map(&'static Shape, &'static Shape),
+    /// One of each, in order.
+    Tuple(&'static [Shape]),
+    /// A key component in descending order.
+    Desc(&'static Shape),
+    /// An enum without fields: its variants in declaration order.
+    Enum(&'static [&'static str]),
+    /// A type this crate does not know, by the tokens that name it.
+    Opaque(&'static str),
+}
+
+impl Shape {
+    /// Returns the shape a [`Probe`] found, or `Opaque(tokens)` when it found none.
+    #[must_use]
+    pub const fn or_opaque(found: Option<Shape>, tokens: &'static str) -> Shape {
+        match found {
+            Some(shape) => shape,
+            None => Shape::Opaque(tokens),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Shape::Name(name) => f.write_str(name),
+            Shape::List(Shape::Name("u8")) => f.write_str("bytes"),
+            Shape::List(item) => write!(f, "list<{item}>"),
+            Shape::Array(item, len) => write!(f, "array<{item}, {len}>"),
+            Shape::Option(item) => write!(f, "option<{item}>"),
+            Shape::Map(key, value) => write!(f, "map<{key}, {value}>"),
+            Shape::Tuple(items) => {
+                f.write_str("(")?;
+                for (i, item) in items.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{item}")?;
+                }
+                f.write_str(")")
+            }
+            Shape::Desc(item) => write!(f, "desc<{item}>"),
+            Shape::Enum(variants) => write!(f, "enum<{}>", variants.join(", ")),
+            Shape::Opaque(tokens) => write!(f, "type {tokens}"),
+        }
+    }
+}
+
+/// A type whose stored shape is known.
+///
+/// Types without it can be fields all the same; the catalog then knows them by name only, so that a change inside
+/// them goes unnoticed. Implement it for types whose serde form is simple:
+///
+/// ```
+/// use mdbx_typed::{Shape, Shaped};
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Celsius(i32); // serde stores a newtype as what it wraps
+///
+/// impl Shaped for Celsius {
+///     const SHAPE: Shape = i32::SHAPE;
+/// }
+/// ```
+pub trait Shaped {
+    /// The shape.
+    const SHAPE: Shape;
+}
+
+/// Finds the shape of `T`, if it has one: `Probe::<T>::SHAPE`.
+///
+/// An inherent constant wins over one of a trait, but only where its bounds hold; otherwise [`NoShape`] answers.
+#[derive(Debug)]
+pub struct Probe<T>(std::marker::PhantomData<T>);
+
+impl<T: Shaped> Probe<T> {
+    /// The shape of `T`.
+    pub const SHAPE: Option<Shape> = Some(T::SHAPE);
+}
+
+/// What [`Probe`] falls back to.
+pub trait NoShape {
+    /// No shape is known.
+    const SHAPE: Option<Shape> = None;
+}
+
+impl<T> NoShape for Probe<T> {}
+
+macro_rules! named {
+    ($($name:literal: $($type:ty),+;)*) => {$($(
+        impl Shaped for $type {
+            const SHAPE: Shape = Shape::Name($name);
+        }
+    )+)*};
+}
+
+named! {
+    "u8": u8; "u16": u16; "u32": u32; "u64": u64, usize; "u128": u128;
+    "i8": i8; "i16": i16; "i32": i32; "i64": i64, isize; "i128": i128;
+    "f32": f32; "f64": f64; "bool": bool; "char": char; "str": str, String; "unit": ();
+}
+
+macro_rules! like_inner {
+    ($($type:ty: $inner:ident),+ $(,)?) => {$(
+        impl<$inner: Shaped + ?Sized> Shaped for $type {
+            const SHAPE: Shape = $inner::SHAPE;
+        }
+    )+};
+}
+
+like_inner! { &T: T, Box<T>: T }
+
+impl<T: Shaped + ToOwned + ?Sized> Shaped for Cow<'_, T> {
+    const SHAPE: Shape = T::SHAPE;
+}
+
+impl<T: Shaped> Shaped for [T] {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+}
+
+impl<T: Shaped> Shaped for Vec<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+}
+
+impl<T: Shaped> Shaped for VecDeque<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+}
+
+impl<T: Shaped> Shaped for BTreeSet<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+}
+
+impl<T: Shaped, S> Shaped for HashSet<T, S> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+}
+
+impl<T: Shaped, const N: usize> Shaped for [T; N] {
+    const SHAPE: Shape = Shape::Array(&T::SHAPE, N);
+}
+
+impl<T: Shaped> Shaped for Option<T> {
+    const SHAPE: Shape = Shape::Option(&T::SHAPE);
+}
+
+impl<K: Shaped, V: Shaped> Shaped for BTreeMap<K, V> {
+    const SHAPE: Shape = Shape::Map(&K::SHAPE, &V::SHAPE);
+}
+
+impl<K: Shaped, V: Shaped, S> Shaped for HashMap<K, V, S> {
+    const SHAPE: Shape = Shape::Map(&K::SHAPE, &V::SHAPE);
+}
+
+macro_rules! tuples {
+    ($($($item:ident)+;)*) => {$(
+        impl<$($item: Shaped),+> Shaped for ($($item,)+) {
+            const SHAPE: Shape = Shape::Tuple(&[$($item::SHAPE),+]);
+        }
+    )*};
+}
+
+tuples! { A; A B; A B C; A B C D; A B C D E; A B C D E F; }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_print_as_the_catalog_stores_them() {
+        type Nested = BTreeMap<String, Vec<Option<(u8, [i64; 3])>>>;
+        assert_eq!(
+            Nested::SHAPE.to_string(),
+            "map<str, list<option<(u8, array<i64, 3>)>>>"
+        );
+        assert_eq!(Shape::Desc(&Shape::Name("i64")).to_string(), "desc<i64>");
+        assert_eq!(Shape::Enum(&["Red", "Blue"]).to_string(), "enum<Red, Blue>");
+    }
+
+    #[test]
+    fn owned_and_borrowed_forms_share_a_shape() {
+        assert_eq!(<&str>::SHAPE, String::SHAPE);
+        assert_eq!(Cow::<str>::SHAPE, Box::<str>::SHAPE);
+        assert_eq!(<&[u8]>::SHAPE, Vec::<u8>::SHAPE);
+        assert_eq!(Vec::<u8>::SHAPE.to_string(), "bytes");
+    }
+
+    #[test]
+    fn the_probe_falls_back_for_unknown_types() {
+        struct Unknown;
+        assert_eq!(Probe::<Unknown>::SHAPE, None);
+        assert_eq!(Probe::<Vec<Unknown>>::SHAPE, None);
+        assert_eq!(
+            Probe::<Vec<u16>>::SHAPE,
+            Some(Shape::List(&Shape::Name("u16")))
+        );
+        assert_eq!(
+            Shape::or_opaque(Probe::<Unknown>::SHAPE, "Unknown").to_string(),
+            "type Unknown"
+        );
+    }
+}

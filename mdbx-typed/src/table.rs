@@ -1,0 +1,426 @@
+//! One record type in one table: reading a row, and the statements that change rows.
+//!
+//! A stored row is the number of its revision, as a varint, and then what the codec wrote. Every statement works in
+//! the same order: the new row's bytes, its keys, all checks, then the changes. So what can be refused is refused
+//! before anything is touched.
+
+use std::marker::PhantomData;
+
+use mdbx_core as core;
+
+use crate::codec::varint;
+use crate::error::{CodecError, Error, KeyError, Result};
+use crate::index::Changes;
+use crate::key::{self, AutoKey, Key, KeyBuf};
+use crate::schema::handles::{Source, TableHandles};
+use crate::schema::{
+    AutoTable, FromRow, Index, IndexKeys, KeyRef, OwnedTable, Record, Table, UniqueIndex,
+};
+
+/// What stands for the primary key where an index is named.
+pub(crate) const PRIMARY: &str = "primary";
+
+/// Returns the row with this primary key.
+pub(crate) fn get<'t, T: Table>(
+    source: &'t impl Source,
+    handles: &TableHandles,
+    key: KeyRef<'_, T>,
+) -> Result<Option<T::Row<'t>>> {
+    let key = key::encode::<T::Key>(key);
+    match source.table(handles.rows.table)?.get(key.as_slice())? {
+        Some(bytes) => decode_row::<T>(handles, key.as_slice(), bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Returns the row with this key in a unique index.
+pub(crate) fn get_by<'t, I: UniqueIndex>(
+    source: &'t impl Source,
+    handles: &TableHandles,
+    key: <I::Key as Key>::Ref<'_>,
+) -> Result<Option<<I::Table as Table>::Row<'t>>> {
+    let key = key::encode::<I::Key>(key);
+    let Some(found) = source
+        .table(handles.index(I::POSITION).table)?
+        .get(key.as_slice())?
+    else {
+        return Ok(None);
+    };
+    if I::POSITION.is_none() {
+        return decode_row::<I::Table>(handles, key.as_slice(), found).map(Some);
+    }
+    match source.table(handles.rows.table)?.get(found)? {
+        Some(bytes) => decode_row::<I::Table>(handles, found, bytes).map(Some),
+        None => Err(dangling::<I>(found)),
+    }
+}
+
+/// Returns whether there is a row with this primary key.
+pub(crate) fn contains<T: Table>(
+    source: &impl Source,
+    handles: &TableHandles,
+    key: KeyRef<'_, T>,
+) -> Result<bool> {
+    let key = key::encode::<T::Key>(key);
+    Ok(source.table(handles.rows.table)?.contains(key.as_slice())?)
+}
+
+/// Returns the row that `bytes` are; `key` is its primary key, for the error.
+#[inline]
+pub(crate) fn decode_row<'t, T: Table>(
+    handles: &TableHandles,
+    key: &[u8],
+    bytes: &'t [u8],
+) -> Result<T::Row<'t>> {
+    let mut row = bytes;
+    match varint::decode(&mut row) {
+        Some(revision) if revision == u64::from(handles.revision) => {
+            T::Row::from_row(row).map_err(|source| unusable::<T>(key, source))
+        }
+        revision => Err(wrong_revision::<T>(handles, key, revision)),
+    }
+}
+
+#[cold]
+fn unusable<T: Table>(key: &[u8], source: CodecError) -> Error {
+    Error::Codec {
+        table: T::SCHEMA.name,
+        key: key.into(),
+        source,
+    }
+}
+
+#[cold]
+fn wrong_revision<T: Table>(handles: &TableHandles, key: &[u8], revision: Option<u64>) -> Error {
+    match revision.map(u32::try_from) {
+        Some(Ok(rev)) if rev > handles.revision => Error::NewerRow {
+            table: T::SCHEMA.name,
+            rev,
+            known: handles.revision,
+        },
+        _ => unusable::<T>(
+            key,
+            CodecError::decode(T::SCHEMA.codec, "its revision is not in the catalog"),
+        ),
+    }
+}
+
+/// Returns the error that says an entry of `I` leads to a row that is not there.
+#[cold]
+pub(crate) fn dangling<I: Index>(primary_key: &[u8]) -> Error {
+    Error::DanglingIndex {
+        table: I::Table::SCHEMA.name,
+        index: I::NAME,
+        key: primary_key.into(),
+    }
+}
+
+/// Returns the error that says an index, or `primary`, holds bytes that are no key.
+#[cold]
+pub(crate) fn malformed_key<T: Table>(index: &'static str, source: KeyError) -> Error {
+    Error::Key {
+        table: T::SCHEMA.name,
+        index,
+        source,
+    }
+}
+
+/// The buffers of a write transaction, kept from one statement to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    row: Vec<u8>,
+    /// What the row had in the indexes before.
+    old: IndexKeys,
+    /// What it has after.
+    new: IndexKeys,
+}
+
+/// One statement on the rows of `T` in a write transaction.
+pub(crate) struct Statement<'s, 'env, T> {
+    txn: &'s mut core::WriteTxn<'env>,
+    handles: &'s TableHandles,
+    scratch: &'s mut Scratch,
+    /// Set when a statement was left half done.
+    is_broken: &'s mut bool,
+    table: PhantomData<T>,
+}
+
+impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
+    pub(crate) fn new(
+        txn: &'s mut core::WriteTxn<'env>,
+        handles: &'s TableHandles,
+        scratch: &'s mut Scratch,
+        is_broken: &'s mut bool,
+    ) -> Self {
+        scratch.old.clear();
+        scratch.new.clear();
+        Statement {
+            txn,
+            handles,
+            scratch,
+            is_broken,
+            table: PhantomData,
+        }
+    }
+
+    /// Adds a row whose key must be free.
+    pub(crate) fn insert(&mut self, row: &impl Record<Table = T>) -> Result<()> {
+        let key = self.primary_key(row.key())?;
+        self.refuse_existing(&key)?;
+        self.store(row, &key, put_row)
+    }
+
+    /// Adds a row under the next number of the table's sequence.
+    pub(crate) fn insert_new<R: Record<Table = T>>(
+        &mut self,
+        make: impl FnOnce(T::Key) -> R,
+    ) -> Result<R>
+    where
+        T: AutoTable,
+    {
+        let (id, drawn) = self.next_id()?;
+        let row = make(id);
+        let key = key::encode::<T::Key>(id.as_ref());
+        Self::require_key(&row, &key)?;
+        // Drawing comes with the other changes, so that a row that is refused leaves the sequence as it was.
+        self.store(&row, &key, |txn, handles, key, bytes| {
+            txn.sequence(handles.rows.table, drawn)?;
+            put_row(txn, handles, key, bytes)
+        })?;
+        Ok(row)
+    }
+
+    /// Adds a row or replaces the one with its key.
+    pub(crate) fn put(&mut self, row: &impl Record<Table = T>) -> Result<()> {
+        let key = self.primary_key(row.key())?;
+        self.note_old_keys(&key)?;
+        self.store(row, &key, put_row)
+    }
+
+    /// As [`put`](Self::put), and returns the row that was replaced.
+    pub(crate) fn replace(&mut self, row: &T) -> Result<Option<T>>
+    where
+        T: OwnedTable,
+    {
+        let key = self.primary_key(row.key())?;
+        let old = self.read_old(&key)?;
+        self.store(row, &key, put_row)?;
+        Ok(old)
+    }
+
+    /// Changes the row with this key, if there is one; returns whether there is.
+    pub(crate) fn update(&mut self, key: KeyRef<'_, T>, change: impl FnOnce(&mut T)) -> Result<bool>
+    where
+        T: OwnedTable,
+    {
+        let key = key::encode::<T::Key>(key);
+        let Some(mut row) = self.read_old(&key)? else {
+            return Ok(false);
+        };
+        change(&mut row);
+        Self::require_key(&row, &key)?;
+        self.store(&row, &key, put_row)?;
+        Ok(true)
+    }
+
+    /// Stores what `make` makes of the row with this key, or of `None`.
+    pub(crate) fn upsert(
+        &mut self,
+        key: KeyRef<'_, T>,
+        make: impl FnOnce(Option<T>) -> T,
+    ) -> Result<()>
+    where
+        T: OwnedTable,
+    {
+        let key = self.primary_key(key)?;
+        let row = make(self.read_old(&key)?);
+        Self::require_key(&row, &key)?;
+        self.store(&row, &key, put_row)
+    }
+
+    /// Removes the row with this key, if there is one; returns whether there was.
+    pub(crate) fn delete(&mut self, key: KeyRef<'_, T>) -> Result<bool> {
+        let key = key::encode::<T::Key>(key);
+        Ok(self.note_old_keys(&key)? && self.remove(&key)?)
+    }
+
+    /// Removes and returns the row with this key, if there is one.
+    pub(crate) fn take(&mut self, key: KeyRef<'_, T>) -> Result<Option<T>>
+    where
+        T: OwnedTable,
+    {
+        let key = key::encode::<T::Key>(key);
+        let old = self.read_old(&key)?;
+        if old.is_some() {
+            self.remove(&key)?;
+        }
+        Ok(old)
+    }
+
+    /// Removes all rows and index entries.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.txn.clear(self.handles.rows.table)?;
+        for index in &self.handles.indexes {
+            // The rows are gone, so from here on the entries have to go too.
+            self.txn
+                .clear(index.table)
+                .inspect_err(|_| *self.is_broken = true)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the bytes of a primary key that is about to be stored.
+    fn primary_key(&self, key: KeyRef<'_, T>) -> Result<KeyBuf> {
+        let key = key::encode::<T::Key>(key);
+        let (len, max) = (key.len(), self.handles.rows.max_key_len);
+        if len > max {
+            return Err(Error::KeyTooLong {
+                table: T::SCHEMA.name,
+                index: None,
+                len,
+                max,
+            });
+        }
+        Ok(key)
+    }
+
+    fn refuse_existing(&self, key: &KeyBuf) -> Result<()> {
+        if self
+            .txn
+            .table(self.handles.rows.table)?
+            .contains(key.as_slice())?
+        {
+            return Err(Error::KeyExists {
+                table: T::SCHEMA.name,
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks that a closure kept the primary key.
+    fn require_key(row: &impl Record<Table = T>, key: &KeyBuf) -> Result<()> {
+        if key::encode::<T::Key>(row.key()).as_slice() == key.as_slice() {
+            Ok(())
+        } else {
+            Err(Error::KeyChanged {
+                table: T::SCHEMA.name,
+            })
+        }
+    }
+
+    /// Notes what the stored row has in the indexes; returns whether there may be a row.
+    ///
+    /// The row is decoded in its borrowed form, and only if there are indexes.
+    fn note_old_keys(&mut self, key: &KeyBuf) -> Result<bool> {
+        if self.handles.indexes.is_empty() {
+            return Ok(true);
+        }
+        let Some(bytes) = self.txn.get(self.handles.rows.table, key.as_slice())? else {
+            return Ok(false);
+        };
+        decode_row::<T>(self.handles, key.as_slice(), bytes)?.index_keys(&mut self.scratch.old);
+        Ok(true)
+    }
+
+    /// Returns the stored row, and notes what it has in the indexes.
+    fn read_old(&mut self, key: &KeyBuf) -> Result<Option<T>>
+    where
+        T: OwnedTable,
+    {
+        let Some(bytes) = self.txn.get(self.handles.rows.table, key.as_slice())? else {
+            return Ok(None);
+        };
+        let row: T = decode_row::<T>(self.handles, key.as_slice(), bytes)?;
+        row.index_keys(&mut self.scratch.old);
+        Ok(Some(row))
+    }
+
+    /// Returns the next automatic key, and by how much the sequence moves when it is taken.
+    ///
+    /// Keys count from 1. Should the next one be taken by a row that was inserted under a key of its own, the key
+    /// after the largest one is next.
+    fn next_id(&self) -> Result<(T::Key, u64)>
+    where
+        T: AutoTable,
+    {
+        let rows = self.txn.table(self.handles.rows.table)?;
+        let used = rows.sequence();
+        let id = |number: Option<u64>| {
+            let id = number
+                .and_then(T::Key::from_sequence)
+                .ok_or(Error::KeysUsedUp {
+                    table: T::SCHEMA.name,
+                })?;
+            Ok::<_, Error>((id, key::encode::<T::Key>(id.as_ref())))
+        };
+        let (next, key) = id(used.checked_add(1))?;
+        if !rows.contains(key.as_slice())? {
+            return Ok((next, 1));
+        }
+        let largest = match rows.last()? {
+            Some((key, _)) => {
+                let key = key::decode::<T::Key>(key)
+                    .map_err(|source| malformed_key::<T>(PRIMARY, source))?;
+                T::Key::to_sequence(key).unwrap_or(used)
+            }
+            None => used,
+        };
+        let number = largest.checked_add(1);
+        Ok((id(number)?.0, number.map_or(0, |number| number - used)))
+    }
+
+    /// Stores a row by `write` after its index entries; what it had there before is in the scratch.
+    fn store(
+        &mut self,
+        row: &impl Record<Table = T>,
+        key: &KeyBuf,
+        write: impl FnOnce(&mut core::WriteTxn<'_>, &TableHandles, &KeyBuf, &[u8]) -> core::Result<()>,
+    ) -> Result<()> {
+        let Scratch {
+            row: bytes,
+            old,
+            new,
+        } = &mut *self.scratch;
+        bytes.clear();
+        varint::encode(self.handles.revision.into(), bytes);
+        row.encode_row(bytes)
+            .map_err(|source| unusable::<T>(key.as_slice(), source))?;
+        row.index_keys(new);
+        old.settle();
+        new.settle();
+        let changes = Changes {
+            handles: self.handles,
+            primary_key: key,
+            old,
+            new,
+        };
+        changes.check::<T>(self.txn)?;
+        changes.apply(self.txn, self.is_broken, |txn| {
+            write(txn, self.handles, key, bytes)
+        })
+    }
+
+    /// Removes a row and the index entries noted in the scratch; returns whether there was one.
+    fn remove(&mut self, key: &KeyBuf) -> Result<bool> {
+        let Scratch { old, new, .. } = &mut *self.scratch;
+        old.settle();
+        let changes = Changes {
+            handles: self.handles,
+            primary_key: key,
+            old,
+            new,
+        };
+        changes.apply(self.txn, self.is_broken, |txn| {
+            txn.delete(self.handles.rows.table, key.as_slice())
+        })
+    }
+}
+
+fn put_row(
+    txn: &mut core::WriteTxn<'_>,
+    handles: &TableHandles,
+    key: &KeyBuf,
+    bytes: &[u8],
+) -> core::Result<()> {
+    txn.put(handles.rows.table, key.as_slice(), bytes)
+}

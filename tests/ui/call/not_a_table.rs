@@ -1,0 +1,28 @@
+use mdbx_typed::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Table, Serialize, Deserialize)]
+struct User {
+    #[key]
+    id: u64,
+    #[index(unique)]
+    email: String,
+    #[index]
+    age: u32,
+}
+
+#[derive(Table, Serialize, Deserialize)]
+struct Event<'a> {
+    #[key]
+    id: u64,
+    kind: &'a str,
+}
+
+struct Nope;
+
+fn find(tx: &mut WriteTxn<'_>) {
+    let _ = tx.get::<Nope>(1);
+    let _ = tx.insert(&Nope);
+}
+
+fn main() {}

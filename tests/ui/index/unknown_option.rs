@@ -1,0 +1,14 @@
+use mdbx_typed::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Table, Serialize, Deserialize)]
+struct User {
+    #[key]
+    id: u64,
+    #[index(uniqe)]
+    email: String,
+}
+
+fn main() {
+    let _ = user::by_email;
+}

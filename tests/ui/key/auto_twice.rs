@@ -1,0 +1,12 @@
+use mdbx_typed::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Table, Serialize, Deserialize)]
+struct User {
+    #[key(auto)]
+    id: u64,
+    #[key(auto)]
+    number: u64,
+}
+
+fn main() {}
