@@ -74,6 +74,23 @@ impl<'a> Page<'a> {
         PAGE_HEADER + usize::from(u16_at(self.bytes(), PAGE_HEADER + ENTRY * index))
     }
 
+    /// Returns the entry table: where each node starts, counted from the end of the header.
+    #[inline]
+    pub(crate) fn entries(self) -> &'a [[u8; ENTRY]] {
+        let (entries, _) = self.bytes()[PAGE_HEADER..PAGE_HEADER + self.lower()].as_chunks();
+        entries
+    }
+
+    /// Returns the key of the node that `entry` leads to; `None` if it leaves the page.
+    #[inline]
+    pub(crate) fn key_of(self, entry: [u8; ENTRY]) -> Option<&'a [u8]> {
+        let bytes = self
+            .bytes()
+            .get(PAGE_HEADER + usize::from(u16::from_le_bytes(entry))..)?;
+        let (header, rest) = bytes.split_first_chunk::<NODE_HEADER>()?;
+        rest.get(..usize::from(u16_at(header, KSIZE)))
+    }
+
     #[inline]
     pub(super) fn node_at(self, offset: usize) -> Option<Node<'a>> {
         let bytes = self.bytes().get(offset..)?;

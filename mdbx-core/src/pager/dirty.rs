@@ -49,10 +49,6 @@ impl DirtyList {
         self.slot(pgno).is_some()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
     #[inline]
     fn slot(&self, pgno: Pgno) -> Option<usize> {
         let (block, at) = place(pgno);
@@ -171,7 +167,7 @@ mod tests {
         let order: Vec<u32> = dirty.ascending().iter().map(|(pgno, _)| pgno.0).collect();
         assert_eq!(order, [3, 70_000, 900_000]);
         dirty.clear();
-        assert!(dirty.is_empty() && !dirty.contains(Pgno(3)));
+        assert!(dirty.ascending().is_empty() && !dirty.contains(Pgno(3)));
     }
 
     #[test]

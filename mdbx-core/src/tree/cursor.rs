@@ -243,16 +243,22 @@ impl<'p> Cursor<'p> {
     /// Goes to the next item away from `end`, or stays if there is none.
     #[inline]
     pub(crate) fn step(&mut self, end: End) -> Result<Item<'p>> {
-        match &mut self.position {
-            Position::On(values) => {
-                if step_values(values, end)? {
-                    self.item()
-                } else {
-                    self.step_key(end)
-                }
-            }
-            _ => self.step_key(end),
+        let Position::On(values) = &mut self.position else {
+            return self.step_key(end);
+        };
+        if step_values(values, end)? {
+            return self.item();
         }
+        if !self.keys.step(end)? {
+            return Ok(None);
+        }
+        // From one plain entry to the next, the way of most scans.
+        if let (Values::One(held), Some((key, Value::Inline(value)))) = (values, self.keys.entry()?)
+        {
+            *held = value;
+            return Ok(Some((key, value)));
+        }
+        self.enter(end)
     }
 
     /// Goes to the next key away from `end`, and there to the value nearest to where it comes from; or stays.

@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 
 use crate::error::{PageFault, Result};
+use crate::format::limits::PAGE_HEADER;
+use crate::format::node::ENTRY;
 use crate::format::page::Page;
 use crate::format::root::TreeRoot;
 use crate::ids::Pgno;
@@ -120,13 +122,18 @@ fn bisect_by(
     from: usize,
     compare: impl Fn(&[u8]) -> Ordering,
 ) -> Result<(usize, bool), PageFault> {
-    let (mut low, mut high) = (from, page.len());
+    let entries = page.entries();
+    let (mut low, mut high) = (from, entries.len());
     while low < high {
         let half = (high - low) / 2;
         let middle = low + half;
-        prefetch_entry(page, low + half / 2);
-        prefetch_entry(page, middle + 1 + half / 2);
-        match compare(page.key(middle)?) {
+        for next in [low + half / 2, middle + 1 + half / 2] {
+            if let Some(&entry) = entries.get(next) {
+                prefetch_node(page, entry);
+            }
+        }
+        let key = page.key_of(entries[middle]);
+        match compare(key.ok_or(PageFault::BadNode { index: middle })?) {
             Ordering::Less => low = middle + 1,
             Ordering::Equal => return Ok((middle, true)),
             Ordering::Greater => high = middle,
@@ -141,4 +148,12 @@ pub(crate) fn prefetch_entry(page: Page<'_>, index: usize) {
     if index < page.len() {
         prefetch(page.bytes(), page.node_offset(index));
     }
+}
+
+#[inline]
+fn prefetch_node(page: Page<'_>, entry: [u8; ENTRY]) {
+    prefetch(
+        page.bytes(),
+        PAGE_HEADER + usize::from(u16::from_le_bytes(entry)),
+    );
 }
