@@ -50,11 +50,7 @@ pub(crate) fn head(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Re
 }
 
 /// Looks once. The inner error may pass when looked at again.
-fn look(
-    map: &Map,
-    page_size: PageSize,
-    file_pages: &AtomicU64,
-) -> Result<Result<Head, MetaFault>> {
+fn look(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Result<Head, MetaFault>> {
     let before = load_ranks(map, page_size)?;
     let Ok(Ranking {
         recent,

@@ -35,8 +35,8 @@ impl WriteTxn<'_> {
     pub fn commit(mut self) -> Result<Txnid> {
         self.check_sound()?;
         self.save_tree_roots()?; // changed tables are now described in the main tree
-        let is_main_changed = self.tables.main.changed; // an empty one can, by its sequence, without a page
-        if self.pager.dirty().is_empty() && self.pager.retired().is_empty() && !is_main_changed {
+        // Every change shows in the main table. Free pages may have been set aside for changes that were none.
+        if !self.tables.main.changed {
             return Ok(self.pager.turn().head().meta.txnid);
         }
         let commit_id = self.gc.settle(&mut self.pager)?; // pages we no longer need are listed for reuse
