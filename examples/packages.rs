@@ -77,13 +77,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     let db = Database::open(&path, schema![Package])?;
     let start = Instant::now();
     let changes = load(&db, &packages)?;
-    let seconds = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed();
 
     report::print(&db.read()?)?;
 
-    let rate = packages.len() as f64 / seconds;
+    let rate = packages.len() as u128 * 1_000_000 / elapsed.as_micros().max(1);
     let kib = std::fs::metadata(&path)?.len() / 1024;
-    println!("\n{changes}, {rate:.0} rows a second in durable commits of {ROWS_PER_COMMIT}");
+    println!("\n{changes}, {rate} rows a second in durable commits of {ROWS_PER_COMMIT}");
     println!("{}: {kib} KiB", path.display());
     Ok(())
 }

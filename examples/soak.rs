@@ -49,7 +49,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     phase(&env, table, "delete half", 0..half, delete)?;
     let refilled = phase(&env, table, "fill again", 0..half, put)?;
 
-    let ratio = refilled as f64 / filled as f64;
+    let ratio = f64::from(refilled) / f64::from(filled);
     println!(
         "pages in use or free: {filled} after the first fill, {refilled} at the end, {ratio:.2} times"
     );
@@ -89,9 +89,9 @@ fn phase(
         }
     }
     let (info, items) = (env.info()?, env.read()?.table(table)?.len());
-    let rate = total as f64 / start.elapsed().as_secs_f64() / 1000.0;
+    let rate = u128::from(total) * 1000 / start.elapsed().as_micros().max(1);
     println!(
-        "{name}: {total} changes in {commits} commits, {rate:.0} thousand a second; {items} items, {} pages; \
+        "{name}: {total} changes in {commits} commits, {rate} thousand a second; {items} items, {} pages; \
          every page accounted for {accounts} times",
         info.allocated_pages
     );

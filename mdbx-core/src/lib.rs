@@ -23,7 +23,7 @@
 //! let txn = env.read()?; // a snapshot; never waits
 //! let balance: Option<&[u8]> = txn.get(accounts, b"ann")?; // points into the file
 //! assert_eq!(balance, Some(&b"100"[..]));
-//! for item in txn.table(accounts)?.range(&b"a"[..]..&b"c"[..])? {
+//! for item in txn.table(accounts)?.range(&b"a"[..]..&b"c"[..]) {
 //!     let (name, balance) = item?;
 //!     println!("{name:?} has {balance:?}");
 //! }

@@ -23,7 +23,7 @@ pub type Item<'t> = Option<(&'t [u8], &'t [u8])>;
 /// txn.put(cities, b"NO", b"Oslo")?;
 /// txn.put(cities, b"SE", b"Lund")?;
 ///
-/// let mut cursor = txn.table(cities)?.cursor()?;
+/// let mut cursor = txn.table(cities)?.cursor();
 /// assert_eq!(cursor.seek(b"NO")?, Some((&b"NO"[..], &b"Bergen"[..])));
 /// assert_eq!(cursor.count(), 2);
 /// assert_eq!(cursor.next_dup()?, Some((&b"NO"[..], &b"Oslo"[..])));

@@ -130,35 +130,28 @@ impl<'t> TableRef<'t> {
     /// for name in ["apple", "banana", "cherry"] {
     ///     txn.put(fruit, name.as_bytes(), b"")?;
     /// }
-    /// let until_c = txn.table(fruit)?.range(..&b"c"[..])?;
+    /// let until_c = txn.table(fruit)?.range(..&b"c"[..]);
     /// let last = until_c.rev().next().unwrap()?;
     /// assert_eq!(last.0, b"banana");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// # Errors
-    ///
-    /// None now; each item can be [`Error::Corrupted`](crate::Error::Corrupted), and is the last one then.
-    pub fn range<'k>(&self, bounds: impl RangeBounds<&'k [u8]>) -> Result<Range<'t>> {
-        Ok(Range::new(self.pages, self.root, &bounds))
+    /// An item can be [`Error::Corrupted`](crate::Error::Corrupted), and is the last one then.
+    #[must_use]
+    pub fn range<'k>(&self, bounds: impl RangeBounds<&'k [u8]>) -> Range<'t> {
+        Range::new(self.pages, self.root, &bounds)
     }
 
-    /// Returns all items, in order, from either end.
-    ///
-    /// # Errors
-    ///
-    /// As [`range`](TableRef::range).
-    pub fn iter(&self) -> Result<Range<'t>> {
+    /// Returns all items, in order, from either end, as [`range`](TableRef::range) does.
+    #[must_use]
+    pub fn iter(&self) -> Range<'t> {
         self.range(..)
     }
 
     /// Returns a cursor that stands nowhere yet.
-    ///
-    /// # Errors
-    ///
-    /// None now.
-    pub fn cursor(&self) -> Result<Cursor<'t>> {
-        Ok(Cursor::new(self.pages, self.root))
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'t> {
+        Cursor::new(self.pages, self.root)
     }
 
     /// Returns the first item.
@@ -167,7 +160,7 @@ impl<'t> TableRef<'t> {
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
     pub fn first(&self) -> Result<Option<(&'t [u8], &'t [u8])>> {
-        self.cursor()?.first()
+        self.cursor().first()
     }
 
     /// Returns the last item.
@@ -176,7 +169,7 @@ impl<'t> TableRef<'t> {
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
     pub fn last(&self) -> Result<Option<(&'t [u8], &'t [u8])>> {
-        self.cursor()?.last()
+        self.cursor().last()
     }
 
     /// Returns the number of items. Each value of a key counts.
@@ -265,5 +258,14 @@ impl<'t> TableRef<'t> {
                 Ok((value.map_err(|fault| fault.at(root.root))?, root.items))
             }
         }
+    }
+}
+
+impl<'t> IntoIterator for &TableRef<'t> {
+    type Item = Result<(&'t [u8], &'t [u8])>;
+    type IntoIter = Range<'t>;
+
+    fn into_iter(self) -> Range<'t> {
+        self.iter()
     }
 }

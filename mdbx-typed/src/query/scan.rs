@@ -86,7 +86,7 @@ impl<'t> Scan<'t> {
         plan: Plan,
         end: Option<End>,
     ) -> Result<Self> {
-        let cursor = table.cursor()?;
+        let cursor = table.cursor();
         let (left, is_whole) = (plan.limit, end.is_none());
         let mut scan = Scan {
             table,

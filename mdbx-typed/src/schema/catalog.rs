@@ -49,7 +49,7 @@ impl Catalog {
     /// Returns the entries of the catalog table.
     pub(crate) fn load(table: TableRef<'_>) -> Result<Catalog, OpenError> {
         let mut entries = BTreeMap::new();
-        let mut cursor = table.cursor()?;
+        let mut cursor = table.cursor();
         let mut next = cursor.first()?;
         while let Some((key, value)) = next {
             entries.insert(key.to_vec(), value.to_vec());
