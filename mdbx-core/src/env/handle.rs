@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::env::info::Info;
-use crate::env::options::EnvOptions;
 use crate::error::Result;
 use crate::ids::Pgno;
-use crate::store::readers::StoreRef;
+use crate::store::reader::StoreRef;
 use crate::store::troika::head;
 use crate::store::turn::Turn;
 use crate::txn::engine::Engine;
@@ -29,21 +28,6 @@ impl Env {
         Env {
             engine: Arc::new(engine),
         }
-    }
-
-    /// Returns options to open an environment with other than the defaults.
-    #[must_use]
-    pub fn options() -> EnvOptions {
-        EnvOptions::new()
-    }
-
-    /// Opens the database file `path`, which is created if there is none.
-    ///
-    /// # Errors
-    ///
-    /// As [`EnvOptions::open`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Env> {
-        Env::options().open(path)
     }
 
     /// Begins a read transaction on the newest snapshot. It never waits.

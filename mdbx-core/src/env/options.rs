@@ -75,6 +75,23 @@ pub struct EnvOptions {
     options: OpenOptions,
 }
 
+impl Env {
+    /// Returns options to open an environment with other than the defaults.
+    #[must_use]
+    pub fn options() -> EnvOptions {
+        EnvOptions::new()
+    }
+
+    /// Opens the database file `path`, which is created if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`EnvOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Env> {
+        Env::options().open(path)
+    }
+}
+
 impl EnvOptions {
     pub(crate) fn new() -> EnvOptions {
         let options = OpenOptions {

@@ -5,6 +5,7 @@
 //! | `open` | open or create; choose the meta to start from; recover |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
+//! | `reader` | a reader: a slot, and the snapshot that it pins |
 //! | `names` | the names of the tables that were opened |
 //! | `turn` | the writer's turn: one write transaction at a time |
 //! | `resize` | grow the data file within its geometry |
@@ -14,6 +15,7 @@
 
 pub(crate) mod names;
 pub(crate) mod open;
+pub(crate) mod reader;
 pub(crate) mod readers;
 pub(crate) mod resize;
 pub(crate) mod troika;

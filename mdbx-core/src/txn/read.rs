@@ -7,7 +7,7 @@ use crate::format::meta::Meta;
 use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
-use crate::store::readers::{Reader, StoreRef};
+use crate::store::reader::{Reader, StoreRef};
 use crate::txn::table::{Table, TableFlags, Tables, handle};
 use crate::txn::view::TableRef;
 
