@@ -80,9 +80,13 @@ pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };
 pub use ids::{PageSize, Pgno, Txnid};
+pub use txn::canary::Canary;
 pub use txn::cursor::{Cursor, Item};
+pub use txn::nested::NestedTxn;
+pub use txn::put::PutFlags;
 pub use txn::range::{Dups, Range};
 pub use txn::read::ReadTxn;
 pub use txn::table::{Table, TableFlags};
+pub use txn::table_mut::TableMut;
 pub use txn::view::{Stat, TableRef};
 pub use txn::write::WriteTxn;

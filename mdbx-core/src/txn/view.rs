@@ -1,5 +1,6 @@
 //! One table inside one transaction: every read operation.
 
+use std::cmp::Ordering;
 use std::ops::RangeBounds;
 
 use crate::error::Result;
@@ -208,6 +209,11 @@ impl<'t> TableRef<'t> {
             large_pages: self.root.large_pages,
             last_change: self.root.mod_txnid,
         }
+    }
+
+    /// Compares two values of one key.
+    pub(crate) fn compare_values(&self, a: &[u8], b: &[u8]) -> Ordering {
+        Order::of_dups(self.root.flags).compare(a, b)
     }
 
     /// Returns the names and records of the tables that this one, the main table, names.
