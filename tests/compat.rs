@@ -14,25 +14,31 @@ use common::{Rng, TempEnv, assert_sound, dump, items};
 use mdbx_core::{Env, Error, Geometry, Result, Table, TableFlags};
 
 /// The names of the golden files, each with the number of bytes of its pages.
-const GOLDEN: [&str; 19] = [
+const GOLDEN: [&str; 25] = [
     "bigfoot-256",
     "dupbig-1024",
+    "dupfix-1024",
     "dupnest-512",
     "dupsub-4096",
     "empty-256",
     "empty-4096",
     "gcrecords-512",
+    "intdup-1024",
     "intkey-1024",
     "keylens-1024",
     "large-1024",
     "maindup-512",
+    "mix-2048-v013",
     "plain-256",
     "plain-4096",
     "ps16384",
     "ps65536",
+    "revdup-512",
     "revkey-512",
     "steps-4096",
+    "tables-1024",
     "weak-1024",
+    "writemap-1024",
     "writemap-lifo-1024",
 ];
 
