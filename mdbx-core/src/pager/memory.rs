@@ -12,6 +12,7 @@ const LISTS_KEPT: usize = 16;
 
 /// Page buffers and page lists that nobody uses, and how much is in use.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "a list goes round as the box it is in")]
 pub(crate) struct Memory {
     /// Buffers of one page each.
     buffers: Vec<Box<[u8]>>,
@@ -51,6 +52,10 @@ impl Memory {
     }
 
     /// Returns a list without pages.
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "a list goes round as the box it is in"
+    )]
     pub(crate) fn list(&mut self) -> Box<DirtyList> {
         self.lists.pop().unwrap_or_default()
     }

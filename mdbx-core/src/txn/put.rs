@@ -1,6 +1,6 @@
 //! The conditions under which a value is stored.
 //!
-//! Source: behaviour document, "put, plain tables" and "put, dup_sort tables".
+//! Source: behaviour document, "put, plain tables" and "put, `dup_sort` tables".
 
 use std::ops::BitOr;
 
@@ -115,7 +115,8 @@ impl PutFlags {
             return Err(Error::MultiVal);
         }
         if contradicts {
-            return Err(Error::PutFlags);
+            let reason = "CURRENT wants the key present, NO_OVERWRITE and APPEND want it absent";
+            return Err(Error::InvalidFlags { reason });
         }
         if table.is_dup_sort() {
             only_if_new(table, key, value, Verdict::ReplaceAll)

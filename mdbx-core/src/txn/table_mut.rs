@@ -7,7 +7,6 @@
 use std::cell::{Cell, RefCell};
 
 use crate::error::{Error, Result};
-use crate::format::limits::{MAX_VALUE_LEN, max_value_len_dup_sort};
 use crate::format::node::Value;
 use crate::format::root::{DUP_SORT, TreeRoot};
 use crate::gc::reclaim::Gc;
@@ -18,6 +17,7 @@ use crate::tree::large::is_large;
 use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
 use crate::txn::put::{PutFlags, Verdict};
+use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens, check_value_len};
 use crate::txn::table::{OpenTable, Table, TableFlags, name_of};
 use crate::txn::view::TableRef;
 
@@ -62,6 +62,8 @@ impl TableMut<'_> {
     /// # Errors
     ///
     /// - [`Error::KeyTooLong`] and [`Error::ValueTooLong`].
+    /// - [`Error::KeyLen`] in a table of integer keys, and [`Error::ValueLen`] in one of fixed-size values, if the
+    ///   length is not the one that the first entry has fixed.
     /// - [`Error::Incompatible`] if the key is the name of a table in the main table.
     /// - [`Error::MapFull`] if the database has no room left. The transaction goes on.
     /// - [`Error::Corrupted`], [`Error::TxnFailed`].
@@ -116,16 +118,15 @@ impl TableMut<'_> {
     ///
     /// - [`Error::KeyExists`], [`Error::NotFound`], [`Error::KeyMismatch`], [`Error::MultiVal`] if a condition does not
     ///   hold.
-    /// - [`Error::PutFlags`] if the flags contradict each other.
+    /// - [`Error::InvalidFlags`] if the flags contradict each other.
     /// - Those of [`put`](TableMut::put).
     #[doc(alias = "mdbx_put")]
     pub fn put_with(&mut self, key: &[u8], value: &[u8], flags: PutFlags) -> Result<()> {
-        self.check_sizes(key, value.len())?;
-        let place = self.find(key)?;
+        let place = self.find_for(key, value)?;
         match flags.decide(self, &place, key, value)? {
             Verdict::AsItIs => Ok(()),
-            Verdict::Put => self.put_at(place, key, value),
-            Verdict::ReplaceAll => self.replace_all(place, key, value),
+            Verdict::Put => self.put_at(&place, key, value),
+            Verdict::ReplaceAll => self.replace_all(&place, key, value),
         }
     }
 
@@ -137,7 +138,7 @@ impl TableMut<'_> {
     /// As [`put`](TableMut::put).
     #[doc(alias = "mdbx_replace")]
     pub fn replace(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.check_sizes(key, value.len())?;
+        self.find_for(key, value)?; // an error if the value cannot be stored
         let before = self.get(key)?.map(<[u8]>::to_vec);
         match &before {
             Some(before) if self.is_dup_sort() => self.exchange(key, before, value)?,
@@ -152,7 +153,7 @@ impl TableMut<'_> {
     ///
     /// As [`put`](TableMut::put).
     pub fn replace_dup(&mut self, key: &[u8], old: &[u8], value: &[u8]) -> Result<bool> {
-        self.check_sizes(key, value.len())?;
+        self.find_for(key, value)?; // an error if the value cannot be stored
         if !self.as_ref().contains_dup(key, old)? {
             return Ok(false);
         }
@@ -191,12 +192,13 @@ impl TableMut<'_> {
                 self.incompatible("its values are sorted, so they must be known beforehand")
             );
         }
-        self.check_sizes(key, len)?;
+        check_value_len(self.flags(), self.base.page_size, len)?;
+        check_lens(self.flags(), self.base.page_size, key, b"")?;
         let place = self.find(key)?;
         if !is_large(key.len(), len, self.base.page_size) {
             let mut value = vec![0; len];
             fill(&mut value);
-            return self.put_at(place, key, &value);
+            return self.put_at(&place, key, &value);
         }
         self.reserve_pages(&place, key.len(), len, false)?;
         self.edit(|mut tree| tree.put_large(place, key, len, fill).map(|()| true))
@@ -286,27 +288,27 @@ impl TableMut<'_> {
     }
 
     /// Stores `value` at `place`: as the value of the key, or as one more.
-    fn put_at(&mut self, place: Place, key: &[u8], value: &[u8]) -> Result<()> {
+    fn put_at(&mut self, place: &Place, key: &[u8], value: &[u8]) -> Result<()> {
         let is_dup = self.is_dup_sort();
-        self.reserve_pages(&place, key.len(), value.len(), is_dup)?;
+        self.reserve_pages(place, key.len(), value.len(), is_dup)?;
         self.edit(|mut tree| {
             if is_dup {
                 let dups = Order::of_dups(tree.root.flags);
-                tree.put_dup(place, key, value, dups)
+                tree.put_dup(*place, key, value, dups)
             } else {
-                tree.put(place, key, value).map(|()| true)
+                tree.put(*place, key, value).map(|()| true)
             }
         })
         .map(drop)
     }
 
     /// Makes `value` the only value of `key`, which has several.
-    fn replace_all(&mut self, place: Place, key: &[u8], value: &[u8]) -> Result<()> {
+    fn replace_all(&mut self, place: &Place, key: &[u8], value: &[u8]) -> Result<()> {
         let height = self.open.root.height;
         let pages = most_pages_for_delete(height) + most_pages_for_put(height + 1);
         self.gc.borrow_mut().reserve(self.base, pages)?;
         self.edit(|mut tree| {
-            tree.delete(place)?;
+            tree.delete(*place)?;
             let place = tree.find(key)?;
             let dups = Order::of_dups(tree.root.flags);
             tree.put_dup(place, key, value, dups)
@@ -383,6 +385,9 @@ impl TableMut<'_> {
         let is_main = self.table == Table::MAIN;
         let (place, is_table) = self.with_tree(|tree| {
             let place = tree.find(key)?;
+            if tree.order == Order::Integer {
+                check_key_on(tree.leaf_of(&place)?, key)?;
+            }
             let is_table =
                 is_main && place.exact && matches!(tree.value_at(&place)?, Value::Table(_));
             Ok((place, is_table))
@@ -400,23 +405,19 @@ impl TableMut<'_> {
         self.with_tree(|tree| tree.is_last(place))
     }
 
-    fn check_sizes(&self, key: &[u8], value_len: usize) -> Result<()> {
-        let page_size = self.base.page_size;
-        let flags = TableFlags::from_bits(self.open.root.flags);
-        let (len, max) = (key.len(), flags.max_key_len(page_size));
-        if len > max {
-            return Err(Error::KeyTooLong { len, max });
+    /// Returns the place of `key`, which may be stored there with `value`.
+    fn find_for(&mut self, key: &[u8], value: &[u8]) -> Result<Place> {
+        let flags = self.flags();
+        check_lens(flags, self.base.page_size, key, value)?;
+        let place = self.find(key)?;
+        if flags.contains(TableFlags::DUP_FIXED) {
+            self.with_tree(|tree| check_fixed_value(tree.root, tree.leaf_of(&place)?, value))?;
         }
-        let len = value_len;
-        let max = if self.is_dup_sort() {
-            max_value_len_dup_sort(page_size)
-        } else {
-            MAX_VALUE_LEN
-        };
-        if len > max {
-            return Err(Error::ValueTooLong { len, max });
-        }
-        Ok(())
+        Ok(place)
+    }
+
+    fn flags(&self) -> TableFlags {
+        TableFlags::from_bits(self.open.root.flags)
     }
 
     pub(super) fn is_dup_sort(&self) -> bool {

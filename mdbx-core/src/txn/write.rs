@@ -70,7 +70,7 @@ impl<'env> WriteTxn<'env> {
     ///
     /// - [`Error::NoSuchTable`] if this transaction sees no such table.
     /// - [`Error::ForeignTable`] if the handle belongs to another environment.
-    /// - [`Error::Incompatible`] if tables of its kind cannot be used yet.
+    /// - [`Error::Incompatible`] if its name is that of a plain entry of the main table.
     /// - [`Error::TxnFailed`] if an earlier error left this transaction half changed.
     #[inline]
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
@@ -153,8 +153,10 @@ impl<'env> WriteTxn<'env> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Incompatible`] if the table exists with other flags, or such flags cannot be had yet.
-    /// - [`Error::TableName`] and [`Error::TablesFull`] about the name.
+    /// - [`Error::InvalidFlags`] if the flags contradict each other.
+    /// - [`Error::Incompatible`] if the table exists with other flags, or the main table cannot hold others.
+    /// - [`Error::TableName`] and [`Error::TablesFull`] about the name, and [`Error::KeyLen`] if the keys of the main
+    ///   table are integers and the name is not as long.
     /// - [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`].
     #[doc(alias = "MDBX_CREATE")]
     pub fn create_table(&mut self, name: &str, flags: TableFlags) -> Result<Table> {
@@ -163,15 +165,14 @@ impl<'env> WriteTxn<'env> {
             name: name.to_owned(),
             reason,
         };
-        if !TableFlags::DUP_SORT.contains(flags) {
-            return Err(incompatible("tables of this kind cannot be created yet"));
-        }
+        flags.check()?;
         if self.tables.main.root.flags & root::DUP_SORT != 0 {
             return Err(incompatible(
                 "a main table with duplicates cannot hold named tables",
             ));
         }
         let table = handle(self.store(), name)?;
+        self.main().contains(name.as_bytes())?; // an error if the main table takes no such key
         match self.table(table) {
             Ok(found) if found.flags() == flags => return Ok(table),
             Ok(_) => return Err(incompatible("it exists with other flags")),
@@ -187,6 +188,47 @@ impl<'env> WriteTxn<'env> {
         Ok(table)
     }
 
+    /// Makes the main table one of another kind, while it is empty. If a key of it may then have several values, it
+    /// cannot hold named tables.
+    ///
+    /// ```
+    /// # use mdbx_core::{Env, Table, TableFlags};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("db"))?;
+    /// let mut txn = env.write()?;
+    /// txn.set_main_flags(TableFlags::DUP_SORT)?;
+    /// txn.put(Table::MAIN, b"key", b"one")?;
+    /// txn.put(Table::MAIN, b"key", b"two")?;
+    /// assert_eq!(txn.table(Table::MAIN)?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::InvalidFlags`] if the flags contradict each other.
+    /// - [`Error::Incompatible`] if the table has entries, named tables included, and other flags.
+    /// - [`Error::TxnFailed`].
+    pub fn set_main_flags(&mut self, flags: TableFlags) -> Result<()> {
+        self.check_sound()?;
+        flags.check()?;
+        let main = &mut self.tables.main;
+        if main.root.flags == flags.bits() {
+            return Ok(());
+        }
+        if !main.root.is_empty() {
+            return Err(Error::Incompatible {
+                name: "main".to_owned(),
+                reason: "it has entries and other flags",
+            });
+        }
+        main.root = TreeRoot {
+            sequence: main.root.sequence,
+            ..TreeRoot::empty(flags.bits())
+        };
+        main.changed = true;
+        Ok(())
+    }
+
     /// Deletes a named table with all its items. Its handle means nothing until a table of that name is created again.
     ///
     /// # Errors
@@ -195,7 +237,7 @@ impl<'env> WriteTxn<'env> {
     /// those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_drop")]
     pub fn drop_table(&mut self, table: Table) -> Result<()> {
-        self.check_named(table, "it cannot be dropped")?;
+        check_named(table, "it cannot be dropped")?;
         self.table(table)?;
         let name = name_of(&self.engine.store, table)?;
         self.reserve_for_record()?; // before anything is changed
@@ -216,7 +258,7 @@ impl<'env> WriteTxn<'env> {
     ///   and those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_dbi_rename")]
     pub fn rename_table(&mut self, table: Table, name: &str) -> Result<Table> {
-        self.check_named(table, "it cannot be renamed")?;
+        check_named(table, "it cannot be renamed")?;
         self.table(table)?;
         let renamed = handle(self.store(), name)?;
         if renamed == table {
@@ -408,14 +450,6 @@ impl<'env> WriteTxn<'env> {
         self.gc.get_mut().reserve(base, pages)
     }
 
-    fn check_named(&self, table: Table, reason: &'static str) -> Result<()> {
-        if table != Table::MAIN {
-            return Ok(());
-        }
-        let name = "main".to_owned();
-        Err(Error::Incompatible { name, reason })
-    }
-
     pub(super) fn check_sound(&self) -> Result<()> {
         if self.failed.get() {
             Err(Error::TxnFailed)
@@ -492,6 +526,15 @@ impl<'env> WriteTxn<'env> {
         let dirty = self.tables.main.dirty.as_deref();
         self.base().pages(self.end(), dirty)
     }
+}
+
+/// Checks that the table is not the main one.
+fn check_named(table: Table, reason: &'static str) -> Result<()> {
+    if table != Table::MAIN {
+        return Ok(());
+    }
+    let name = "main".to_owned();
+    Err(Error::Incompatible { name, reason })
 }
 
 /// Returns what a write transaction stands on.
