@@ -173,8 +173,8 @@ pub enum Error {
         /// Which rule they break.
         reason: &'static str,
     },
-    /// The table's name is empty or too long for this page size. (`MDBX_BAD_VALSIZE`)
-    #[error("a table name of {len} bytes: it must have 1 to {max}")]
+    /// The table's name is too long for this page size. (`MDBX_BAD_VALSIZE`)
+    #[error("a table name of {len} bytes: it may have {max}")]
     TableName {
         /// Its length, in bytes.
         len: usize,
