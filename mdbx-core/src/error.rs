@@ -3,6 +3,7 @@
 //! A variant exists because a caller can act on it, and carries the facts as fields. Absence is `None`, not an
 //! error. Each variant names the libmdbx code it corresponds to, for those who come from there.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -133,6 +134,22 @@ pub enum Error {
         /// The longest this table takes.
         max: usize,
     },
+    /// The table takes keys of one length only, and this is another one. (`MDBX_BAD_VALSIZE`)
+    #[error("key is {len} bytes, this table takes {expected}")]
+    KeyLen {
+        /// Its length, in bytes.
+        len: usize,
+        /// Which length the table takes.
+        expected: ExpectedLen,
+    },
+    /// The table takes values of one length only, and this is another one. (`MDBX_BAD_VALSIZE`)
+    #[error("value is {len} bytes, this table takes {expected}")]
+    ValueLen {
+        /// Its length, in bytes.
+        len: usize,
+        /// Which length the table takes.
+        expected: ExpectedLen,
+    },
     /// The key is there already. (`MDBX_KEYEXIST`)
     #[error("the key exists already")]
     KeyExists,
@@ -150,6 +167,12 @@ pub enum Error {
         /// What does not fit.
         reason: &'static str,
     },
+    /// The flags contradict each other. (`MDBX_EINVAL`)
+    #[error("impossible flags: {reason}")]
+    InvalidFlags {
+        /// Which rule they break.
+        reason: &'static str,
+    },
     /// The table's name is empty or too long for this page size. (`MDBX_BAD_VALSIZE`)
     #[error("a table name of {len} bytes: it must have 1 to {max}")]
     TableName {
@@ -164,6 +187,28 @@ pub enum Error {
     /// The table handle belongs to another environment. (`MDBX_BAD_DBI`)
     #[error("the table handle belongs to another environment")]
     ForeignTable,
+}
+
+/// Which length a table expects of a key or a value, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExpectedLen {
+    /// The length of those it has: the first one fixed it.
+    Exactly(usize),
+    /// The length of an integer.
+    Integer,
+    /// Any length from this one on.
+    AtLeast(usize),
+}
+
+impl fmt::Display for ExpectedLen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExpectedLen::Exactly(len) => write!(f, "{len} bytes"),
+            ExpectedLen::Integer => f.write_str("4 or 8 bytes"),
+            ExpectedLen::AtLeast(len) => write!(f, "at least {len} bytes"),
+        }
+    }
 }
 
 /// What is wrong with a page.
@@ -210,6 +255,12 @@ pub enum PageFault {
     TooFewEntries {
         /// How many it holds.
         entries: usize,
+    },
+    /// The items of a packed page do not fit it, or are not as long as the table says.
+    #[error("its items of {len} bytes contradict its bounds or its table")]
+    BadItemLen {
+        /// How long each item is, in bytes.
+        len: usize,
     },
     /// The nodes do not fill the heap exactly.
     #[error("its nodes leave holes or overlap")]

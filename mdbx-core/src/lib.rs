@@ -75,7 +75,7 @@ mod txn;
 pub use env::handle::Env;
 pub use env::info::Info;
 pub use env::options::{EnvOptions, Geometry};
-pub use error::{Error, PageFault, Result};
+pub use error::{Error, ExpectedLen, PageFault, Result};
 pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };

@@ -9,6 +9,7 @@
 //! | `limits` | the longest key, value, node and name for a page size |
 //! | `page` | the 20-byte page header |
 //! | `node` | slotted branch and leaf pages: the entry table and the nodes |
+//! | `dupfix` | leaf pages of packed items, which have no nodes |
 //! | `verify` | whether one page is well-formed, before it may be changed |
 //! | `root` | the 48-byte record of one tree |
 //! | `geometry` | lower, upper and present size of the file, and the packed steps |
@@ -16,6 +17,7 @@
 //! | `pnl` | the list of page numbers in a record of free pages |
 
 pub(crate) mod bytes;
+pub(crate) mod dupfix;
 pub(crate) mod geometry;
 pub(crate) mod limits;
 pub(crate) mod meta;

@@ -11,6 +11,8 @@
 //!
 //! The heap is compact: nodes tile it without holes. So removing a node slides the ones below it up.
 //!
+//! Packed pages (`dupfix.rs`) have neither entries nor nodes, but answer through the same methods.
+//!
 //! Source: format document, "Nodes" and "lower and upper".
 
 use crate::error::PageFault;
@@ -40,9 +42,11 @@ pub(crate) const DUP: u8 = 4;
 /// One node of a page. Holds: header and key lie inside the page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<'a> {
-    /// From the node's first byte to the end of the page.
-    bytes: &'a [u8],
-    key_end: usize,
+    word: u32,
+    flags: u8,
+    key: &'a [u8],
+    /// From the end of the key to the end of the page.
+    rest: &'a [u8],
 }
 
 /// What a leaf node holds.
@@ -61,14 +65,20 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Returns node `index`, which must be below [`len`](Page::len).
+    /// Returns node `index`, which must be below [`len`](Page::len). An item of a packed page is a node with nothing
+    /// but a key.
     #[inline]
     pub(crate) fn node(self, index: usize) -> Result<Node<'a>, PageFault> {
-        self.node_at(self.node_offset(index))
-            .ok_or(PageFault::BadNode { index })
+        let node = if self.is_packed() {
+            self.item(index).map(Node::of_item)
+        } else {
+            self.node_at(self.node_offset(index))
+        };
+        node.ok_or(PageFault::BadNode { index })
     }
 
-    /// Returns where node `index` starts, in bytes from the start of the page; may lie outside it.
+    /// Returns where node `index` starts, in bytes from the start of the page; may lie outside it. Packed pages have no
+    /// nodes.
     #[inline]
     pub(crate) fn node_offset(self, index: usize) -> usize {
         PAGE_HEADER + usize::from(u16_at(self.bytes(), PAGE_HEADER + ENTRY * index))
@@ -93,10 +103,17 @@ impl<'a> Page<'a> {
 
     #[inline]
     pub(super) fn node_at(self, offset: usize) -> Option<Node<'a>> {
-        let bytes = self.bytes().get(offset..)?;
-        let header: &[u8; NODE_HEADER] = bytes.first_chunk()?;
-        let key_end = NODE_HEADER + usize::from(u16_at(header, KSIZE));
-        (key_end <= bytes.len()).then_some(Node { bytes, key_end })
+        let (header, rest) = self
+            .bytes()
+            .get(offset..)?
+            .split_first_chunk::<NODE_HEADER>()?;
+        let (key, rest) = rest.split_at_checked(usize::from(u16_at(header, KSIZE)))?;
+        Some(Node {
+            word: u32_at(header, WORD),
+            flags: header[FLAGS],
+            key,
+            rest,
+        })
     }
 
     /// Returns the key of node `index`.
@@ -121,26 +138,37 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// An item of a packed page.
+    #[inline]
+    fn of_item(item: &'a [u8]) -> Node<'a> {
+        Node {
+            word: 0,
+            flags: 0,
+            key: item,
+            rest: &[],
+        }
+    }
+
     /// Returns the key. Entry 0 of a branch page has an empty one, which stands for "below every key".
     #[inline]
     pub(crate) fn key(self) -> &'a [u8] {
-        &self.bytes[NODE_HEADER..self.key_end]
+        self.key
     }
 
     /// Returns the page a branch node leads to. On a leaf these bytes are the length of the value.
     #[inline]
     pub(crate) fn child(self) -> Pgno {
-        Pgno(u32_at(self.bytes, WORD))
+        Pgno(self.word)
     }
 
     #[inline]
     pub(crate) fn flags(self) -> u8 {
-        self.bytes[FLAGS]
+        self.flags
     }
 
     #[inline]
     fn dsize(self) -> usize {
-        u32_at(self.bytes, WORD) as usize
+        self.word as usize
     }
 
     /// Returns what the leaf node holds; `None` if it contradicts itself or leaves the page.
@@ -170,7 +198,7 @@ impl<'a> Node<'a> {
             (true, BIG) => 4,
             (true, _) => self.dsize(),
         };
-        self.bytes.get(self.key_end..)?.get(..len)
+        self.rest.get(..len)
     }
 
     /// Returns the node's contents in the form that [`PageMut`] inserts.
@@ -180,9 +208,9 @@ impl<'a> Node<'a> {
     /// If the node leaves the page: only for nodes of well-formed pages.
     pub(crate) fn contents(self, leaf: bool) -> NewNode<'a> {
         NewNode {
-            key: self.key(),
-            flags: self.flags(),
-            word: u32_at(self.bytes, WORD),
+            key: self.key,
+            flags: self.flags,
+            word: self.word,
             payload: self
                 .payload(leaf)
                 .expect("nodes of a well-formed page lie inside it"),
@@ -254,7 +282,7 @@ impl<'n> NewNode<'n> {
         shape(self) == shape(other) && self.key == other.key
     }
 
-    /// Returns the bytes the node takes from the room of a page, its entry included.
+    /// Returns the bytes the node takes from the room of a page with an entry table, its entry included.
     pub(crate) fn room(self) -> usize {
         ENTRY + node_span(self.key.len(), self.payload.len())
     }
@@ -265,13 +293,33 @@ pub(crate) const fn node_span(key_len: usize, payload_len: usize) -> usize {
     NODE_HEADER + even(key_len + payload_len)
 }
 
+impl Page<'_> {
+    /// Returns the bytes that `node` would take from the room of this page.
+    pub(crate) fn room_for(self, node: NewNode<'_>) -> usize {
+        if self.is_packed() {
+            node.key.len()
+        } else {
+            node.room()
+        }
+    }
+
+    /// Returns whether `node` fits this page.
+    pub(crate) fn has_room_for(self, node: NewNode<'_>) -> bool {
+        self.room_for(node) <= self.room()
+    }
+}
+
 impl PageMut<'_> {
     /// Inserts `node` as entry `index`.
     ///
     /// # Panics
     ///
-    /// If the page has not [`NewNode::room`] left, or fewer than `index` entries.
+    /// If the page [has no room for it](Page::has_room_for), or fewer than `index` entries, or is packed and takes
+    /// items of another length.
     pub(crate) fn insert(&mut self, index: usize, node: NewNode<'_>) {
+        if self.page().is_packed() {
+            return self.insert_item(index, node.key);
+        }
         let (lower, upper) = (self.page().lower(), self.page().upper());
         assert!(
             node.room() <= upper - lower,
@@ -304,6 +352,9 @@ impl PageMut<'_> {
 
     /// Removes entry `index` and its node, and closes the hole it leaves in the heap.
     pub(crate) fn remove(&mut self, index: usize) {
+        if self.page().is_packed() {
+            return self.remove_item(index);
+        }
         let page = self.page();
         let (len, lower, upper) = (page.len(), page.lower(), page.upper());
         let start = page.node_offset(index);

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! [`Page`] is a page whose header has been checked once, so its accessors need no further tests; what the header
-//! does not vouch for, the nodes, is checked node by node (`node.rs`) or as a whole (`verify.rs`).
+//! does not vouch for, the nodes, is checked node by node (`node.rs`) or as a whole (`verify.rs`). Of packed pages
+//! (`dupfix.rs`) it vouches for all.
 //!
 //! Source: format document, "Page header".
 
@@ -30,6 +31,8 @@ pub(crate) const BRANCH: u16 = 0x01;
 pub(crate) const LEAF: u16 = 0x02;
 /// The first page of a large value.
 pub(crate) const LARGE: u16 = 0x04;
+/// Packed items instead of nodes, together with [`LEAF`].
+const DUPFIX: u16 = 0x20;
 /// Left in sub-pages by old engines; means nothing there.
 const LEGACY_DIRTY: u16 = 0x10;
 /// A sub-page, together with [`LEAF`].
@@ -37,9 +40,14 @@ pub(crate) const SUB_PAGE: u16 = 0x40;
 /// A mark of running engines that may reach the disk; means nothing there.
 const SPILLED: u16 = 0x2000;
 
+/// A leaf page of packed items.
+pub(crate) const PACKED_LEAF: u16 = LEAF | DUPFIX;
+const SUB_LEAF: u16 = LEAF | SUB_PAGE;
+const PACKED_SUB_LEAF: u16 = PACKED_LEAF | SUB_PAGE;
+
 /// A branch page, a leaf page or a sub-page with a sound header.
 ///
-/// Holds: the bounds lie inside the page in order, and the entry table with them.
+/// Holds: the bounds lie inside the page in order, and with them the entry table, or all items of a packed page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page<'a> {
     bytes: &'a [u8],
@@ -57,21 +65,19 @@ impl<'a> Page<'a> {
         if page.pgno() != pgno {
             return Err(PageFault::WrongPgno { found: page.pgno() });
         }
-        let least = match page.flags() & !SPILLED {
-            BRANCH => 2,
-            LEAF => 1,
-            _ => {
-                return Err(PageFault::BadFlags {
-                    flags: page.flags(),
-                });
-            }
-        };
         if page.txnid() > horizon {
             return Err(PageFault::FromTheFuture {
                 found: page.txnid(),
             });
         }
-        page.with_sound_bounds(least)
+        match page.kind() {
+            BRANCH => page.with_sound_bounds(2),
+            LEAF => page.with_sound_bounds(1),
+            PACKED_LEAF => page.with_sound_items(),
+            _ => Err(PageFault::BadFlags {
+                flags: page.flags(),
+            }),
+        }
     }
 
     /// Checks the header of a sub-page, the duplicates of one key inside its node.
@@ -81,12 +87,13 @@ impl<'a> Page<'a> {
         if bytes.len() <= PAGE_HEADER || !bytes.len().is_multiple_of(2) {
             return Err(PageFault::BadTreeRecord);
         }
-        if page.flags() & !LEGACY_DIRTY != LEAF | SUB_PAGE {
-            return Err(PageFault::BadFlags {
+        match page.flags() & !LEGACY_DIRTY {
+            SUB_LEAF => page.with_sound_bounds(1),
+            PACKED_SUB_LEAF => page.with_sound_items(),
+            _ => Err(PageFault::BadFlags {
                 flags: page.flags(),
-            });
+            }),
         }
-        page.with_sound_bounds(1)
     }
 
     /// Wraps a page that this process has laid out or checked before.
@@ -96,7 +103,7 @@ impl<'a> Page<'a> {
     }
 
     #[inline]
-    fn with_sound_bounds(self, least: usize) -> Result<Page<'a>, PageFault> {
+    pub(super) fn with_sound_bounds(self, least: usize) -> Result<Page<'a>, PageFault> {
         let (lower, upper) = (self.lower(), self.upper());
         if lower > upper || PAGE_HEADER + upper > self.bytes.len() || !lower.is_multiple_of(2) {
             return Err(PageFault::BadBounds {
@@ -136,6 +143,24 @@ impl<'a> Page<'a> {
         self.flags() & BRANCH != 0
     }
 
+    /// Returns whether the page holds packed items, each a key without a value, instead of nodes.
+    #[inline]
+    pub(crate) fn is_packed(self) -> bool {
+        self.flags() & DUPFIX != 0
+    }
+
+    /// Returns what sort of page this is: its flags without the marks that mean nothing.
+    #[inline]
+    pub(crate) fn kind(self) -> u16 {
+        self.flags() & !SPILLED
+    }
+
+    /// Returns the length of each item of a packed page. Means nothing on other pages.
+    #[inline]
+    pub(crate) fn item_len(self) -> usize {
+        usize::from(u16_at(self.bytes, DUPFIX_KSIZE))
+    }
+
     /// Returns the number of entries.
     #[inline]
     pub(crate) fn len(self) -> usize {
@@ -159,7 +184,7 @@ impl<'a> Page<'a> {
         u16_at(self.bytes, FLAGS)
     }
 
-    /// Returns where the entry table ends, counted from the end of the header.
+    /// Returns where the entry table ends, counted from the end of the header. On a packed page it only counts.
     #[inline]
     pub(crate) fn lower(self) -> usize {
         usize::from(u16_at(self.bytes, LOWER))
@@ -214,6 +239,12 @@ impl<'a> PageMut<'a> {
         put_u16(self.bytes, FLAGS, flags & !SPILLED);
         put_u64(self.bytes, TXNID, txnid.0);
         put_u32(self.bytes, PGNO, pgno.0);
+    }
+
+    pub(super) fn set_item_len(&mut self, item_len: usize) {
+        let flags = u16_at(self.bytes, FLAGS);
+        put_u16(self.bytes, FLAGS, flags | DUPFIX);
+        put_u16(self.bytes, DUPFIX_KSIZE, narrow(item_len));
     }
 
     pub(super) fn set_lower(&mut self, lower: usize) {

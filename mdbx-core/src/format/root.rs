@@ -103,6 +103,12 @@ impl TreeRoot {
         self.root == Pgno::NONE
     }
 
+    /// Returns whether the leaves of the tree are packed: it is the nested tree of a key's fixed-size values.
+    #[inline]
+    pub(crate) const fn is_packed(&self) -> bool {
+        self.flags & (DUP_FIXED | DUP_SORT) == DUP_FIXED
+    }
+
     /// Reads a record, whatever it says; `None` unless `bytes` has the length of one.
     pub(crate) fn read(bytes: &[u8]) -> Option<TreeRoot> {
         (bytes.len() == TreeRoot::LEN).then(|| TreeRoot {

@@ -8,17 +8,21 @@
 
 use crate::error::PageFault;
 use crate::format::bytes::even;
-use crate::format::limits::{PAGE_HEADER, branch_node_max, leaf_node_max};
+use crate::format::limits::{PAGE_HEADER, branch_node_max, leaf_node_max, max_value_len_dup_sort};
 use crate::format::node::{BIG, DUP, ENTRY, NODE_HEADER, Node, TREE, Value};
 use crate::format::page::Page;
 use crate::ids::PageSize;
 
-/// Checks that the nodes of a branch or leaf page are sound and tile its heap exactly.
+/// Checks that the nodes of a branch or leaf page are sound and tile its heap exactly, or that the items of a packed
+/// page are not too long.
 ///
 /// The header must have been checked before, by [`Page::of_tree`]. Sub-pages are not looked into: they are rebuilt,
 /// not changed in place, so only [`verify_sub_page`] does.
 pub(crate) fn verify_tree_page(bytes: &[u8], page_size: PageSize) -> Result<(), PageFault> {
     let page = Page::trusted(bytes);
+    if page.is_packed() {
+        return verify_items(page, page_size);
+    }
     let leaf = !page.is_branch();
     let span_max = if leaf {
         leaf_node_max(page_size)
@@ -40,6 +44,16 @@ pub(crate) fn verify_tree_page(bytes: &[u8], page_size: PageSize) -> Result<(), 
     Ok(())
 }
 
+/// Checks that the items are no longer than separators can be. Where they lie, the header says.
+fn verify_items(page: Page<'_>, page_size: PageSize) -> Result<(), PageFault> {
+    let len = page.item_len();
+    if len <= max_value_len_dup_sort(page_size) {
+        Ok(())
+    } else {
+        Err(PageFault::BadItemLen { len })
+    }
+}
+
 fn branch_node_is_sound(node: Node<'_>, index: usize) -> bool {
     node.flags() == 0 && (index > 0 || node.key().is_empty())
 }
@@ -55,6 +69,9 @@ fn leaf_node_is_sound(node: Node<'_>) -> bool {
 ///
 /// The header must have been checked before, by [`Page::of_node`].
 pub(crate) fn verify_sub_page(page: Page<'_>) -> Result<(), PageFault> {
+    if page.is_packed() {
+        return Ok(()); // its header vouches for the items
+    }
     verify_heap(page, true, usize::MAX)?;
     for index in 0..page.len() {
         let node = page.node(index)?;

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use crate::error::{Error, Result};
-use crate::format::root::{DUP_FIXED, TreeRoot};
+use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor::{Cursor, End};
 use crate::txn::read::ReadTxn;
@@ -29,7 +29,6 @@ use crate::txn::table::named_root;
 ///
 /// - [`Error::Io`] if `out` does not take them.
 /// - [`Error::Corrupted`] if a page on the way is damaged.
-/// - [`Error::Incompatible`] at a table of fixed-size values, which cannot be used yet.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -74,13 +73,6 @@ impl<W: io::Write> Dump<'_, W> {
         root: &TreeRoot,
         mut named: impl FnMut(&str, TreeRoot),
     ) -> Result<()> {
-        if root.flags & DUP_FIXED != 0 {
-            let reason = "tables of fixed-size values cannot be used yet";
-            return Err(Error::Incompatible {
-                name: title.to_owned(),
-                reason,
-            });
-        }
         let TreeRoot {
             flags,
             sequence,

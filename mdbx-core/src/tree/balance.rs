@@ -99,7 +99,7 @@ impl TreeMut<'_, '_> {
         let node = NewNode::branch(nodes.separator(cut, self.order), pair.right);
         let mut page = self.pager.page_mut(parent.pgno);
         page.remove(pair.right_index);
-        if node.room() <= page.page().room() {
+        if page.page().has_room_for(node) {
             page.insert(pair.right_index, node);
             return Ok(());
         }
@@ -134,8 +134,12 @@ impl TreeMut<'_, '_> {
     fn copies(&self, pair: &Neighbours, parent: Pgno) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         let pages = self.pager.pages();
         let (left, right) = (pages.page(pair.left)?, pages.page(pair.right)?);
-        if left.flags() != right.flags() || pair.left == pair.right {
+        if left.is_branch() != right.is_branch() || pair.left == pair.right {
             return Err(PageFault::WrongLevel.at(pair.right));
+        }
+        if !packs_alike(left, right) {
+            let len = right.item_len();
+            return Err(PageFault::BadItemLen { len }.at(pair.right));
         }
         for (pgno, page) in [(pair.left, left), (pair.right, right)] {
             self.pager.check_whole(pgno, page)?;
@@ -175,6 +179,11 @@ impl TreeMut<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Returns whether nodes of the one page can move to the other as they are.
+fn packs_alike(a: Page<'_>, b: Page<'_>) -> bool {
+    a.is_packed() == b.is_packed() && (!a.is_packed() || a.item_len() == b.item_len())
 }
 
 fn body(page: Page<'_>) -> usize {

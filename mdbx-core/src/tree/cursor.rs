@@ -9,7 +9,7 @@ use crate::format::page::Page;
 use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::order::Order;
-use crate::tree::search::{Target, bisect, descend, prefetch_entry};
+use crate::tree::search::{Target, bisect, check_kind, descend, prefetch_entry};
 use crate::tree::stack::{Level, Stack};
 
 /// How many entries ahead of a cursor the memory is asked for the next node: nodes lie in no order, so it cannot guess.
@@ -147,9 +147,7 @@ impl<'p> LeafCursor<'p> {
             let page = self.pages.page(pgno)?;
             let is_leaf_level = self.stack.levels.len() + 1 == usize::from(self.root.height);
             self.prefetch_beyond(level, end);
-            if page.is_branch() == is_leaf_level {
-                return Err(PageFault::WrongLevel.at(pgno));
-            }
+            check_kind(page, &self.root, is_leaf_level).map_err(|fault| fault.at(pgno))?;
             self.stack.levels.push(Level {
                 page,
                 index: end.index(page.len()),

@@ -8,24 +8,24 @@
 //! ```
 //!
 //! A sub-page grows until its node exceeds the limit of a leaf node, and then becomes a nested tree; a nested tree
-//! that has shrunk to one page with half of that limit turns back. A sub-page is never changed in place but built
-//! anew, so none of its bytes need be trusted.
+//! that has shrunk to one page with half of that limit turns back.
+//!
+//! In a table of fixed-size values the sub-page and the leaves of the nested tree are packed. The caller has checked
+//! that a new value has the size of the others.
 //!
 //! Source: format document, "Multi-values".
 
-use std::cmp::Ordering;
-
 use crate::error::{PageFault, Result};
-use crate::format::limits::{PAGE_HEADER, leaf_node_max};
+use crate::format::limits::leaf_node_max;
 use crate::format::node::{DUP, NewNode, TREE, Value, node_span};
-use crate::format::page::{LEAF, Page, PageMut, SUB_PAGE};
+use crate::format::page::Page;
 use crate::format::root::{
     DUP_FIXED, INTEGER_DUP, INTEGER_KEY, REVERSE_DUP, REVERSE_KEY, TreeRoot,
 };
-use crate::ids::{PageSize, Pgno, Txnid};
+use crate::ids::{PageSize, Pgno};
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
 use crate::tree::order::Order;
-use crate::tree::search::bisect;
+use crate::tree::sub_page::{rebuilt, sub_page_of, with_value, without_value};
 
 impl TreeMut<'_, '_> {
     /// Returns the most pages that adding a value to the entry at `place`, or deleting one from it, takes.
@@ -51,25 +51,31 @@ impl TreeMut<'_, '_> {
         value: &[u8],
         dups: Order,
     ) -> Result<bool> {
+        let is_packed = self.root.flags & DUP_FIXED != 0;
         let added = if place.exact {
             let at = place.path.leaf().pgno;
             match self.value_at(&place)? {
                 Value::Nested(nested) => {
                     self.edit_nested(&mut place, nested, dups, |tree| tree.put_key(value))?
                 }
-                held => match with_value(held, value, dups).map_err(|fault| fault.at(at))? {
-                    None => false,
-                    Some(sub_page) => {
-                        self.set_values(&mut place, key, &sub_page)?;
-                        true
+                held => {
+                    match with_value(held, value, dups, is_packed).map_err(|fault| fault.at(at))? {
+                        None => false,
+                        Some(sub_page) => {
+                            self.set_values(&mut place, key, &sub_page)?;
+                            true
+                        }
                     }
-                },
+                }
             }
         } else {
-            self.set_values(&mut place, key, &sub_page_of(&[value]))?;
+            self.set_values(&mut place, key, &sub_page_of(&[value], is_packed))?;
             true
         };
         self.root.items += u64::from(added);
+        if added && is_packed {
+            self.root.dupfix_size = narrow(value.len());
+        }
         Ok(added)
     }
 
@@ -94,7 +100,9 @@ impl TreeMut<'_, '_> {
                 }
                 deleted
             }
-            held => match without_value(held, value, dups).map_err(|fault| fault.at(at))? {
+            held => match without_value(held, value, dups, self.root.flags & DUP_FIXED != 0)
+                .map_err(|fault| fault.at(at))?
+            {
                 None => false,
                 Some(rest) => {
                     if Page::trusted(&rest).len() == 0 {
@@ -136,7 +144,8 @@ impl TreeMut<'_, '_> {
 
     /// Moves the values of a sub-page to a new tree of one leaf.
     fn nest(&mut self, values: Page<'_>) -> Result<TreeRoot> {
-        let leaf = self.pager.allocate_leaf()?;
+        let item_len = values.is_packed().then(|| values.item_len());
+        let leaf = self.new_leaf(item_len)?;
         let mut page = self.pager.page_mut(leaf);
         for index in 0..values.len() {
             page.append(NewNode::leaf(
@@ -148,6 +157,7 @@ impl TreeMut<'_, '_> {
         Ok(TreeRoot {
             root: leaf,
             height: 1,
+            dupfix_size: item_len.map_or(0, narrow),
             leaf_pages: 1,
             items: values.len() as u64,
             mod_txnid: self.pager.txnid(),
@@ -167,6 +177,9 @@ impl TreeMut<'_, '_> {
         before
             .check(self.pager.pages().end)
             .map_err(|fault| fault.at(at))?;
+        if before.is_empty() || before.flags != nested_flags(self.root.flags) {
+            return Err(PageFault::BadTreeRecord.at(at));
+        }
         let mut nested = before;
         let changed = edit(&mut TreeMut::new(self.pager, &mut nested, dups))?;
         if changed {
@@ -209,6 +222,13 @@ impl TreeMut<'_, '_> {
         if place.exact {
             return Ok(false);
         }
+        if let Some(leaf) = self.leaf_of(&place)?
+            && leaf.is_packed()
+            && leaf.item_len() != key.len()
+        {
+            let len = leaf.item_len();
+            return Err(PageFault::BadItemLen { len }.at(leaf.pgno()));
+        }
         self.set(&mut place, NewNode::leaf(key, 0, b""))?;
         self.root.items += 1;
         Ok(true)
@@ -224,67 +244,8 @@ impl TreeMut<'_, '_> {
     }
 }
 
-/// Returns a sub-page of the values that a node holds and `value`; `None` if it holds that value already.
-fn with_value(held: Value<'_>, value: &[u8], dups: Order) -> Result<Option<Vec<u8>>, PageFault> {
-    match held {
-        Value::Inline(only) => Ok(match dups.compare(only, value) {
-            Ordering::Less => Some(sub_page_of(&[only, value])),
-            Ordering::Equal => None,
-            Ordering::Greater => Some(sub_page_of(&[value, only])),
-        }),
-        Value::SubPage(page) => match bisect(page, 0, dups, value)? {
-            (_, true) => Ok(None),
-            (index, false) => rebuilt(page, None, Some((index, value))).map(Some),
-        },
-        _ => Err(PageFault::BadTreeRecord),
-    }
-}
-
-/// Returns a sub-page, perhaps without entries, of the values that a node holds except `value`; `None` if it does not
-/// hold that value.
-fn without_value(held: Value<'_>, value: &[u8], dups: Order) -> Result<Option<Vec<u8>>, PageFault> {
-    match held {
-        Value::Inline(only) => Ok(dups.compare(only, value).is_eq().then(|| sub_page_of(&[]))),
-        Value::SubPage(page) => match bisect(page, 0, dups, value)? {
-            (index, true) => rebuilt(page, Some(index), None).map(Some),
-            (_, false) => Ok(None),
-        },
-        _ => Err(PageFault::BadTreeRecord),
-    }
-}
-
-/// Returns a sub-page of the keys of `page` but for number `without`, and with a new one before number `with.0`.
-fn rebuilt(
-    page: Page<'_>,
-    without: Option<usize>,
-    with: Option<(usize, &[u8])>,
-) -> Result<Vec<u8>, PageFault> {
-    let mut values = Vec::with_capacity(page.len() + 1);
-    for index in 0..page.len() {
-        values.extend(with.filter(|&(at, _)| at == index).map(|(_, value)| value));
-        if without != Some(index) {
-            values.push(page.key(index)?);
-        }
-    }
-    values.extend(
-        with.filter(|&(at, _)| at == page.len())
-            .map(|(_, value)| value),
-    );
-    Ok(sub_page_of(&values))
-}
-
-/// Lays out a sub-page with the ordered `values`.
-fn sub_page_of(values: &[&[u8]]) -> Vec<u8> {
-    let room: usize = values
-        .iter()
-        .map(|value| NewNode::leaf(value, 0, b"").room())
-        .sum();
-    let mut bytes = vec![0; PAGE_HEADER + room];
-    let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
-    for value in values {
-        page.append(NewNode::leaf(value, 0, b""));
-    }
-    bytes
+fn narrow(item_len: usize) -> u32 {
+    u32::try_from(item_len).expect("an item is shorter than a page")
 }
 
 /// Returns whether a sub-page leaves its node enough room to grow, so that it does not turn to and fro.

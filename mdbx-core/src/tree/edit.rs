@@ -2,6 +2,7 @@
 
 use crate::error::{PageFault, Result};
 use crate::format::node::Value;
+use crate::format::page::Page;
 use crate::format::root::{MAX_HEIGHT, TreeRoot};
 use crate::ids::Pgno;
 use crate::pager::writer::Writer;
@@ -55,6 +56,14 @@ impl<'w, 'env> TreeMut<'w, 'env> {
         })
     }
 
+    /// Returns the leaf that `place` is on; `None` if the tree is empty.
+    pub(crate) fn leaf_of(&self, place: &Place) -> Result<Option<Page<'_>>> {
+        if place.path.len() == 0 {
+            return Ok(None);
+        }
+        self.pager.pages().page(place.path.leaf().pgno).map(Some)
+    }
+
     /// Returns what the entry at `place` holds.
     ///
     /// # Panics
@@ -91,6 +100,15 @@ impl<'w, 'env> TreeMut<'w, 'env> {
                     .set_child(parent.index, pgno);
             }
         }
+    }
+
+    /// Allocates an empty leaf: a packed one, if items of `item_len` bytes are to lie there.
+    pub(crate) fn new_leaf(&mut self, item_len: Option<usize>) -> Result<Pgno> {
+        let leaf = self.pager.allocate_leaf()?;
+        if let Some(item_len) = item_len {
+            self.pager.page_mut(leaf).pack(item_len);
+        }
+        Ok(leaf)
     }
 
     /// Checks that the tree may grow by one level more.

@@ -47,7 +47,7 @@ impl TreeMut<'_, '_> {
             }
             page.remove(step.index);
         }
-        if node.room() <= page.page().room() {
+        if page.page().has_room_for(node) {
             page.insert(step.index, node);
             return Ok(());
         }

@@ -16,6 +16,7 @@
 //! | `remove` | delete an item, or a whole tree |
 //! | `balance` | borrow from or merge with a neighbour; collapse the root |
 //! | `dup` | duplicates: sub-page, nested tree, and the steps between |
+//! | `sub_page` | the few values of one key inside its node |
 //! | `large` | values on their own run of pages |
 //! | `walk` | visit every page of a tree exactly once |
 
@@ -30,4 +31,5 @@ pub(crate) mod remove;
 pub(crate) mod search;
 pub(crate) mod split;
 pub(crate) mod stack;
+pub(crate) mod sub_page;
 pub(crate) mod walk;

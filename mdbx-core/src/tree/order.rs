@@ -92,6 +92,12 @@ pub(crate) fn compare_reversed(a: &[u8], b: &[u8]) -> Ordering {
 /// Compares little-endian integers; a shorter one is smaller, so that damaged tables have an order too.
 #[inline]
 pub(crate) fn compare_integers(a: &[u8], b: &[u8]) -> Ordering {
+    if let (Ok(a), Ok(b)) = (a.try_into(), b.try_into()) {
+        return u64::from_le_bytes(a).cmp(&u64::from_le_bytes(b));
+    }
+    if let (Ok(a), Ok(b)) = (a.try_into(), b.try_into()) {
+        return u32::from_le_bytes(a).cmp(&u32::from_le_bytes(b));
+    }
     a.len().cmp(&b.len()).then_with(|| compare_reversed(a, b))
 }
 
@@ -155,6 +161,15 @@ mod tests {
         let of = |n: u64| n.to_le_bytes();
         assert_eq!(compare_integers(&of(255), &of(256)), Ordering::Less);
         assert_eq!(compare_integers(&of(1 << 40), &of(1)), Ordering::Greater);
+        let (one, two) = (1_u32.to_le_bytes(), 256_u32.to_le_bytes());
+        assert_eq!(compare_integers(&one, &two), Ordering::Less);
+        assert_eq!(compare_integers(&two, &two), Ordering::Equal);
+        assert_eq!(
+            compare_integers(&two, &of(0)),
+            Ordering::Less,
+            "of other lengths"
+        );
+        assert_eq!(compare_integers(&[1, 2], &[2, 1]), Ordering::Greater);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A search in a page jumps over its nodes, each in a cache line of its own, and each jump depends on the last
 //! comparison. Waiting for one line after the other would cost most of a lookup, so both nodes that the next step
-//! may look at are asked for before the present one is compared.
+//! may look at are asked for before the present one is compared. A packed page has its items side by side, and needs
+//! none of that.
 
 use std::cmp::Ordering;
 
@@ -55,9 +56,7 @@ pub(crate) fn descend<'p>(
     let mut pgno = root.root;
     for level in 1..=root.height {
         let page = pages.page(pgno)?;
-        if page.is_branch() == (level == root.height) {
-            return Err(PageFault::WrongLevel.at(pgno));
-        }
+        check_kind(page, root, level == root.height).map_err(|fault| fault.at(pgno))?;
         if page.is_branch() {
             let index = branch_entry(page, order, target).map_err(|fault| fault.at(pgno))?;
             visit(page, pgno, index);
@@ -73,6 +72,24 @@ pub(crate) fn descend<'p>(
         }
     }
     Err(PageFault::WrongLevel.at(pgno))
+}
+
+/// Checks that `page` is of the kind that the tree `root` has among its leaves or above them.
+#[inline]
+pub(crate) fn check_kind(
+    page: Page<'_>,
+    root: &TreeRoot,
+    is_leaf_level: bool,
+) -> Result<(), PageFault> {
+    if page.is_branch() == is_leaf_level {
+        return Err(PageFault::WrongLevel);
+    }
+    if page.is_packed() != (is_leaf_level && root.is_packed()) {
+        return Err(PageFault::BadFlags {
+            flags: page.flags(),
+        });
+    }
+    Ok(())
 }
 
 /// Returns the entry of a branch page whose child holds the target.
@@ -122,6 +139,9 @@ fn bisect_by(
     from: usize,
     compare: impl Fn(&[u8]) -> Ordering,
 ) -> Result<(usize, bool), PageFault> {
+    if page.is_packed() {
+        return Ok(bisect_items(page, compare));
+    }
     let entries = page.entries();
     let (mut low, mut high) = (from, entries.len());
     while low < high {
@@ -142,10 +162,26 @@ fn bisect_by(
     Ok((low, false))
 }
 
+/// Returns the first item of a packed page that does not compare less, and whether it compares equal.
+#[inline]
+fn bisect_items(page: Page<'_>, compare: impl Fn(&[u8]) -> Ordering) -> (usize, bool) {
+    let (items, item_len) = (page.items(), page.item_len());
+    let (mut low, mut high) = (0, page.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match compare(&items[middle * item_len..][..item_len]) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Equal => return (middle, true),
+            Ordering::Greater => high = middle,
+        }
+    }
+    (low, false)
+}
+
 /// Asks the memory for node `index`, if there is one.
 #[inline]
 pub(crate) fn prefetch_entry(page: Page<'_>, index: usize) {
-    if index < page.len() {
+    if index < page.len() && !page.is_packed() {
         prefetch(page.bytes(), page.node_offset(index));
     }
 }

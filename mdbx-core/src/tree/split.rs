@@ -44,19 +44,23 @@ impl TreeMut<'_, '_> {
         let Some(cut) = choose_cut(&nodes, self.edge(path, level, index)) else {
             return Err(PageFault::BadNode { index }.at(left));
         };
-        let right = if full.is_branch() {
-            self.root.branch_pages += 1;
-            self.pager.allocate_branch()?
-        } else {
-            self.root.leaf_pages += 1;
-            self.pager.allocate_leaf()?
-        };
+        let right = self.sibling(full)?;
         if cut < full.len() || index < cut {
             self.fill(left, &nodes, 0, cut);
         }
         self.fill(right, &nodes, cut, nodes.len());
         let separator = nodes.separator(cut, self.order);
         self.add_child(path, level, separator, right)
+    }
+
+    /// Returns a new, empty page of the same kind as `page`, which is counted.
+    fn sibling(&mut self, page: Page<'_>) -> Result<Pgno> {
+        if page.is_branch() {
+            self.root.branch_pages += 1;
+            return self.pager.allocate_branch();
+        }
+        self.root.leaf_pages += 1;
+        self.new_leaf(page.is_packed().then(|| page.item_len()))
     }
 
     /// Makes page `pgno` hold nodes `from..to`.
@@ -83,7 +87,7 @@ impl TreeMut<'_, '_> {
         };
         let parent = path.step(above);
         let mut page = self.pager.page_mut(parent.pgno);
-        if node.room() <= page.page().room() {
+        if page.page().has_room_for(node) {
             page.insert(parent.index + 1, node);
             return Ok(());
         }
@@ -190,17 +194,17 @@ impl<'n> Nodes<'n> {
 
     /// Returns the room that all nodes take on one page.
     pub(crate) fn room(&self) -> usize {
-        self.first_of_page(0).room()
+        self.left.room_for(self.first_of_page(0))
             + (1..self.len())
-                .map(|index| self.get(index).room())
+                .map(|index| self.left.room_for(self.get(index)))
                 .sum::<usize>()
     }
 
     /// Returns a key that separates the nodes before `cut` from the others.
     pub(crate) fn separator(&self, cut: usize, order: Order) -> &'n [u8] {
         let right = self.get(cut).key();
-        if self.is_branch() {
-            right
+        if self.is_branch() || self.left.is_packed() {
+            right // separators of packed leaves are as long as their items
         } else {
             separator(order, self.get(cut - 1).key(), right)
         }
@@ -223,7 +227,7 @@ pub(crate) fn balanced_cut(nodes: &Nodes<'_>) -> Option<usize> {
 
 fn choose_cut(nodes: &Nodes<'_>, edge: Edge) -> Option<usize> {
     let (least, all) = (nodes.least(), nodes.room());
-    let mut left = nodes.first_of_page(0).room();
+    let mut left = nodes.left.room_for(nodes.first_of_page(0));
     let mut best: Option<(usize, usize)> = None;
     for cut in 1..=nodes.len().saturating_sub(least) {
         let first = nodes.get(cut);
@@ -243,7 +247,7 @@ fn choose_cut(nodes: &Nodes<'_>, edge: Edge) -> Option<usize> {
                 best = Some((cost, cut));
             }
         }
-        left += first.room();
+        left += nodes.left.room_for(first);
     }
     best.map(|(_, cut)| cut)
 }

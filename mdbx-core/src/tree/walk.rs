@@ -45,6 +45,9 @@ fn walk_page<'p>(
         return Err(PageFault::WrongLevel.at(pgno));
     }
     visit(Visit::Page(page))?;
+    if page.is_packed() {
+        return Ok(()); // its items lead nowhere
+    }
     for index in 0..page.len() {
         if page.is_branch() {
             let child = page.child(index).map_err(|fault| fault.at(pgno))?;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `engine` | what the transactions of one environment share |
 //! | `table` | table handles and flags; the records of tables as one transaction sees them |
+//! | `sizes` | which lengths of keys and values a table takes |
 //! | `view` | one table inside one transaction: every read operation |
 //! | `cursor` | moves over the items of a table |
 //! | `range` | iterators over ranges and duplicates |
@@ -18,6 +19,7 @@ pub(crate) mod engine;
 pub(crate) mod range;
 pub(crate) mod read;
 pub(crate) mod reads;
+pub(crate) mod sizes;
 pub(crate) mod table;
 pub(crate) mod view;
 pub(crate) mod write;

@@ -42,7 +42,7 @@ impl<'env> ReadTxn<'env> {
     ///
     /// - [`Error::NoSuchTable`](crate::Error::NoSuchTable) if this snapshot has no such table.
     /// - [`Error::ForeignTable`](crate::Error::ForeignTable) if the handle belongs to another environment.
-    /// - [`Error::Incompatible`](crate::Error::Incompatible) if tables of its kind cannot be used yet.
+    /// - [`Error::Incompatible`](crate::Error::Incompatible) if its name is that of a plain entry of the main table.
     #[inline]
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
         let pages = self.pages();

@@ -17,6 +17,20 @@ use crate::tree::search::{Target, descend};
 
 /// The kind of a table: how its keys are ordered, and whether a key may have several values.
 ///
+/// | flags for keys, one of | keys are |
+/// | --- | --- |
+/// | none | byte strings, compared from the front |
+/// | [`REVERSE_KEY`](TableFlags::REVERSE_KEY) | byte strings, compared from the back |
+/// | [`INTEGER_KEY`](TableFlags::INTEGER_KEY) | integers |
+///
+/// | and flags for values, one of | a key has |
+/// | --- | --- |
+/// | none | one value of any length |
+/// | [`DUP_SORT`](TableFlags::DUP_SORT) | a sorted set of values |
+/// | `DUP_SORT \| `[`REVERSE_DUP`](TableFlags::REVERSE_DUP) | such a set, compared from the back |
+/// | `DUP_SORT \| `[`DUP_FIXED`](TableFlags::DUP_FIXED), with or without `REVERSE_DUP` | such a set of values of one length |
+/// | `DUP_SORT \| DUP_FIXED \| `[`INTEGER_DUP`](TableFlags::INTEGER_DUP) | a sorted set of integers |
+///
 /// ```
 /// use mdbx_core::TableFlags;
 ///
@@ -27,22 +41,24 @@ use crate::tree::search::{Target, descend};
 pub struct TableFlags(u16);
 
 impl TableFlags {
-    /// Keys are compared from the last byte backwards. Such tables can be read.
+    /// Keys are compared from the last byte backwards. Not with [`INTEGER_KEY`](TableFlags::INTEGER_KEY).
     #[doc(alias = "MDBX_REVERSEKEY")]
     pub const REVERSE_KEY: TableFlags = TableFlags(root::REVERSE_KEY);
     /// A key has a sorted set of values.
     #[doc(alias = "MDBX_DUPSORT")]
     pub const DUP_SORT: TableFlags = TableFlags(root::DUP_SORT);
-    /// Keys are unsigned integers of 4 or 8 bytes. Such tables can be read.
+    /// Keys are unsigned little-endian integers of 4 or 8 bytes. The first one decides which.
     #[doc(alias = "MDBX_INTEGERKEY")]
     pub const INTEGER_KEY: TableFlags = TableFlags(root::INTEGER_KEY);
-    /// All values have one size. Such tables cannot be used yet.
+    /// All values have the length of the first one, 2 bytes at least, and are stored without headers. Needs
+    /// [`DUP_SORT`](TableFlags::DUP_SORT).
     #[doc(alias = "MDBX_DUPFIXED")]
     pub const DUP_FIXED: TableFlags = TableFlags(root::DUP_FIXED);
-    /// Values are unsigned integers of 4 or 8 bytes. Such tables cannot be used yet.
+    /// Values are unsigned little-endian integers of 4 or 8 bytes. Needs [`DUP_FIXED`](TableFlags::DUP_FIXED).
     #[doc(alias = "MDBX_INTEGERDUP")]
     pub const INTEGER_DUP: TableFlags = TableFlags(root::INTEGER_DUP);
-    /// Values are compared from the last byte backwards. Such tables can be read.
+    /// Values are compared from the last byte backwards, unless they are integers. Needs
+    /// [`DUP_SORT`](TableFlags::DUP_SORT).
     #[doc(alias = "MDBX_REVERSEDUP")]
     pub const REVERSE_DUP: TableFlags = TableFlags(root::REVERSE_DUP);
 
@@ -66,6 +82,25 @@ impl TableFlags {
         } else {
             max_key_len(page_size)
         }
+    }
+
+    /// Checks that a table can be of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidFlags`].
+    pub(crate) fn check(self) -> Result<()> {
+        let has = |flag| self.contains(flag);
+        let reason = if root::are_legal(self.0) {
+            return Ok(());
+        } else if has(TableFlags::INTEGER_KEY | TableFlags::REVERSE_KEY) {
+            "keys are either integers or compared from the back"
+        } else if !has(TableFlags::DUP_SORT) {
+            "only the values of DUP_SORT tables have an order or a fixed size"
+        } else {
+            "INTEGER_DUP needs DUP_FIXED"
+        };
+        Err(Error::InvalidFlags { reason })
     }
 
     pub(crate) const fn from_bits(bits: u16) -> TableFlags {
@@ -159,11 +194,10 @@ impl Tables {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchTable`], [`Error::ForeignTable`], [`Error::Incompatible`] for a kind that cannot be used yet.
+    /// [`Error::NoSuchTable`], [`Error::ForeignTable`], [`Error::Incompatible`] if the name is that of a plain entry.
     #[inline]
     pub(crate) fn get(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<&OpenTable> {
         if table == Table::MAIN {
-            usable("main", &self.main.root)?;
             return Ok(&self.main);
         }
         let cell = self.cell(store, table)?;
@@ -249,10 +283,7 @@ impl Tables {
 
     fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<TreeRoot> {
         let name = name_of(store, table)?;
-        let root =
-            find_named(pages, &self.main.root, name)?.ok_or_else(|| no_such_table(store, table))?;
-        usable(name, &root)?;
-        Ok(root)
+        find_named(pages, &self.main.root, name)?.ok_or_else(|| no_such_table(store, table))
     }
 }
 
@@ -266,6 +297,9 @@ pub(crate) fn find_named(
     main: &TreeRoot,
     name: &str,
 ) -> Result<Option<TreeRoot>> {
+    if main.flags & root::DUP_SORT != 0 {
+        return Ok(None); // the values of its keys are no records
+    }
     let order = Order::of_keys(main.flags);
     let found = descend(
         pages,
@@ -344,15 +378,4 @@ fn number_of(store: &Store, table: Table) -> Result<usize> {
 fn no_such_table(store: &Store, table: Table) -> Error {
     let name = name_of(store, table).unwrap_or("main").to_owned();
     Error::NoSuchTable { name }
-}
-
-/// Checks that tables of this kind can be read.
-fn usable(name: &str, root: &TreeRoot) -> Result<()> {
-    if root.flags & root::DUP_FIXED == 0 {
-        return Ok(());
-    }
-    Err(Error::Incompatible {
-        name: name.to_owned(),
-        reason: "tables of fixed-size values cannot be used yet",
-    })
 }

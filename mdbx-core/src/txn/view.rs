@@ -13,6 +13,7 @@ use crate::tree::order::Order;
 use crate::tree::search::{Found, Target, bisect, descend};
 use crate::txn::cursor::Cursor;
 use crate::txn::range::{Dups, Range};
+use crate::txn::sizes::check_key_on;
 use crate::txn::table::{TableFlags, named_root};
 
 /// One table inside one transaction, for reading.
@@ -52,7 +53,9 @@ impl<'t> TableRef<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    /// - [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    /// - [`Error::KeyLen`](crate::Error::KeyLen) if the keys of the table are integers, and this is none of their
+    ///   length. The same holds for the other methods that ask for one key.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<&'t [u8]>> {
         match self.find(key)? {
@@ -234,6 +237,9 @@ impl<'t> TableRef<'t> {
             Target::Key(key),
             |_, _, _| {},
         )?;
+        if order == Order::Integer {
+            check_key_on(found.map(|found| found.leaf), key)?;
+        }
         Ok(found.filter(|found| found.exact))
     }
 

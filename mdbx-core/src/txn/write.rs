@@ -8,7 +8,6 @@ use std::fmt;
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
-use crate::format::limits::{MAX_VALUE_LEN, max_value_len_dup_sort};
 use crate::format::node::{NewNode, TREE, Value};
 use crate::format::root;
 use crate::format::root::TreeRoot;
@@ -24,6 +23,7 @@ use crate::tree::large::is_large;
 use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
 use crate::txn::engine::Engine;
+use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens};
 use crate::txn::table::{OpenTable, Table, TableFlags, Tables, handle, name_of};
 use crate::txn::view::TableRef;
 
@@ -85,7 +85,7 @@ impl<'env> WriteTxn<'env> {
     ///
     /// - [`Error::NoSuchTable`] if this transaction sees no such table.
     /// - [`Error::ForeignTable`] if the handle belongs to another environment.
-    /// - [`Error::Incompatible`] if tables of its kind cannot be used yet.
+    /// - [`Error::Incompatible`] if its name is that of a plain entry of the main table.
     /// - [`Error::TxnFailed`] if an earlier error left this transaction half changed.
     #[inline]
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
@@ -99,8 +99,10 @@ impl<'env> WriteTxn<'env> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Incompatible`] if the table exists with other flags, or such flags cannot be had yet.
-    /// - [`Error::TableName`] and [`Error::TablesFull`] about the name.
+    /// - [`Error::InvalidFlags`] if the flags contradict each other.
+    /// - [`Error::Incompatible`] if the table exists with other flags, or the main table cannot hold others.
+    /// - [`Error::TableName`] and [`Error::TablesFull`] about the name, and [`Error::KeyLen`] if the keys of the main
+    ///   table are integers and the name is not as long.
     /// - [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`].
     #[doc(alias = "MDBX_CREATE")]
     pub fn create_table(&mut self, name: &str, flags: TableFlags) -> Result<Table> {
@@ -109,15 +111,14 @@ impl<'env> WriteTxn<'env> {
             name: name.to_owned(),
             reason,
         };
-        if !TableFlags::DUP_SORT.contains(flags) {
-            return Err(incompatible("tables of this kind cannot be created yet"));
-        }
+        flags.check()?;
         if self.tables.main.root.flags & root::DUP_SORT != 0 {
             return Err(incompatible(
                 "a main table with duplicates cannot hold named tables",
             ));
         }
         let table = handle(self.store(), name)?;
+        self.main().contains(name.as_bytes())?; // an error if the main table takes no such key
         match self.table(table) {
             Ok(found) if found.flags() == flags => return Ok(table),
             Ok(_) => return Err(incompatible("it exists with other flags")),
@@ -133,14 +134,57 @@ impl<'env> WriteTxn<'env> {
         Ok(table)
     }
 
+    /// Makes the main table one of another kind, while it is empty. If a key of it may then have several values, it
+    /// cannot hold named tables.
+    ///
+    /// ```
+    /// # use mdbx_core::{Env, Table, TableFlags};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("db"))?;
+    /// let mut txn = env.write()?;
+    /// txn.set_main_flags(TableFlags::DUP_SORT)?;
+    /// txn.put(Table::MAIN, b"key", b"one")?;
+    /// txn.put(Table::MAIN, b"key", b"two")?;
+    /// assert_eq!(txn.table(Table::MAIN)?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::InvalidFlags`] if the flags contradict each other.
+    /// - [`Error::Incompatible`] if the table has entries, named tables included, and other flags.
+    /// - [`Error::TxnFailed`].
+    pub fn set_main_flags(&mut self, flags: TableFlags) -> Result<()> {
+        self.check_sound()?;
+        flags.check()?;
+        let OpenTable { root, changed } = &mut self.tables.main;
+        if root.flags == flags.bits() {
+            return Ok(());
+        }
+        if !root.is_empty() {
+            return Err(Error::Incompatible {
+                name: "main".to_owned(),
+                reason: "it has entries and other flags",
+            });
+        }
+        let sequence = root.sequence;
+        *root = TreeRoot {
+            sequence,
+            ..TreeRoot::empty(flags.bits())
+        };
+        *changed = true;
+        Ok(())
+    }
+
     /// Stores `value` under `key`. In a table with one value for each key it replaces the present value; in a
     /// [`DUP_SORT`](TableFlags::DUP_SORT) table it joins the values of the key.
     ///
     /// # Errors
     ///
     /// - [`Error::KeyTooLong`] and [`Error::ValueTooLong`].
-    /// - [`Error::Incompatible`] if the key is the name of a table in the main table, or the table is of a kind that
-    ///   cannot be changed yet.
+    /// - [`Error::KeyLen`] in a table of integer keys, and [`Error::ValueLen`] in one of fixed-size values, if the
+    ///   length is not the one that the first entry has fixed.
+    /// - [`Error::Incompatible`] if the key is the name of a table in the main table.
     /// - [`Error::MapFull`] if the database has no room left. The transaction goes on.
     /// - [`Error::Corrupted`], [`Error::TxnFailed`], and those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_put")]
@@ -165,28 +209,15 @@ impl<'env> WriteTxn<'env> {
         value: &[u8],
         on_present: OnPresent,
     ) -> Result<()> {
-        let flags = self.check_writable(table)?;
+        let flags = self.table(table)?.flags();
         let page_size = self.store().page_size;
         let is_dup = flags.contains(TableFlags::DUP_SORT);
-        let max = flags.max_key_len(page_size);
-        if key.len() > max {
-            return Err(Error::KeyTooLong {
-                len: key.len(),
-                max,
-            });
-        }
-        let max = if is_dup {
-            max_value_len_dup_sort(page_size)
-        } else {
-            MAX_VALUE_LEN
-        };
-        if value.len() > max {
-            return Err(Error::ValueTooLong {
-                len: value.len(),
-                max,
-            });
-        }
+        check_lens(flags, page_size, key, value)?;
         let place = self.find(table, key)?;
+        if flags.contains(TableFlags::DUP_FIXED) {
+            let tree = self.tree(table)?;
+            check_fixed_value(tree.root, tree.leaf_of(&place)?, value)?;
+        }
         if place.exact && on_present == OnPresent::Refuse {
             return Err(Error::KeyExists);
         }
@@ -219,7 +250,7 @@ impl<'env> WriteTxn<'env> {
     /// [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_del")]
     pub fn delete(&mut self, table: Table, key: &[u8]) -> Result<bool> {
-        self.check_writable(table)?;
+        self.table(table)?;
         let place = self.find(table, key)?;
         if !place.exact {
             return Ok(false);
@@ -236,7 +267,7 @@ impl<'env> WriteTxn<'env> {
     ///
     /// As [`delete`](WriteTxn::delete).
     pub fn delete_dup(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<bool> {
-        let flags = self.check_writable(table)?;
+        let flags = self.table(table)?.flags();
         if !flags.contains(TableFlags::DUP_SORT) {
             return if self.get(table, key)? == Some(value) {
                 self.delete(table, key)
@@ -261,7 +292,7 @@ impl<'env> WriteTxn<'env> {
     /// those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_drop")]
     pub fn clear(&mut self, table: Table) -> Result<()> {
-        self.check_writable(table)?;
+        self.table(table)?;
         if table == Table::MAIN && !self.main().named_tables()?.is_empty() {
             return Err(Error::Incompatible {
                 name: "main".to_owned(),
@@ -362,10 +393,11 @@ impl<'env> WriteTxn<'env> {
 
     /// Returns the place of `key`, which must not be the name of a table.
     fn find(&mut self, table: Table, key: &[u8]) -> Result<Place> {
-        let OpenTable { root, .. } = self.tables.get_mut(&self.engine.store, table)?;
-        let order = Order::of_keys(root.flags);
-        let tree = TreeMut::new(&mut self.pager, root, order);
+        let tree = self.tree(table)?;
         let place = tree.find(key)?;
+        if tree.order == Order::Integer {
+            check_key_on(tree.leaf_of(&place)?, key)?;
+        }
         if table == Table::MAIN && place.exact && matches!(tree.value_at(&place)?, Value::Table(_))
         {
             let name = String::from_utf8_lossy(key).into_owned();
@@ -377,29 +409,20 @@ impl<'env> WriteTxn<'env> {
         Ok(place)
     }
 
-    /// Returns the most pages that putting or deleting at `place` takes, but for those of a large value.
-    fn pages_for_change(&mut self, table: Table, place: &Place, is_dup: bool) -> Result<usize> {
+    /// Returns the tree of a table that was got before.
+    fn tree(&mut self, table: Table) -> Result<TreeMut<'_, 'env>> {
         let OpenTable { root, .. } = self.tables.get_mut(&self.engine.store, table)?;
         let order = Order::of_keys(root.flags);
-        let tree = TreeMut::new(&mut self.pager, root, order);
+        Ok(TreeMut::new(&mut self.pager, root, order))
+    }
+
+    /// Returns the most pages that putting or deleting at `place` takes, but for those of a large value.
+    fn pages_for_change(&mut self, table: Table, place: &Place, is_dup: bool) -> Result<usize> {
+        let tree = self.tree(table)?;
         if is_dup {
             return tree.most_pages_for_dup(place);
         }
         Ok(most_pages_for_put(tree.root.height).max(most_pages_for_delete(tree.root.height)))
-    }
-
-    /// Checks that the table can be changed, and returns its kind.
-    #[inline]
-    fn check_writable(&self, table: Table) -> Result<TableFlags> {
-        let flags = self.table(table)?.flags();
-        if TableFlags::DUP_SORT.contains(flags) {
-            return Ok(flags);
-        }
-        let name = name_of(self.store(), table).unwrap_or("main").to_owned();
-        Err(Error::Incompatible {
-            name,
-            reason: "tables of this kind cannot be changed yet",
-        })
     }
 
     pub(super) fn check_sound(&self) -> Result<()> {

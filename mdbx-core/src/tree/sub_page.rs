@@ -1,0 +1,112 @@
+//! Sub-pages: the few values of one key, as a small leaf page inside its node.
+//!
+//! A sub-page is never changed in place but built anew, so none of its bytes need be trusted. It is packed if the
+//! values of its table have a fixed size.
+//!
+//! Source: format document, "Sub-page".
+
+use std::cmp::Ordering;
+
+use crate::error::PageFault;
+use crate::format::bytes::even;
+use crate::format::limits::PAGE_HEADER;
+use crate::format::node::{NewNode, Value};
+use crate::format::page::{LEAF, Page, PageMut, SUB_PAGE};
+use crate::ids::{Pgno, Txnid};
+use crate::tree::order::Order;
+use crate::tree::search::bisect;
+
+/// Returns a sub-page of the values that a node holds and `value`; `None` if it holds that value already.
+pub(crate) fn with_value(
+    held: Value<'_>,
+    value: &[u8],
+    dups: Order,
+    is_packed: bool,
+) -> Result<Option<Vec<u8>>, PageFault> {
+    match held {
+        Value::Inline(only) => {
+            check_len(only.len(), value, is_packed)?;
+            Ok(match dups.compare(only, value) {
+                Ordering::Less => Some(sub_page_of(&[only, value], is_packed)),
+                Ordering::Equal => None,
+                Ordering::Greater => Some(sub_page_of(&[value, only], is_packed)),
+            })
+        }
+        Value::SubPage(page) if page.is_packed() == is_packed => {
+            check_len(page.item_len(), value, is_packed)?;
+            match bisect(page, 0, dups, value)? {
+                (_, true) => Ok(None),
+                (index, false) => rebuilt(page, None, Some((index, value))).map(Some),
+            }
+        }
+        _ => Err(PageFault::BadTreeRecord),
+    }
+}
+
+/// Checks that values side by side in a packed page have one length.
+fn check_len(len: usize, value: &[u8], is_packed: bool) -> Result<(), PageFault> {
+    if is_packed && len != value.len() {
+        return Err(PageFault::BadItemLen { len });
+    }
+    Ok(())
+}
+
+/// Returns a sub-page, perhaps without entries, of the values that a node holds except `value`; `None` if it does not
+/// hold that value.
+pub(crate) fn without_value(
+    held: Value<'_>,
+    value: &[u8],
+    dups: Order,
+    is_packed: bool,
+) -> Result<Option<Vec<u8>>, PageFault> {
+    match held {
+        Value::Inline(only) => {
+            let is_it = dups.compare(only, value).is_eq();
+            Ok(is_it.then(|| sub_page_of(&[], is_packed)))
+        }
+        Value::SubPage(page) if page.is_packed() == is_packed => {
+            match bisect(page, 0, dups, value)? {
+                (index, true) => rebuilt(page, Some(index), None).map(Some),
+                (_, false) => Ok(None),
+            }
+        }
+        _ => Err(PageFault::BadTreeRecord),
+    }
+}
+
+/// Returns a sub-page of the keys of `page` but for number `without`, and with a new one before number `with.0`.
+pub(crate) fn rebuilt(
+    page: Page<'_>,
+    without: Option<usize>,
+    with: Option<(usize, &[u8])>,
+) -> Result<Vec<u8>, PageFault> {
+    let mut values = Vec::with_capacity(page.len() + 1);
+    for index in 0..page.len() {
+        values.extend(with.filter(|&(at, _)| at == index).map(|(_, value)| value));
+        if without != Some(index) {
+            values.push(page.key(index)?);
+        }
+    }
+    values.extend(
+        with.filter(|&(at, _)| at == page.len())
+            .map(|(_, value)| value),
+    );
+    Ok(sub_page_of(&values, page.is_packed()))
+}
+
+/// Lays out a sub-page with the ordered `values`, which have one length if it is to be packed.
+pub(crate) fn sub_page_of(values: &[&[u8]], is_packed: bool) -> Vec<u8> {
+    let room_of = |value: &&[u8]| match is_packed {
+        true => value.len(),
+        false => NewNode::leaf(value, 0, b"").room(),
+    };
+    let mut bytes = vec![0; PAGE_HEADER + even(values.iter().map(room_of).sum())];
+    let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
+    if let (true, Some(first)) = (is_packed, values.first()) {
+        page.pack(first.len());
+    }
+    for value in values {
+        page.append(NewNode::leaf(value, 0, b""));
+    }
+    bytes
+}
