@@ -83,9 +83,11 @@ impl From<Error> for Stop {
 fn name_of(error: &Error) -> String {
     let name = match error {
         Error::KeyExists => "key_exists",
-        Error::KeyTooLong { .. } | Error::ValueTooLong { .. } | Error::TableName { .. } => {
-            "bad_val_size"
-        }
+        Error::KeyTooLong { .. }
+        | Error::ValueTooLong { .. }
+        | Error::KeyLen { .. }
+        | Error::ValueLen { .. }
+        | Error::TableName { .. } => "bad_val_size",
         Error::Incompatible { .. } => "incompatible",
         Error::NoSuchTable { .. } => "not_found",
         Error::ForeignTable => "bad_table",
@@ -94,7 +96,7 @@ fn name_of(error: &Error) -> String {
         Error::ReadersFull { .. } => "readers_full",
         Error::TablesFull { .. } => "tables_full",
         Error::WriterBusy | Error::Busy { .. } | Error::AlreadyOpen { .. } => "busy",
-        Error::Geometry { .. } => "invalid",
+        Error::Geometry { .. } | Error::InvalidFlags { .. } => "invalid",
         Error::SequenceUsedUp => "true",
         Error::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "no_file",
         other => return spelled_out(other),

@@ -49,9 +49,6 @@ fn open(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         return Err(Stop::Waiting("order given by the application"));
     }
     let flags = flags_of(step);
-    if !TableFlags::DUP_SORT.contains(flags) {
-        return Err(Stop::Waiting("kinds of tables other than dup_sort"));
-    }
     let table = open_as(stage, step, flags)?;
     let world = &mut *stage.world;
     world.tables.insert(step.name("d").to_owned(), table);
