@@ -1,9 +1,10 @@
 //! Where a recorded answer shows the reference's interface rather than what it does, and this engine answers
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
-use mdbx_core::{Error, ReadTxn, Table};
+use mdbx_core::{Error, Item, Position, ReadTxn, Table, TableRef};
 
-use crate::answers::{Answer, Outcome, Stop};
+use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::trace::Step;
 use crate::world::{Stage, World};
 
 /// There, the limit is on the handles open at a time, and dropping a table frees one. Here a handle is the number of
@@ -40,4 +41,25 @@ pub(crate) fn break_off(stage: &mut Stage<'_, '_>, name: &str) -> Outcome {
         }
     }
     Ok(Answer::ok())
+}
+
+/// There, a move that leads nowhere tells two cases apart: `no_data`, the cursor stands on nothing that the move
+/// could start from, and `not_found`, there is nothing in that direction. Here both are `None`, and whoever must know
+/// looks at the position, as this does.
+pub(crate) fn nothing_there(step: &Step, table: &TableRef<'_>, before: &Position) -> &'static str {
+    let no_data = match step.name("m") {
+        "current" | "first_dup" | "last_dup" => true,
+        "next" | "prev" | "next_key" | "prev_key" | "next_dup" | "prev_dup" => {
+            *before == Position::Missed
+        }
+        "key_lt" | "key_le" | "pair_lt" | "pair_le" => table.is_empty(),
+        _ => false,
+    };
+    if no_data { "no_data" } else { "not_found" }
+}
+
+/// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as
+/// fast. Traces make these moves only where they are refused.
+pub(crate) fn bulk_move<'t>(_table: &TableRef<'t>) -> Outcome<Item<'t>> {
+    refused("incompatible")
 }

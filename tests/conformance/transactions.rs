@@ -1,7 +1,7 @@
 //! Transactions: readers live in the world, under their names; a writer lives in a function that goes on with the
 //! trace until it ends, since it borrows its environment, and a child its parent.
 
-use mdbx_core::{Env, Error, WriteTxn};
+use mdbx_core::{Env, Error};
 
 use crate::answers::{Answer, Outcome, refused};
 use crate::replay::{Halt, perform as perform_step, settle};
@@ -41,7 +41,14 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
     };
     settle(begin, Ok(Answer::ok()))?;
     let mut failed = false;
-    match serve(world, steps, begin.name("t"), &mut txn, &mut failed)? {
+    let number = world.next_number();
+    let mut writer = Writer {
+        name: begin.name("t"),
+        number,
+        txn: &mut txn,
+        failed: &mut failed,
+    };
+    match serve(world, steps, &mut writer)? {
         End::WithTrace => Ok(()),
         End::By(step) if step.op() == "commit" => {
             let answer = if failed {
@@ -63,27 +70,25 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
 fn serve(
     world: &mut World,
     steps: &mut Steps,
-    name: &str,
-    txn: &mut WriteTxn<'_>,
-    failed: &mut bool,
+    writer: &mut Writer<'_, '_>,
 ) -> Result<End, Halt> {
     while let Some(step) = steps.next() {
-        let concerns_this = step.text("t") == Some(name);
+        let concerns_this = step.text("t") == Some(writer.name);
         if concerns_this && matches!(step.op(), "commit" | "abort") {
             return Ok(End::By(step));
         }
         if concerns_this && step.op() == "commit_then_read" {
             return Err(Halt::Waiting("commit_and_read"));
         }
-        if step.op() == "begin" && step.text("parent") == Some(name) {
+        if step.op() == "begin" && step.text("parent") == Some(writer.name) {
             return Err(Halt::Waiting("nested transactions"));
         }
         let mut stage = Stage {
             world,
             writer: Some(Writer {
-                name,
-                txn: &mut *txn,
-                failed: &mut *failed,
+                txn: &mut *writer.txn,
+                failed: &mut *writer.failed,
+                ..*writer
             }),
         };
         let outcome = perform_step(&mut stage, &step);
@@ -146,9 +151,9 @@ fn begin_reader(world: &mut World, step: &Step) -> Outcome {
     } else {
         Some(world.env()?.read_owned()?)
     };
-    world
-        .readers
-        .insert(step.name("t").to_owned(), Reader { txn });
+    let number = world.next_number();
+    let readers = &mut world.readers;
+    readers.insert(step.name("t").to_owned(), Reader { number, txn });
     Ok(Answer::ok())
 }
 
@@ -166,9 +171,10 @@ fn reset(world: &mut World, name: &str) -> Outcome {
 }
 
 fn renew(world: &mut World, name: &str) -> Outcome {
-    let env = world.env()?.clone();
+    let (env, number) = (world.env()?.clone(), world.next_number());
     let reader = named(world, name)?;
     if reader.txn.is_none() {
+        reader.number = number;
         reader.txn = Some(env.read_owned()?);
     }
     Ok(Answer::ok())
@@ -176,13 +182,14 @@ fn renew(world: &mut World, name: &str) -> Outcome {
 
 /// Moves a reader to the newest snapshot: a new transaction takes the place of the old one.
 fn refresh(world: &mut World, name: &str) -> Outcome {
-    let env = world.env()?.clone();
+    let (env, number) = (world.env()?.clone(), world.next_number());
     let reader = named(world, name)?;
     let newest = env.info()?.last_txnid;
     if reader.txn.as_ref().is_some_and(|txn| txn.id() == newest) {
         return Ok(Answer::done(false));
     }
-    reader.txn = None;
+    reader.number = number;
+    reader.txn = None; // its slot is free for the new one
     reader.txn = Some(env.read_owned()?);
     Ok(Answer::ok())
 }

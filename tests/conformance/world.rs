@@ -7,6 +7,7 @@ use mdbx_core::{Env, Error, PageSize, ReadTxn, Table, TableRef, WriteTxn};
 use tempfile::TempDir;
 
 use crate::answers::{Outcome, Stop, refused};
+use crate::cursors::Placed;
 
 /// The environment of a trace and everything that outlives a write transaction.
 pub(crate) struct World {
@@ -22,6 +23,9 @@ pub(crate) struct World {
     /// The write transactions that have a child running, outermost first.
     pub(crate) parents: Vec<String>,
     pub(crate) tables: HashMap<String, Table>,
+    pub(crate) cursors: HashMap<String, Placed>,
+    /// How many transactions there were.
+    pub(crate) txns: u64,
     /// The tables that were opened, by their own names.
     pub(crate) named: HashMap<String, Table>,
     /// The working directory of the trace. It goes last: nothing is open in it then.
@@ -30,12 +34,17 @@ pub(crate) struct World {
 
 /// A read transaction; `None` while it has no snapshot.
 pub(crate) struct Reader {
+    /// Tells it from others of the same name, before or after it.
+    pub(crate) number: u64,
     pub(crate) txn: Option<ReadTxn<'static>>,
 }
 
 /// The write transaction that is running.
 pub(crate) struct Writer<'s, 'env> {
     pub(crate) name: &'s str,
+    /// Tells it from others of the same name, before or after it. A child has that of its parent, whose cursors it
+    /// can use.
+    pub(crate) number: u64,
     pub(crate) txn: &'s mut WriteTxn<'env>,
     /// Whether the trace takes it for failed.
     pub(crate) failed: &'s mut bool,
@@ -58,6 +67,8 @@ impl World {
             parents: Vec::new(),
             tables: HashMap::new(),
             named: HashMap::new(),
+            cursors: HashMap::new(),
+            txns: 0,
             directory: tempfile::tempdir().unwrap(),
         }
     }
@@ -80,7 +91,14 @@ impl World {
         self.anonymous.clear();
         self.tables.clear();
         self.named.clear();
+        self.cursors.clear();
         self.env = None;
+    }
+
+    /// Returns the number of a new transaction.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.txns += 1;
+        self.txns
     }
 
     /// Returns the table behind a handle.
@@ -94,7 +112,7 @@ impl World {
     /// Returns the running read transaction of that name.
     pub(crate) fn reader(&self, name: &str) -> Outcome<&ReadTxn<'static>> {
         match self.readers.get(name) {
-            Some(Reader { txn: Some(txn) }) => Ok(txn),
+            Some(Reader { txn: Some(txn), .. }) => Ok(txn),
             _ => refused("bad_txn"),
         }
     }
@@ -127,6 +145,30 @@ impl<'env> Stage<'_, 'env> {
                 self.world.reader(name)?;
                 refused("access")
             }
+        }
+    }
+
+    /// Returns the number of a running transaction.
+    pub(crate) fn number_of(&self, name: &str) -> Outcome<u64> {
+        match (&self.writer, self.world.readers.get(name)) {
+            (Some(writer), _) if writer.name == name => Ok(writer.number),
+            (_, Some(reader)) => Ok(reader.number),
+            _ => refused("bad_txn"),
+        }
+    }
+
+    /// Returns the table that a cursor is bound to, as its transaction sees it.
+    pub(crate) fn table_of(&self, placed: &Placed) -> Outcome<TableRef<'_>> {
+        let (Some(number), Some(table)) = (placed.txn, placed.table) else {
+            return refused("invalid");
+        };
+        if let Some(writer) = self.writer.as_ref().filter(|writer| writer.number == number) {
+            return writer.txn.table(table).map_err(no_longer);
+        }
+        let mut readers = self.world.readers.values();
+        match readers.find(|reader| reader.number == number) {
+            Some(Reader { txn: Some(txn), .. }) => txn.table(table).map_err(no_longer),
+            _ => refused("invalid"),
         }
     }
 
