@@ -122,7 +122,7 @@ fn renew(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 fn at<T>(
     stage: &mut Stage<'_, '_>,
     name: &str,
-    act: impl FnOnce(&TableRef<'_>, &mut Cursor<'_>) -> Outcome<T>,
+    act: impl for<'t> FnOnce(&TableRef<'t>, &mut Cursor<'t>) -> Outcome<T>,
 ) -> Outcome<T> {
     let (outcome, position) = {
         let placed = placed(stage.world, name)?;

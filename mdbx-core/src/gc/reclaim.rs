@@ -9,8 +9,9 @@ use crate::format::pnl::read_record;
 use crate::format::root::TreeRoot;
 use crate::ids::{Pgno, Txnid};
 use crate::pager::writer::Writer;
-use crate::tree::cursor::{Cursor, End};
+use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
+use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
 
 /// Records that may be read in search of one run of pages: then the file grows instead.

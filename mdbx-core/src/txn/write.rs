@@ -5,6 +5,7 @@
 //! damaged, and the transaction can only be aborted.
 
 use std::fmt;
+use std::ops::RangeBounds;
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
@@ -22,8 +23,10 @@ use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_pu
 use crate::tree::large::is_large;
 use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
+use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
 use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens};
+use crate::txn::range::{Dups, Range};
 use crate::txn::table::{OpenTable, Table, TableFlags, Tables, handle, name_of};
 use crate::txn::view::TableRef;
 
