@@ -1,5 +1,7 @@
 //! Reading and writing by key, and the operations that read or write a whole table.
 
+use std::ops::Bound;
+
 use mdbx_core::{Error, TableFlags, TableRef, WriteTxn};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -20,9 +22,9 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "churn" => churn(stage, step),
         "replace" => Err(Stop::Waiting("replace")),
         "put_multi" => Err(Stop::Waiting("put_many")),
-        "is_dirty" => Err(Stop::Waiting("is_dirty")),
-        "cmp" => Err(Stop::Waiting("comparing two keys")),
-        "estimate_exact" => Err(Stop::Waiting("estimate_range")),
+        "is_dirty" => is_dirty(stage, step),
+        "cmp" => compare(stage, step),
+        "estimate_exact" => estimate(stage, step),
         op => panic!("{op} is no operation on data"),
     }
 }
@@ -52,14 +54,13 @@ fn get_count(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 fn get_at_or_after(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let (key, value) = (step.operand("k"), step.bytes("v"));
     let table = table(stage, step)?;
-    let mut cursor = table.cursor();
     let is_dup = table.flags().contains(TableFlags::DUP_SORT);
     // No value means the empty one, the least there is.
     let wanted = value.unwrap_or_default();
     let found = if is_dup {
-        cursor.seek_dup(&key, &wanted)?
+        table.get_pair_at_or_after(&key, &wanted)?
     } else {
-        cursor.seek(&key)?
+        table.get_at_or_after(&key)?
     };
     let Some((found_key, found_value)) = found else {
         return refused("not_found");
@@ -68,6 +69,47 @@ fn get_at_or_after(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     Ok(Answer::done(is_exact)
         .with("rk", shown(found_key))
         .with("rv", shown(found_value)))
+}
+
+fn is_dirty(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let key = step.operand("k");
+    let table = table(stage, step)?;
+    if !table.contains(&key)? {
+        return refused("not_found");
+    }
+    Ok(Answer::ok().with("ok", table.is_dirty(&key)?))
+}
+
+fn compare(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let (one, other) = (step.operand("a"), step.operand("b"));
+    let table = table(stage, step)?;
+    let order = if step.name("what") == "key" {
+        table.compare_keys(&one, &other)
+    } else {
+        table.compare_values(&one, &other)
+    };
+    Ok(Answer::ok().with("n", order as i8))
+}
+
+/// Estimates a range; `eps` stands for a bound as close to the other one as can be, with its key still inside.
+fn estimate(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let is_eps = |member: &str| step.text(member) == Some("eps");
+    let given = |member: &str| (!is_eps(member)).then(|| step.bytes(member)).flatten();
+    let (mut from, mut to) = (given("from"), given("to"));
+    let table = table(stage, step)?;
+    if is_eps("to") {
+        let first = table.first()?.map(|(key, _)| key.to_vec());
+        from = from.or(first);
+        to.clone_from(&from);
+    } else if is_eps("from") {
+        let last = table.last()?.map(|(key, _)| key.to_vec());
+        to = to.or(last);
+        from.clone_from(&to);
+    }
+    let lower = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
+    let upper = to.as_deref().map_or(Bound::Unbounded, Bound::Included);
+    let estimate = table.estimate_range((lower, upper))?;
+    Ok(Answer::ok().with("n", estimate))
 }
 
 fn put(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {

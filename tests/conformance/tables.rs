@@ -39,7 +39,11 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             Ok(Answer::ok().with("n", table.stat().items))
         }
         "sequence" => sequence(stage, step),
-        "canary_put" | "canary_get" | "canary_v" => Err(Stop::Waiting("canary")),
+        "canary_put" => {
+            stage.writer_mut(step.name("t"))?;
+            Err(Stop::Waiting("canary"))
+        }
+        "canary_get" | "canary_v" => Err(Stop::Waiting("canary")),
         op => panic!("{op} is no operation on tables"),
     }
 }

@@ -162,7 +162,11 @@ impl<'env> Stage<'_, 'env> {
         let (Some(number), Some(table)) = (placed.txn, placed.table) else {
             return refused("invalid");
         };
-        if let Some(writer) = self.writer.as_ref().filter(|writer| writer.number == number) {
+        if let Some(writer) = self
+            .writer
+            .as_ref()
+            .filter(|writer| writer.number == number)
+        {
             return writer.txn.table(table).map_err(no_longer);
         }
         let mut readers = self.world.readers.values();

@@ -9,7 +9,7 @@ use crate::format::root::TreeRoot;
 use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
 use crate::tree::order::Order;
-use crate::tree::search::{check_kind, Target, descend, prefetch_entry};
+use crate::tree::search::{Target, check_kind, descend, prefetch_entry};
 use crate::tree::stack::{Level, Path, Stack};
 
 /// How many entries ahead of a cursor the memory is asked for the next node: nodes lie in no order, so it cannot guess.

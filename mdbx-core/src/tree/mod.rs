@@ -44,7 +44,7 @@ pub(crate) mod search;
 pub(crate) mod seek;
 pub(crate) mod split;
 pub(crate) mod stack;
-pub(crate) mod sub_page;
 pub(crate) mod state;
+pub(crate) mod sub_page;
 pub(crate) mod values;
 pub(crate) mod walk;

@@ -1,5 +1,6 @@
 //! One table inside one transaction: every read operation.
 
+use std::cmp::Ordering;
 use std::ops::{Bound, RangeBounds};
 
 use crate::error::Result;
@@ -213,6 +214,32 @@ impl<'t> TableRef<'t> {
         }
         let (lower, upper) = (lower.map(|key| *key), upper.map(|key| *key));
         estimate(self.pages, &self.root, lower, upper)
+    }
+
+    /// Returns the order of two keys in this table.
+    ///
+    /// ```
+    /// # use std::cmp::Ordering;
+    /// # use mdbx_core::{Env, TableFlags};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// let names = txn.create_table("host names", TableFlags::REVERSE_KEY)?;
+    /// let order = txn.table(names)?.compare_keys(b"b.example.com", b"a.example.org");
+    /// assert_eq!(order, Ordering::Greater); // `m` comes after `g`, as the last letters are the first to be compared
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "mdbx_cmp")]
+    pub fn compare_keys(&self, one: &[u8], other: &[u8]) -> Ordering {
+        Order::of_keys(self.root.flags).compare(one, other)
+    }
+
+    /// Returns the order of two values of one key in this table.
+    #[must_use]
+    #[doc(alias = "mdbx_dcmp")]
+    pub fn compare_values(&self, one: &[u8], other: &[u8]) -> Ordering {
+        Order::of_dups(self.root.flags).compare(one, other)
     }
 
     /// Returns whether the first value of `key` lies in a page that this transaction has changed, so that its next

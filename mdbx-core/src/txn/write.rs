@@ -25,8 +25,8 @@ use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
 use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
-use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens};
 use crate::txn::range::{Dups, Range};
+use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens};
 use crate::txn::table::{OpenTable, Table, TableFlags, Tables, handle, name_of};
 use crate::txn::view::TableRef;
 
