@@ -187,6 +187,21 @@ pub enum Error {
     /// The table's sequence cannot be raised so far. (`MDBX_RESULT_TRUE`)
     #[error("the sequence of the table would exceed 64 bits")]
     SequenceUsedUp,
+    /// The table is borrowed twice at once. (`MDBX_BUSY`)
+    #[error("the same table cannot be changed through two handles at once")]
+    TableInUse,
+    /// The key is not there, though it must be. (`MDBX_NOTFOUND`)
+    #[error("there is no such key")]
+    NotFound,
+    /// The key or the value is not behind those that are there. (`MDBX_EKEYMISMATCH`)
+    #[error("the key or value is out of order: it must come behind those that are there")]
+    KeyMismatch,
+    /// The key has several values, and the call needs it to have one. (`MDBX_EMULTIVAL`)
+    #[error("the key has several values")]
+    MultiVal,
+    /// The call is for an outermost transaction, and this one is nested. (`MDBX_BAD_TXN`)
+    #[error("a nested transaction cannot do this")]
+    Nested,
     /// The table handle belongs to another environment. (`MDBX_BAD_DBI`)
     #[error("the table handle belongs to another environment")]
     ForeignTable,

@@ -82,9 +82,13 @@ pub use format::limits::{
 pub use ids::{PageSize, Pgno, Txnid};
 pub use tree::position::{Anchor, Position};
 pub use tree::seek::Relation;
+pub use txn::canary::Canary;
 pub use txn::cursor::{Cursor, Item};
+pub use txn::nested::NestedTxn;
+pub use txn::put::PutFlags;
 pub use txn::range::{Dups, Range};
 pub use txn::read::ReadTxn;
 pub use txn::table::{Table, TableFlags};
+pub use txn::table_mut::TableMut;
 pub use txn::view::{Stat, TableRef};
 pub use txn::write::WriteTxn;

@@ -98,6 +98,7 @@ impl EnvOptions {
             create: true,
             max_readers: 126,
             max_tables: 256,
+            dirty_limit: 256 << 20,
             ..OpenOptions::default()
         };
         EnvOptions { options }
@@ -118,6 +119,16 @@ impl EnvOptions {
     #[must_use]
     pub fn max_tables(mut self, max: usize) -> Self {
         self.options.max_tables = max;
+        self
+    }
+
+    /// Sets how many bytes of changed pages a write transaction keeps in memory; 256 MiB by default. Beyond that it
+    /// writes pages to the file before it commits, which costs time but lets it change more than memory holds. A
+    /// nested transaction keeps all its pages in memory.
+    #[must_use]
+    #[doc(alias = "MDBX_opt_txn_dp_limit")]
+    pub fn dirty_limit(mut self, bytes: usize) -> Self {
+        self.options.dirty_limit = bytes;
         self
     }
 

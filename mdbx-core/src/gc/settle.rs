@@ -13,13 +13,12 @@ use crate::error::{Error, PageFault, Result};
 use crate::format::limits::leaf_node_max;
 use crate::format::node::{NewNode, node_span};
 use crate::format::pnl::{record_capacity, record_len, write_record};
-use crate::format::root::TreeRoot;
 use crate::gc::reclaim::Gc;
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::pager::list::PageList;
-use crate::pager::writer::Writer;
-use crate::tree::edit::{TreeMut, most_pages_for_put};
-use crate::tree::order::Order;
+use crate::pager::writer::Base;
+use crate::tree::leaf_cursor::End;
+use crate::tree::edit::most_pages_for_put;
 
 /// Room beyond what there is to record, for what the next steps free.
 const SLACK: usize = 8;
@@ -41,85 +40,67 @@ impl Gc {
     ///
     /// [`Error::MapFull`] if the table of freed pages itself finds no room, [`Error::TxnidsUsedUp`], and
     /// [`Error::Corrupted`] if a page turns out to be freed twice.
-    pub(crate) fn settle(&mut self, pager: &mut Writer<'_>) -> Result<Txnid> {
+    pub(crate) fn settle(&mut self, base: Base<'_>) -> Result<Txnid> {
         let mut for_spare: Vec<Room> = Vec::new();
         let mut for_retired: Vec<Room> = Vec::new();
         let mut lowest = None;
         loop {
-            let spare = pager
-                .reserve()
-                .settle()
-                .map_err(|twice| PageFault::BadPageList.at(twice))?
-                .len();
+            let spare = self.spare()?.len();
             let spare_missing = spare.saturating_sub(capacity_of(&for_spare));
             if spare_missing > 0
                 && let Some(room) =
-                    self.next_spare_room(pager, &mut for_spare, &mut lowest, spare_missing)?
+                    self.next_spare_room(base, &mut for_spare, &mut lowest, spare_missing)?
             {
-                self.make_room(pager, room)?;
+                self.make_room(base, room)?;
                 continue;
             }
+            let retired = self.supply.retired.len();
             let retired_missing =
-                (pager.retired().len() + spare_missing).saturating_sub(capacity_of(&for_retired));
+                (retired + spare_missing).saturating_sub(capacity_of(&for_retired));
             if retired_missing == 0 {
                 break;
             }
-            let room = next_retired_room(pager, &mut for_retired, retired_missing)?;
-            self.make_room(pager, room)?;
+            let room = next_retired_room(base, &mut for_retired, retired_missing)?;
+            self.make_room(base, room)?;
         }
-        self.fill(pager, &for_spare, &for_retired)?;
-        Ok(for_retired.last().map_or(pager.txnid(), |room| room.id))
+        self.fill(base, &for_spare, &for_retired)?;
+        Ok(for_retired.last().map_or(base.txnid, |room| room.id))
     }
 
-    /// Returns the record of the table, as the meta of this commit holds it.
-    pub(crate) fn root_at_commit(&self, txnid: Txnid) -> TreeRoot {
-        let mod_txnid = if self.changed {
-            txnid
-        } else {
-            self.root.mod_txnid
-        };
-        TreeRoot {
-            mod_txnid,
-            ..self.root
-        }
+    /// Returns all spare pages, highest first.
+    fn spare(&mut self) -> Result<&[Pgno]> {
+        let spare = self.supply.reserve.settle();
+        spare.map_err(|twice| PageFault::BadPageList.at(twice))
     }
 
     /// Returns a record to hold `missing` more spare pages: the last one made larger, or one with a free id at which
     /// the pages stay usable at once; `None` if there is no such id.
     fn next_spare_room(
         &mut self,
-        pager: &mut Writer<'_>,
+        base: Base<'_>,
         rooms: &mut Vec<Room>,
         lowest: &mut Option<Txnid>,
         missing: usize,
     ) -> Result<Option<Room>> {
-        if let Some(room) = enlarged(rooms, missing, pager.page_size()) {
+        if let Some(room) = enlarged(rooms, missing, base.page_size) {
             return Ok(Some(room));
         }
-        let Some(id) = self.free_id(pager, lowest)? else {
+        let Some(id) = self.free_id(base, lowest)? else {
             return Ok(None);
         };
         self.use_up(id); // so that the record to be is not taken for one to reclaim
         let room = Room {
             id,
-            capacity: (missing + SLACK).min(most_in_record(pager.page_size())),
+            capacity: (missing + SLACK).min(most_in_record(base.page_size)),
         };
         rooms.push(room);
         Ok(Some(room))
     }
 
     /// Returns an id without a record that is not above those taken. `lowest` is the lowest one handed out.
-    fn free_id(
-        &mut self,
-        pager: &mut Writer<'_>,
-        lowest: &mut Option<Txnid>,
-    ) -> Result<Option<Txnid>> {
-        // The ids of the records taken descend, since the newest is taken first.
-        let unused = self
-            .taken
-            .iter()
-            .copied()
-            .find(|&id| lowest.is_none_or(|lowest| id < lowest));
+    fn free_id(&self, base: Base<'_>, lowest: &mut Option<Txnid>) -> Result<Option<Txnid>> {
+        let mut taken = self.taken().iter().copied();
+        let unused = taken.find(|&id| lowest.is_none_or(|lowest| id < lowest));
         if let Some(id) = unused {
             *lowest = Some(id);
             return Ok(Some(id));
@@ -127,9 +108,9 @@ impl Gc {
         let Some(low) = *lowest else {
             return Ok(None);
         };
+        let mut records = self.records(base);
         for id in (low.0.saturating_sub(MOST_PROBES).max(1)..low.0).rev() {
-            let tree = TreeMut::new(pager, &mut self.root, Order::Integer);
-            if !tree.find(&id.to_le_bytes())?.exact {
+            if records.seek_exact(&id.to_le_bytes(), End::First)?.is_none() {
                 *lowest = Some(Txnid(id));
                 return Ok(Some(Txnid(id)));
             }
@@ -138,33 +119,23 @@ impl Gc {
     }
 
     /// Puts an empty record with that room into the table, or makes the one there larger.
-    fn make_room(&mut self, pager: &mut Writer<'_>, room: Room) -> Result<()> {
-        self.reserve(pager, most_pages_for_put(self.root.height))?;
+    fn make_room(&mut self, base: Base<'_>, room: Room) -> Result<()> {
+        self.reserve(base, most_pages_for_put(self.height()))?;
         let record = vec![0; record_len(room.capacity)];
         let key = room.id.0.to_le_bytes();
-        let mut tree = TreeMut::new(pager, &mut self.root, Order::Integer);
-        let mut place = tree.find(&key)?;
-        tree.root.items += u64::from(!place.exact);
-        tree.set(&mut place, NewNode::leaf(&key, 0, &record))?;
-        self.changed = true;
-        Ok(())
+        self.edit(base, |mut tree| {
+            let mut place = tree.find(&key)?;
+            tree.root.items += u64::from(!place.exact);
+            tree.set(&mut place, NewNode::leaf(&key, 0, &record))
+        })
     }
 
     /// Writes the lists into the records made for them.
-    fn fill(
-        &mut self,
-        pager: &mut Writer<'_>,
-        for_spare: &[Room],
-        for_retired: &[Room],
-    ) -> Result<()> {
-        let spare = pager
-            .reserve()
-            .settle()
-            .map_err(|twice| PageFault::BadPageList.at(twice))?
-            .to_vec();
+    fn fill(&mut self, base: Base<'_>, for_spare: &[Room], for_retired: &[Room]) -> Result<()> {
+        let spare = self.spare()?.to_vec();
         let (spare, beyond) = spare.split_at(spare.len().min(capacity_of(for_spare)));
         let mut retired = PageList::default();
-        let mut pages = [pager.retired(), beyond].concat();
+        let mut pages = [&self.supply.retired, beyond].concat();
         retired
             .add_all(&mut pages)
             .map_err(|twice| PageFault::BadPageList.at(twice))?;
@@ -176,43 +147,40 @@ impl Gc {
         }) {
             return Err(PageFault::BadPageList.at(both));
         }
-        self.fill_records(pager, for_spare, spare)?;
-        self.fill_records(pager, for_retired, retired.descending())
+        self.fill_records(base, for_spare, spare)?;
+        self.fill_records(base, for_retired, retired.descending())
     }
 
-    fn fill_records(
-        &mut self,
-        pager: &mut Writer<'_>,
-        rooms: &[Room],
-        mut pages: &[Pgno],
-    ) -> Result<()> {
+    fn fill_records(&mut self, base: Base<'_>, rooms: &[Room], mut pages: &[Pgno]) -> Result<()> {
         for room in rooms {
-            let tree = TreeMut::new(pager, &mut self.root, Order::Integer);
-            let place = tree.find(&room.id.0.to_le_bytes())?;
-            assert!(place.exact, "a record was made for each list");
-            let step = place.path.leaf();
-            let mut page = pager.page_mut(step.pgno);
-            let record = page.payload_mut(step.index);
-            let (these, rest) = pages.split_at(pages.len().min(record_capacity(record.len())));
-            write_record(record, these);
-            pages = rest;
+            self.edit(base, |tree| {
+                let place = tree.find(&room.id.0.to_le_bytes())?;
+                assert!(place.exact, "a record was made for each list");
+                let step = place.path.leaf();
+                let mut page = tree.pager.page_mut(step.pgno);
+                let record = page.payload_mut(step.index);
+                let (these, rest) = pages.split_at(pages.len().min(record_capacity(record.len())));
+                write_record(record, these);
+                pages = rest;
+                Ok(())
+            })?;
         }
         Ok(())
     }
 }
 
 /// Returns a record to hold `missing` more retired pages: the last one made larger, or one under the next id.
-fn next_retired_room(pager: &Writer<'_>, rooms: &mut Vec<Room>, missing: usize) -> Result<Room> {
-    if let Some(room) = enlarged(rooms, missing, pager.page_size()) {
+fn next_retired_room(base: Base<'_>, rooms: &mut Vec<Room>, missing: usize) -> Result<Room> {
+    if let Some(room) = enlarged(rooms, missing, base.page_size) {
         return Ok(room);
     }
-    let base = pager.txnid();
-    let id = base
+    let txnid = base.txnid;
+    let id = txnid
         .checked_add(rooms.len() as u64)
-        .ok_or(Error::TxnidsUsedUp { last: base })?;
+        .ok_or(Error::TxnidsUsedUp { last: txnid })?;
     let room = Room {
         id,
-        capacity: (missing + SLACK).min(most_in_record(pager.page_size())),
+        capacity: (missing + SLACK).min(most_in_record(base.page_size)),
     };
     rooms.push(room);
     Ok(room)

@@ -6,13 +6,19 @@
 //! | file | its job |
 //! | --- | --- |
 //! | `list` | sorted page numbers: merge, take one, take a run |
-//! | `dirty` | the pages this transaction owns, by page number |
+//! | `memory` | page buffers, kept from one transaction to the next |
+//! | `dirty` | the pages of one table that this transaction owns, by page number |
 //! | `reserve` | numbers set aside before a change: loose, then reclaimed, then the end of the file |
+//! | `supply` | what all tables of a transaction share: page numbers and memory |
 //! | `snapshot` | read a page of a pinned snapshot, or of the transaction itself |
+//! | `spill` | write dirty pages early when there are too many |
 //! | `writer` | touch (copy on write), allocate and retire pages |
 
 pub(crate) mod dirty;
 pub(crate) mod list;
+pub(crate) mod memory;
 pub(crate) mod reserve;
 pub(crate) mod snapshot;
+pub(crate) mod spill;
+pub(crate) mod supply;
 pub(crate) mod writer;

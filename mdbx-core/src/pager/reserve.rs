@@ -8,7 +8,7 @@ use crate::ids::Pgno;
 use crate::pager::list::PageList;
 
 /// The page numbers a transaction may allocate.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reserve {
     /// Pages that this transaction allocated and gave up again, last one on top: its buffer is the warmest.
     loose: Vec<Pgno>,

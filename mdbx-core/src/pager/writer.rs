@@ -14,86 +14,70 @@ use crate::ids::{PageSize, Pgno, Txnid};
 use crate::pager::dirty::DirtyList;
 use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
-use crate::store::turn::Turn;
+use crate::pager::supply::Supply;
+use crate::sys::map::{Map, SnapshotPin};
 
-/// The pages of one write transaction.
-#[derive(Debug)]
-pub(crate) struct Writer<'env> {
-    /// The writer's turn, and with it the snapshot this transaction builds on.
-    turn: Turn<'env>,
-    page_size: PageSize,
+/// What a write transaction stands on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'t> {
+    pub(crate) map: &'t Map,
+    /// The pin of the base snapshot, and of what the transaction itself has written to the file.
+    pub(crate) pin: &'t SnapshotPin,
+    pub(crate) page_size: PageSize,
     /// The id that every page written carries.
-    txnid: Txnid,
-    dirty: DirtyList,
-    /// Pages of the base snapshot that the new one does not reach.
-    retired: Vec<Pgno>,
-    reserve: Reserve,
+    pub(crate) txnid: Txnid,
 }
 
-impl<'env> Writer<'env> {
-    /// The pages of transaction `txnid`, which draws new ones from `reserve`.
-    ///
-    /// `dirty` is an empty list, perhaps with memory from an earlier transaction.
-    pub(crate) fn new(
-        turn: Turn<'env>,
-        txnid: Txnid,
-        reserve: Reserve,
-        dirty: DirtyList,
-    ) -> Writer<'env> {
-        let page_size = turn.store().page_size;
-        Writer {
-            turn,
-            page_size,
-            txnid,
+impl<'t> Base<'t> {
+    /// Returns the pages before `end` for reading, as the owner of the pages `dirty` sees them.
+    #[inline]
+    pub(crate) fn pages(self, end: Pgno, dirty: Option<&'t DirtyList>) -> Pages<'t> {
+        Pages {
+            map: self.map,
+            pin: self.pin,
+            page_size: self.page_size,
+            end,
+            horizon: self.txnid,
             dirty,
-            retired: Vec::new(),
-            reserve,
         }
     }
+}
 
-    pub(crate) fn turn(&self) -> &Turn<'env> {
-        &self.turn
+/// The pages of one table in a write transaction.
+#[derive(Debug)]
+pub(crate) struct Writer<'w> {
+    base: Base<'w>,
+    dirty: &'w mut DirtyList,
+    supply: &'w mut Supply,
+}
+
+impl<'w> Writer<'w> {
+    /// The pages of the table that owns `dirty`, which draws new ones from `supply`.
+    pub(crate) fn new(
+        base: Base<'w>,
+        dirty: &'w mut DirtyList,
+        supply: &'w mut Supply,
+    ) -> Writer<'w> {
+        Writer {
+            base,
+            dirty,
+            supply,
+        }
     }
 
     /// Returns the pages for reading, as this transaction sees them.
     #[inline]
     pub(crate) fn pages(&self) -> Pages<'_> {
-        Pages {
-            map: &self.turn.store().map,
-            pin: self.turn.pin(),
-            page_size: self.page_size,
-            end: self.reserve.first_unallocated(),
-            horizon: self.txnid,
-            dirty: Some(&self.dirty),
-        }
+        let end = self.supply.reserve.first_unallocated();
+        self.base.pages(end, Some(self.dirty))
     }
 
     pub(crate) fn page_size(&self) -> PageSize {
-        self.page_size
+        self.base.page_size
     }
 
     pub(crate) fn txnid(&self) -> Txnid {
-        self.txnid
-    }
-
-    pub(crate) fn dirty(&self) -> &DirtyList {
-        &self.dirty
-    }
-
-    /// Returns the reserve, to be filled before a change and emptied at commit.
-    pub(crate) fn reserve(&mut self) -> &mut Reserve {
-        &mut self.reserve
-    }
-
-    /// Returns the pages of the base snapshot that were given up.
-    pub(crate) fn retired(&self) -> &[Pgno] {
-        &self.retired
-    }
-
-    /// Forgets all pages and returns the memory they took.
-    pub(crate) fn take_memory(&mut self) -> DirtyList {
-        self.dirty.clear();
-        std::mem::take(&mut self.dirty)
+        self.base.txnid
     }
 
     /// Makes page `pgno` this transaction's own, and returns its number, which is another one if it was copied.
@@ -101,28 +85,35 @@ impl<'env> Writer<'env> {
     /// # Errors
     ///
     /// [`Error::Corrupted`] if the page is not well-formed.
+    #[inline]
     pub(crate) fn touch(&mut self, pgno: Pgno) -> Result<Pgno> {
-        if self.dirty.contains(pgno) {
+        if self.dirty.get(pgno).is_some() {
             return Ok(pgno);
         }
-        let file = Pages {
-            map: &self.turn.store().map,
-            pin: self.turn.pin(),
-            page_size: self.page_size,
-            end: self.reserve.first_unallocated(),
-            horizon: self.txnid,
-            dirty: None,
-        };
+        self.copy(pgno)
+    }
+
+    /// Copies page `pgno`, which is not dirty, from the file: under its own number if it was spilled.
+    fn copy(&mut self, pgno: Pgno) -> Result<Pgno> {
+        let Supply {
+            reserve,
+            retired,
+            memory,
+            level,
+            ..
+        } = &mut *self.supply;
+        let page_size = self.base.page_size;
+        let file = self.base.pages(reserve.first_unallocated(), None);
         let stored = file.page(pgno)?;
-        verify_tree_page(stored.bytes(), self.page_size).map_err(|fault| fault.at(pgno))?;
-        let copy = self
-            .reserve
-            .take()
-            .ok_or_else(|| full(&self.reserve, self.page_size))?;
-        let buffer = self.dirty.add(copy, self.page_size.bytes());
-        buffer.copy_from_slice(stored.bytes());
-        PageMut::new(buffer).set_owner(copy, self.txnid);
-        self.retired.push(pgno);
+        verify_tree_page(stored.bytes(), page_size).map_err(|fault| fault.at(pgno))?;
+        if self.dirty.owns(pgno) {
+            self.dirty.add(pgno, memory.copy(stored.bytes()), *level);
+            return Ok(pgno);
+        }
+        let copy = reserve.take().ok_or_else(|| full(reserve, page_size))?;
+        let buffer = self.dirty.add(copy, memory.copy(stored.bytes()), *level);
+        PageMut::new(buffer).set_owner(copy, self.base.txnid);
+        retired.push(pgno);
         Ok(copy)
     }
 
@@ -132,9 +123,10 @@ impl<'env> Writer<'env> {
     ///
     /// If it was neither.
     pub(crate) fn page_mut(&mut self, pgno: Pgno) -> PageMut<'_> {
+        let Supply { memory, level, .. } = &mut *self.supply;
         PageMut::new(
             self.dirty
-                .get_mut(pgno)
+                .get_mut(pgno, *level, memory)
                 .expect("only pages of this transaction are changed"),
         )
     }
@@ -154,10 +146,10 @@ impl<'env> Writer<'env> {
 
     /// Checks that `page`, which is page `pgno`, is well-formed as a whole, unless this transaction has laid it out.
     pub(crate) fn check_whole(&self, pgno: Pgno, page: Page<'_>) -> Result<()> {
-        if self.dirty.contains(pgno) {
+        if self.dirty.get(pgno).is_some() {
             return Ok(());
         }
-        verify_tree_page(page.bytes(), self.page_size).map_err(|fault| fault.at(pgno))
+        verify_tree_page(page.bytes(), self.base.page_size).map_err(|fault| fault.at(pgno))
     }
 
     /// Allocates an empty leaf page.
@@ -171,13 +163,18 @@ impl<'env> Writer<'env> {
     }
 
     fn allocate(&mut self, flags: u16) -> Result<Pgno> {
-        let pgno = self
-            .reserve
-            .take()
-            .ok_or_else(|| full(&self.reserve, self.page_size))?;
-        let buffer = self.dirty.add(pgno, self.page_size.bytes());
+        let Supply {
+            reserve,
+            memory,
+            level,
+            ..
+        } = &mut *self.supply;
+        let page_size = self.base.page_size;
+        let pgno = reserve.take().ok_or_else(|| full(reserve, page_size))?;
+        let buffer = memory.buffer(page_size.bytes());
+        let buffer = self.dirty.add(pgno, buffer, *level);
         buffer.fill(0);
-        PageMut::init(buffer, flags, pgno, self.txnid);
+        PageMut::init(buffer, flags, pgno, self.base.txnid);
         Ok(pgno)
     }
 
@@ -187,15 +184,20 @@ impl<'env> Writer<'env> {
     ///
     /// [`Error::MapFull`] if no run of pages is free that is long enough. Nothing was changed.
     pub(crate) fn allocate_large(&mut self, len: usize) -> Result<(Pgno, &mut [u8])> {
-        let pages = large_page_count(len, self.page_size);
-        let first = self
-            .reserve
+        let Supply {
+            reserve,
+            memory,
+            level,
+            ..
+        } = &mut *self.supply;
+        let page_size = self.base.page_size;
+        let pages = large_page_count(len, page_size);
+        let first = reserve
             .take_run(pages)
-            .ok_or_else(|| full(&self.reserve, self.page_size))?;
-        let buffer = self
-            .dirty
-            .add(first, pages as usize * self.page_size.bytes());
-        init_large(buffer, first, pages, self.txnid);
+            .ok_or_else(|| full(reserve, page_size))?;
+        let buffer = memory.buffer(pages as usize * page_size.bytes());
+        let buffer = self.dirty.add(first, buffer, *level);
+        init_large(buffer, first, pages, self.base.txnid);
         let (value, rest) = buffer[PAGE_HEADER..].split_at_mut(len);
         rest.fill(0);
         Ok((first, value))
@@ -203,10 +205,17 @@ impl<'env> Writer<'env> {
 
     /// Gives up `count` pages from `first` on: a page, or all pages of a large value.
     pub(crate) fn free(&mut self, first: Pgno, count: u32) {
-        if self.dirty.remove(first).is_some() {
-            self.reserve.give_back(first, count);
+        let Supply {
+            reserve,
+            retired,
+            memory,
+            level,
+            ..
+        } = &mut *self.supply;
+        if self.dirty.remove(first, *level, memory) {
+            reserve.give_back(first, count);
         } else {
-            self.retired.extend((first.0..first.0 + count).map(Pgno));
+            retired.extend((first.0..first.0 + count).map(Pgno));
         }
     }
 }

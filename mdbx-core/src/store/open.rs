@@ -36,6 +36,7 @@ pub(crate) struct OpenOptions {
     pub(crate) create: bool,
     pub(crate) max_readers: usize,
     pub(crate) max_tables: usize,
+    pub(crate) dirty_limit: usize,
     pub(crate) page_size: Option<PageSize>,
     pub(crate) lower: Option<u64>,
     pub(crate) upper: Option<u64>,
@@ -58,6 +59,8 @@ pub(crate) struct Store {
     pub(crate) bounds: PageCounts,
     pub(crate) readers: Readers,
     pub(crate) names: Names,
+    /// How many bytes of changed pages a transaction keeps in memory.
+    pub(crate) dirty_limit: usize,
     /// Held by the one write transaction.
     pub(crate) writer: Mutex<()>,
     /// The thread that holds it, as a number; 0 when nobody does.
@@ -112,6 +115,7 @@ impl Store {
             bounds,
             readers: Readers::new(options.max_readers),
             names: Names::new(options.max_tables),
+            dirty_limit: options.dirty_limit,
             writer: Mutex::new(()),
             writer_thread: AtomicU64::new(0),
             failed: AtomicBool::new(false),

@@ -27,7 +27,9 @@ impl Store {
             return Ok(false);
         }
         let len = Pgno(now).offset(self.page_size);
-        self.file.set_len(len).map_err(|source| Error::Io {
+        let extended = self.file.set_len(len);
+        let measured = extended.and_then(|()| self.map.measure(&*self.file));
+        measured.map_err(|source| Error::Io {
             action: "extend the data file",
             source,
         })?;

@@ -59,18 +59,7 @@ impl<'s> Turn<'s> {
     }
 
     fn begin(store: &'s Store, guard: MutexGuard<'s, ()>) -> Result<Turn<'s>> {
-        if store.failed.load(Ordering::Acquire) {
-            return Err(Error::EnvFailed);
-        }
-        let head = head(&store.map, store.page_size, &store.file_pages)?;
-        let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
-        // SAFETY:
-        // - Present: the meta was checked against the length of the file, which only the holder of the turn changes,
-        //   and never shortens.
-        // - Frozen: pages are written by the holder of the turn alone, and it writes only pages that its base
-        //   snapshot does not reach; the guard lives as long as the pin. That the file is a sound database, whose
-        //   free pages are not also in use, is what opening it states.
-        let pin = unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) };
+        let (head, pin) = newest(store)?;
         store.writer_thread.store(this_thread(), Ordering::Relaxed);
         Ok(Turn {
             store,
@@ -80,9 +69,14 @@ impl<'s> Turn<'s> {
         })
     }
 
-    #[inline]
-    pub(crate) fn store(&self) -> &'s Store {
-        self.store
+    /// Builds on the snapshot that is the newest now: the one that this turn has committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Turn::wait).
+    pub(crate) fn renew(&mut self) -> Result<()> {
+        (self.head, self.pin) = newest(self.store)?;
+        Ok(())
     }
 
     #[inline]
@@ -100,6 +94,24 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.store.writer_thread.store(0, Ordering::Relaxed);
     }
+}
+
+/// Returns the newest snapshot, and the right to read it while the turn lasts.
+fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
+    if store.failed.load(Ordering::Acquire) {
+        return Err(Error::EnvFailed);
+    }
+    let head = head(&store.map, store.page_size, &store.file_pages)?;
+    // The pages that the holder of the turn writes early come after the snapshot's own.
+    let limit = store.map.len();
+    // SAFETY:
+    // - Present: the meta was checked against the length of the file, which only the holder of the turn changes, and
+    //   never shortens below what a snapshot in use reaches.
+    // - Frozen: pages are written by the holder of the turn alone, and it writes only pages that its base snapshot
+    //   does not reach. What it wrote itself it writes again only when nobody borrows the table they belong to. That
+    //   the file is a sound database, whose free pages are not also in use, is what opening it states.
+    let pin = unsafe { store.map.pin(limit) };
+    Ok((head, pin))
 }
 
 /// Returns a number, never 0, that differs between threads.

@@ -11,18 +11,22 @@
 use std::fs::File;
 use std::io;
 use std::slice;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
+
+use crate::sys::file::DataFile;
 
 /// A shared, read-only mapping of the data file.
 ///
 /// It can be longer than the file, which then grows into it. Touching the part beyond the file's end would end the
-/// process (`SIGBUS`), so both ways to reach bytes ask how far the file goes.
+/// process (`SIGBUS`), so the map knows how far the file goes.
 #[derive(Debug)]
 pub(crate) struct Map {
     /// The mapping; unmapped on drop.
     raw: MmapRaw,
+    /// How long the file was when it was last measured.
+    present: AtomicUsize,
     /// Tells this map from all others of this process; addresses would not, since they are used again.
     id: u64,
 }
@@ -52,6 +56,7 @@ impl Map {
         let _ = raw.advise(Advice::Random);
         Ok(Map {
             raw,
+            present: AtomicUsize::new(in_memory(file.metadata()?.len())),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         })
     }
@@ -61,13 +66,24 @@ impl Map {
         self.raw.len()
     }
 
+    /// Notes that the file has become longer, which makes the new part readable; or shorter.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says when asked for the length.
+    pub(crate) fn measure(&self, file: &dyn DataFile) -> io::Result<()> {
+        self.present
+            .store(in_memory(file.len()?), Ordering::Release);
+        Ok(())
+    }
+
     /// Mints the right to read the first `limit` bytes, or all of the mapping if it is shorter.
     ///
     /// # Safety
     ///
     /// While the pin lives:
     ///
-    /// - **Present**: the file is not shortened below `limit` bytes.
+    /// - **Present**: the file is not shortened below what is asked for with this pin.
     /// - **Frozen**: [`bytes`](Map::bytes) is asked, with this pin, only for pages that the snapshot reaches, and no
     ///   process writes to such a page. Metas are never such pages.
     pub(crate) unsafe fn pin(&self, limit: usize) -> SnapshotPin {
@@ -77,7 +93,8 @@ impl Map {
         }
     }
 
-    /// Returns the `len` bytes at `at`; `None` if they leave the pinned part, or if another map minted `pin`.
+    /// Returns the `len` bytes at `at`; `None` if they leave the file or the pinned part, or if another map minted
+    /// `pin`.
     #[inline]
     pub(crate) fn bytes<'p>(
         &'p self,
@@ -86,14 +103,15 @@ impl Map {
         len: usize,
     ) -> Option<&'p [u8]> {
         let end = at.checked_add(len)?;
-        if end > pin.limit || pin.map != self.id {
+        if end > pin.limit || end > self.present.load(Ordering::Acquire) || pin.map != self.id {
             return None;
         }
         // SAFETY: `at <= end <= pin.limit <= self.len()`, so the address is inside the mapping or at its end.
         let start = unsafe { self.raw.as_ptr().add(at) };
         // SAFETY:
         // - Inside: `start` and the `len` bytes after it end at `end`, which is inside the mapping.
-        // - Initialised: file bytes, and every bit pattern is a `u8`. **Present** keeps them in the file.
+        // - Initialised: file bytes, and every bit pattern is a `u8`. They were in the file when it was measured, and
+        //   **Present** keeps them there.
         // - Unchanged: **Frozen**, promised where the pin was minted; this process maps nothing for writing.
         // - Lifetime: the borrow ends with `self`, which owns the mapping, and with `pin`, for which the promise holds.
         Some(unsafe { slice::from_raw_parts(start, len) })
@@ -125,9 +143,14 @@ impl Map {
     }
 }
 
+fn in_memory(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::file::OsFile;
     use std::os::unix::fs::FileExt;
 
     /// Returns a mapping of 1 MiB over a file of 8192 bytes, each byte the number of its 4096-byte page plus one.
@@ -140,19 +163,21 @@ mod tests {
     }
 
     #[test]
-    fn a_file_grows_into_its_mapping() {
-        let (file, map) = mapped();
+    fn a_file_grows_into_its_mapping_once_it_is_measured() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = OsFile::open(&directory.path().join("file"), true).unwrap();
+        file.set_len(4096).unwrap();
+        let map = Map::new(file.file(), 1 << 20).unwrap();
         assert_eq!(map.len(), 1 << 20);
-        file.write_all_at(&[9; 4096], 20 * 4096).unwrap();
-        // SAFETY: nothing writes to or shortens the file below.
-        let pin = unsafe { map.pin(21 * 4096) };
-        assert_eq!(map.bytes(&pin, 4096, 4096).unwrap(), [2; 4096]);
-        assert_eq!(
-            map.bytes(&pin, 19 * 4096, 4096).unwrap(),
-            [0; 4096],
-            "a hole"
-        );
-        assert_eq!(map.bytes(&pin, 20 * 4096, 4096).unwrap(), [9; 4096]);
+        // SAFETY: nothing writes to a page below once it was read, or shortens the file.
+        let pin = unsafe { map.pin(1 << 20) };
+        assert_eq!(map.bytes(&pin, 0, 4096).unwrap(), [0; 4096]);
+        file.set_len(20 * 4096).unwrap();
+        file.file().write_all_at(&[9; 4096], 19 * 4096).unwrap();
+        assert!(map.bytes(&pin, 19 * 4096, 4096).is_none());
+        map.measure(&file).unwrap();
+        assert_eq!(map.bytes(&pin, 19 * 4096, 4096).unwrap(), [9; 4096]);
+        assert!(map.bytes(&pin, 20 * 4096, 1).is_none());
     }
 
     #[test]
@@ -172,10 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_reaches_no_further_than_the_mapping() {
+    fn a_pin_reaches_no_further_than_the_file() {
         let (_file, map) = mapped();
-        // SAFETY: nothing writes to or shortens the file, and no byte past its end is touched.
+        // SAFETY: nothing writes to or shortens the file below.
         let pin = unsafe { map.pin(usize::MAX) };
+        assert!(map.bytes(&pin, 8192, 0).is_some());
+        assert!(map.bytes(&pin, 8191, 2).is_none());
         assert!(map.bytes(&pin, (1 << 20) + 1, 0).is_none());
     }
 

@@ -76,6 +76,20 @@ impl<'w, 'env> TreeMut<'w, 'env> {
         page.value(index).map_err(|fault| fault.at(pgno))
     }
 
+    /// Returns whether no entry of the tree comes after `place`.
+    pub(crate) fn is_last(&self, place: &Place) -> Result<bool> {
+        let (pages, path) = (self.pager.pages(), &place.path);
+        for level in 0..path.len() {
+            let Step { pgno, index } = path.step(level);
+            let is_leaf = level + 1 == path.len();
+            let len = pages.page(pgno)?.len();
+            if index + 1 < len || (is_leaf && !place.exact && index < len) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes every page on the way this transaction's own.
     pub(crate) fn touch(&mut self, path: &mut Path) -> Result<()> {
         for level in 0..path.len() {

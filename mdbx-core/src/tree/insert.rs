@@ -8,28 +8,36 @@ use crate::tree::large::{free_large, is_large, store_large};
 impl TreeMut<'_, '_> {
     /// Makes `value` the one value of `key`, whose place is `place`.
     pub(crate) fn put(&mut self, mut place: Place, key: &[u8], value: &[u8]) -> Result<()> {
-        let stored = if is_large(key.len(), value.len(), self.pager.page_size()) {
-            Some(store_large(self.pager, value)?)
-        } else {
-            None
-        };
-        if place.exact {
-            if let Value::Large { pgno, .. } = self.value_at(&place)? {
-                free_large(self.pager, self.root, pgno)?;
-            }
-        } else {
+        if is_large(key.len(), value.len(), self.pager.page_size()) {
+            return self.put_large(place, key, value.len(), |room| room.copy_from_slice(value));
+        }
+        self.make_way(&place)?;
+        self.set(&mut place, NewNode::leaf(key, 0, value))
+    }
+
+    /// Makes a large value of `len` bytes, which `fill` writes, the one value of `key`, whose place is `place`.
+    pub(crate) fn put_large(
+        &mut self,
+        mut place: Place,
+        key: &[u8],
+        len: usize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<()> {
+        let run = store_large(self.pager, len, fill)?;
+        self.make_way(&place)?;
+        self.root.large_pages += run.pages;
+        let first = run.first.0.to_le_bytes();
+        self.set(&mut place, NewNode::large(key, &first, run.value_len))
+    }
+
+    /// Gives up the pages of the value that is replaced, or counts the new item.
+    fn make_way(&mut self, place: &Place) -> Result<()> {
+        if !place.exact {
             self.root.items += 1;
+        } else if let Value::Large { pgno, .. } = self.value_at(place)? {
+            free_large(self.pager, self.root, pgno)?;
         }
-        match stored {
-            None => self.set(&mut place, NewNode::leaf(key, 0, value)),
-            Some(run) => {
-                self.root.large_pages += run.pages;
-                self.set(
-                    &mut place,
-                    NewNode::large(key, &run.first.0.to_le_bytes(), run.value_len),
-                )
-            }
-        }
+        Ok(())
     }
 
     /// Makes `node` the entry at `place`: instead of the one there if the place is exact, else before it.

@@ -21,12 +21,16 @@ pub(crate) const fn is_large(key_len: usize, value_len: usize, page_size: PageSi
     node_span(key_len, value_len) > leaf_node_max(page_size)
 }
 
-/// Writes `value` to pages of its own.
-pub(crate) fn store_large(pager: &mut Writer<'_>, value: &[u8]) -> Result<LargeRun> {
-    let pages = large_page_count(value.len(), pager.page_size());
-    let (first, room) = pager.allocate_large(value.len())?;
-    room.copy_from_slice(value);
-    let value_len = u32::try_from(value.len()).expect("the longest value is below 4 GiB");
+/// Lets `fill` write a value of `len` bytes to pages of its own.
+pub(crate) fn store_large(
+    pager: &mut Writer<'_>,
+    len: usize,
+    fill: impl FnOnce(&mut [u8]),
+) -> Result<LargeRun> {
+    let pages = large_page_count(len, pager.page_size());
+    let (first, room) = pager.allocate_large(len)?;
+    fill(room);
+    let value_len = u32::try_from(len).expect("the longest value is below 4 GiB");
     Ok(LargeRun {
         first,
         pages,

@@ -96,9 +96,12 @@ pub(crate) fn rebuilt(
 
 /// Lays out a sub-page with the ordered `values`, which have one length if it is to be packed.
 pub(crate) fn sub_page_of(values: &[&[u8]], is_packed: bool) -> Vec<u8> {
-    let room_of = |value: &&[u8]| match is_packed {
-        true => value.len(),
-        false => NewNode::leaf(value, 0, b"").room(),
+    let room_of = |value: &&[u8]| {
+        if is_packed {
+            value.len()
+        } else {
+            NewNode::leaf(value, 0, b"").room()
+        }
     };
     let mut bytes = vec![0; PAGE_HEADER + even(values.iter().map(room_of).sum())];
     let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);

@@ -6,7 +6,6 @@
 //!
 //! Source: format document, "Commit".
 
-use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
@@ -14,11 +13,16 @@ use crate::format::geometry::PageCounts;
 use crate::format::meta::{Meta, Sign};
 use crate::format::root::TreeRoot;
 use crate::ids::Txnid;
-use crate::store::open::{Store, body_offset};
+use crate::pager::dirty::DirtyList;
+use crate::pager::spill::write_pages;
+use crate::store::open::body_offset;
+use crate::store::reader::StoreRef;
 use crate::sys::process::boot_id;
-use crate::txn::write::WriteTxn;
+use crate::txn::read::ReadTxn;
+use crate::txn::table::Table;
+use crate::txn::write::{WriteTxn, base};
 
-impl WriteTxn<'_> {
+impl<'env> WriteTxn<'env> {
     /// Makes the changes durable and then visible, all at once. Returns the id of the new snapshot, or that of the
     /// present one if nothing was changed, and then nothing is written.
     ///
@@ -33,32 +37,72 @@ impl WriteTxn<'_> {
     /// - [`Error::Corrupted`] if the table of free pages is damaged.
     #[doc(alias = "mdbx_txn_commit")]
     pub fn commit(mut self) -> Result<Txnid> {
-        self.check_sound()?;
-        self.save_tree_roots()?; // changed tables are now described in the main tree
-        // Every change shows in the main table. Free pages may have been set aside for changes that were none.
-        if !self.tables.main.changed {
-            return Ok(self.pager.turn().head().meta.txnid);
+        let committed = self.publish()?;
+        Ok(committed.unwrap_or(self.turn.head().meta.txnid))
+    }
+
+    /// Commits, and begins to read the new snapshot before another writer has its turn.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::ReadersFull`] before anything is committed.
+    /// - Those of [`commit`](WriteTxn::commit).
+    #[doc(alias = "mdbx_txn_commit_embark_read")]
+    pub fn commit_and_read(mut self) -> Result<ReadTxn<'env>> {
+        self.publish()?;
+        ReadTxn::begin(StoreRef::Borrowed(&self.engine.store))
+    }
+
+    /// Commits what was changed so far and goes on from there, while no other writer has its turn. Returns the id of
+    /// the new snapshot; `None` if nothing was changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit`](WriteTxn::commit), and then the transaction can only be aborted; [`Error::Nested`] in a
+    /// nested transaction.
+    #[doc(alias = "mdbx_txn_checkpoint")]
+    pub fn checkpoint(&mut self) -> Result<Option<Txnid>> {
+        let committed = self.publish()?;
+        if committed.is_some() {
+            self.failed.set(true); // until the next transaction has begun
+            self.turn.renew()?;
+            self.restart()?;
         }
-        let commit_id = self.gc.settle(&mut self.pager)?; // pages we no longer need are listed for reuse
+        Ok(committed)
+    }
+
+    /// Returns whether there is anything to commit.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.canary.to_meta() != self.turn.head().meta.canary || self.tables.are_changed()
+    }
+
+    /// Writes the changes and makes them the newest snapshot; returns its id, or `None` if there are none.
+    fn publish(&mut self) -> Result<Option<Txnid>> {
+        self.check_sound()?;
+        self.check_outermost()?;
+        // Every change shows in a table or the canary. Free pages may have been set aside for changes that were none.
+        if !self.is_dirty() {
+            return Ok(None);
+        }
+        let saved = self.save_tree_roots(); // changed tables are now described in the main tree
+        self.failed.set(true); // until all is written
+        saved?;
+        let commit_id = self.settle_gc()?; // pages we no longer need are listed for reuse
         let mut meta = self.next_meta(commit_id);
-        let grew = self.store_ref().grow(&mut meta.geometry)?; // the pages have a place in the file
+        let grew = self.engine.store.grow(&mut meta.geometry)?; // the pages have a place in the file
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         self.sync_pages(grew)?; // every page is durable before a meta names it
         self.write_meta(&meta)?; // the commit point, and durable when it returns
-        Ok(commit_id)
+        self.failed.set(false);
+        Ok(Some(commit_id))
     }
 
     fn save_tree_roots(&mut self) -> Result<()> {
-        let (engine, txnid) = (self.engine, self.pager.txnid());
+        let (engine, mod_txnid) = (self.engine, self.txnid);
         for (number, root) in self.tables.take_changed() {
             if let Some(name) = engine.store.names.get(number) {
-                self.write_record(
-                    name,
-                    &TreeRoot {
-                        mod_txnid: txnid,
-                        ..root
-                    },
-                )?;
+                self.write_record(name, &TreeRoot { mod_txnid, ..root })?;
             }
         }
         self.touch_main_root()
@@ -66,68 +110,64 @@ impl WriteTxn<'_> {
 
     /// Makes sure that a changed record of the main table has a root page as new as it is.
     fn touch_main_root(&mut self) -> Result<()> {
-        let main = &mut self.tables.main;
-        if main.changed && !main.root.is_empty() {
-            self.gc.reserve(&mut self.pager, 1)?;
-            main.root.root = self.pager.touch(main.root.root)?;
+        let main = &self.tables.main;
+        if !main.changed || main.root.is_empty() {
+            return Ok(());
         }
+        let (engine, turn, txnid) = (self.engine, &self.turn, self.txnid);
+        self.gc
+            .get_mut()
+            .reserve(base(&engine.store, turn, txnid), 1)?;
+        self.table_mut(Table::MAIN)?.edit(|tree| {
+            tree.root.root = tree.pager.touch(tree.root.root)?;
+            Ok(true)
+        })?;
         Ok(())
     }
 
-    fn next_meta(&mut self, commit_id: Txnid) -> Meta {
-        let txnid = self.pager.txnid();
-        let retired = self.pager.retired().len() as u64;
-        let first_unallocated = self.pager.reserve().first_unallocated();
-        let main = self.tables.main;
+    fn settle_gc(&mut self) -> Result<Txnid> {
+        let base = base(&self.engine.store, &self.turn, self.txnid);
+        self.gc.get_mut().settle(base)
+    }
+
+    fn next_meta(&self, commit_id: Txnid) -> Meta {
+        let (txnid, gc) = (self.txnid, self.gc.borrow());
+        let main = &self.tables.main;
         let main_txnid = if main.changed {
             txnid
         } else {
             main.root.mod_txnid
         };
-        let base = &self.pager.turn().head().meta;
+        let base = &self.turn.head().meta;
         Meta {
             txnid: commit_id,
             geometry: PageCounts {
-                first_unallocated,
+                first_unallocated: gc.supply.reserve.first_unallocated(),
                 now: base.geometry.now,
-                ..self.store_ref().bounds
+                ..self.engine.store.bounds
             },
-            gc: self.gc.root_at_commit(txnid),
+            gc: gc.root_at_commit(txnid),
             main: TreeRoot {
                 mod_txnid: main_txnid,
                 ..main.root
             },
+            canary: self.canary.to_meta(),
             sign: Sign::Steady,
-            pages_retired: base.pages_retired + retired,
+            pages_retired: base.pages_retired + gc.supply.retired.len() as u64,
             boot_id: boot_id(),
             ..base.clone()
         }
     }
 
-    /// Writes the pages, each run of consecutive ones in one call.
+    /// Writes all pages that are not in the file yet.
     fn write_dirty_pages(&self) -> Result<()> {
-        let store = self.store_ref();
-        let failed = |source| Error::Io {
-            action: "write pages",
-            source,
-        };
-        let mut parts = Vec::new();
-        let (mut start, mut end) = (0, 0);
-        for (pgno, bytes) in self.pager.dirty().ascending() {
-            let at = pgno.offset(store.page_size);
-            if at != end {
-                store.file.write_at(&parts, start).map_err(failed)?;
-                parts.clear();
-                start = at;
-            }
-            parts.push(IoSlice::new(bytes));
-            end = at + bytes.len() as u64;
-        }
-        store.file.write_at(&parts, start).map_err(failed)
+        let gc = self.gc.borrow();
+        let lists = self.tables.dirty().chain([gc.dirty()]);
+        write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))
     }
 
     fn sync_pages(&self, grew: bool) -> Result<()> {
-        let store = self.store_ref();
+        let store = &self.engine.store;
         let synced = if grew {
             store.file.sync_all()
         } else {
@@ -143,8 +183,8 @@ impl WriteTxn<'_> {
     }
 
     fn write_meta(&self, meta: &Meta) -> Result<()> {
-        let store = self.store_ref();
-        let tail = self.pager.turn().head().tail;
+        let store = &self.engine.store;
+        let tail = self.turn.head().tail;
         let at = body_offset(store.page_size, tail);
         store
             .file
@@ -156,9 +196,5 @@ impl WriteTxn<'_> {
                     source,
                 }
             })
-    }
-
-    fn store_ref(&self) -> &'_ Store {
-        &self.engine.store
     }
 }

@@ -3,15 +3,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::pager::dirty::DirtyList;
+use crate::pager::memory::Memory;
 use crate::store::open::Store;
 
 /// An opened database with the memory of its writer.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
-    /// Page buffers, kept so that a transaction need not ask for them anew. Only the writer takes this lock.
-    pub(crate) memory: Mutex<DirtyList>,
+    /// Kept so that a transaction need not ask for it anew. Only the writer takes this lock.
+    pub(crate) memory: Mutex<Memory>,
 }
 
 impl Engine {

@@ -11,15 +11,23 @@
 //! | `reads` | the reads that both kinds of transactions have |
 //! | `read` | `ReadTxn`: a snapshot and its pin |
 //! | `write` | `WriteTxn`: reserve first, then change |
+//! | `table_mut` | one table inside a write transaction: every change |
+//! | `put` | the conditions under which a value is stored |
+//! | `nested` | a write transaction inside another |
+//! | `canary` | three numbers of the user's that every commit carries along |
 //! | `commit` | the order of writes and syncs that makes a commit atomic |
 
+pub(crate) mod canary;
 pub(crate) mod commit;
 pub(crate) mod cursor;
 pub(crate) mod engine;
+pub(crate) mod nested;
+pub(crate) mod put;
 pub(crate) mod range;
 pub(crate) mod read;
 pub(crate) mod reads;
 pub(crate) mod sizes;
 pub(crate) mod table;
+pub(crate) mod table_mut;
 pub(crate) mod view;
 pub(crate) mod write;

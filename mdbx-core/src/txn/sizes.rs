@@ -33,10 +33,8 @@ pub(crate) fn check_lens(
     if flags.contains(TableFlags::INTEGER_KEY) {
         check_integer_key(key)?;
     }
-    let (len, max) = (value.len(), max_value_len(flags, page_size));
-    if len > max {
-        return Err(Error::ValueTooLong { len, max });
-    }
+    let len = value.len();
+    check_value_len(flags, page_size, len)?;
     let expected = if flags.contains(TableFlags::INTEGER_DUP) && !is_integer(value) {
         ExpectedLen::Integer
     } else if flags.contains(TableFlags::DUP_FIXED) && len < MIN_ITEM_LEN {
@@ -47,12 +45,21 @@ pub(crate) fn check_lens(
     Err(Error::ValueLen { len, expected })
 }
 
-fn max_value_len(flags: TableFlags, page_size: PageSize) -> usize {
-    if flags.contains(TableFlags::DUP_SORT) {
+/// Checks the length of a new value against the limit of tables of this kind.
+///
+/// # Errors
+///
+/// [`Error::ValueTooLong`].
+pub(crate) fn check_value_len(flags: TableFlags, page_size: PageSize, len: usize) -> Result<()> {
+    let max = if flags.contains(TableFlags::DUP_SORT) {
         max_value_len_dup_sort(page_size)
     } else {
         MAX_VALUE_LEN
+    };
+    if len > max {
+        return Err(Error::ValueTooLong { len, max });
     }
+    Ok(())
 }
 
 /// Checks that `key` can be a key of a table of integer keys.

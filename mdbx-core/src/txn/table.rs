@@ -10,6 +10,8 @@ use crate::format::node::Value;
 use crate::format::root;
 use crate::format::root::TreeRoot;
 use crate::ids::PageSize;
+use crate::pager::dirty::DirtyList;
+use crate::pager::memory::Memory;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
 use crate::tree::order::Order;
@@ -161,11 +163,40 @@ impl Table {
 /// The records of tables kept without allocation.
 const FEW: usize = 8;
 
-/// A table of a transaction: its record, and whether this transaction changed it.
-#[derive(Clone, Copy, Debug)]
+/// A table as one transaction sees it.
+#[derive(Debug)]
 pub(crate) struct OpenTable {
     pub(crate) root: TreeRoot,
+    /// Whether this transaction changed the table.
     pub(crate) changed: bool,
+    /// Whether this transaction deleted the table.
+    pub(crate) is_gone: bool,
+    /// The pages that this transaction has written, if it has written any.
+    pub(crate) dirty: Option<Box<DirtyList>>,
+}
+
+impl OpenTable {
+    fn new(root: TreeRoot) -> OpenTable {
+        OpenTable {
+            root,
+            changed: false,
+            is_gone: false,
+            dirty: None,
+        }
+    }
+}
+
+/// The records of all tables that were looked at before a nested transaction, in the order of their numbers; `None`
+/// for those that were not.
+#[derive(Debug)]
+pub(crate) struct TablesMark(Vec<Option<RecordMark>>);
+
+/// What of an [`OpenTable`] a nested transaction may have to undo, but for its pages.
+#[derive(Clone, Copy, Debug)]
+struct RecordMark {
+    root: TreeRoot,
+    changed: bool,
+    is_gone: bool,
 }
 
 /// The records of tables as one transaction sees them, each read once.
@@ -179,36 +210,34 @@ pub(crate) struct Tables {
 impl Tables {
     /// The tables of a snapshot whose main table is `main`.
     pub(crate) fn new(main: TreeRoot) -> Tables {
-        let main = OpenTable {
-            root: main,
-            changed: false,
-        };
         Tables {
-            main,
+            main: OpenTable::new(main),
             few: [const { OnceCell::new() }; FEW],
             more: OnceCell::new(),
         }
     }
 
-    /// Returns the table as the transaction sees it.
+    /// Returns the table as the transaction sees it. `main` reads the pages of the main table.
     ///
     /// # Errors
     ///
     /// [`Error::NoSuchTable`], [`Error::ForeignTable`], [`Error::Incompatible`] if the name is that of a plain entry.
     #[inline]
-    pub(crate) fn get(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<&OpenTable> {
+    pub(crate) fn get(&self, store: &Store, main: Pages<'_>, table: Table) -> Result<&OpenTable> {
         if table == Table::MAIN {
             return Ok(&self.main);
         }
         let cell = self.cell(store, table)?;
-        if let Some(open) = cell.get() {
-            return Ok(open);
+        let open = if let Some(open) = cell.get() {
+            open
+        } else {
+            let root = self.load(store, main, table)?;
+            cell.get_or_init(|| OpenTable::new(root))
+        };
+        if open.is_gone {
+            return Err(no_such_table(store, table));
         }
-        let root = self.load(store, pages, table)?;
-        Ok(cell.get_or_init(|| OpenTable {
-            root,
-            changed: false,
-        }))
+        Ok(open)
     }
 
     /// Returns the table to be changed, which was got before.
@@ -216,43 +245,154 @@ impl Tables {
     /// # Errors
     ///
     /// As [`get`](Tables::get).
+    #[inline]
     pub(crate) fn get_mut(&mut self, store: &Store, table: Table) -> Result<&mut OpenTable> {
         if table == Table::MAIN {
             return Ok(&mut self.main);
         }
-        let missing = || no_such_table(store, table);
-        self.cell_mut(store, table)?.get_mut().ok_or_else(missing)
+        let open = self.cell_mut(store, table)?.get_mut();
+        open.filter(|open| !open.is_gone)
+            .ok_or_else(|| no_such_table(store, table))
+    }
+
+    /// Returns several tables to be changed, which were got before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableInUse`] if one of them is there twice, and as [`get`](Tables::get).
+    pub(crate) fn get_disjoint_mut<const N: usize>(
+        &mut self,
+        store: &Store,
+        tables: [Table; N],
+    ) -> Result<[&mut OpenTable; N]> {
+        let is_twice = |(at, table)| tables[..at].contains(table);
+        if tables.iter().enumerate().any(is_twice) {
+            return Err(Error::TableInUse);
+        }
+        let mut found = [const { None }; N];
+        for (number, open) in self.loaded_mut() {
+            let table = number.map_or(Ok(Table::MAIN), |number| table_of(store, number))?;
+            if let Some(at) = tables.iter().position(|&wanted| wanted == table) {
+                found[at] = Some(open);
+            }
+        }
+        if let Some(at) = found.iter().position(Option::is_none) {
+            return Err(no_such_table(store, tables[at]));
+        }
+        Ok(found.map(|open| open.expect("none of them is missing")))
     }
 
     /// Makes `root` the record of a table that is new in this transaction.
     pub(crate) fn set(&mut self, store: &Store, table: Table, root: TreeRoot) -> Result<()> {
-        *self.cell_mut(store, table)? = OnceCell::from(OpenTable {
-            root,
+        let cell = self.cell_mut(store, table)?;
+        let dirty = cell.take().and_then(|before| before.dirty); // of one that it was dropped from before
+        *cell = OnceCell::from(OpenTable {
             changed: true,
+            dirty,
+            ..OpenTable::new(root)
         });
         Ok(())
     }
 
-    /// Forgets the record of a table that is gone.
-    pub(crate) fn forget(&mut self, store: &Store, table: Table) -> Result<()> {
-        self.cell_mut(store, table)?.take();
+    /// Moves a table, which was got before, from one name to another.
+    pub(crate) fn rename(&mut self, store: &Store, from: Table, to: Table) -> Result<()> {
+        let open = self.get_mut(store, from)?;
+        open.is_gone = true;
+        let (root, dirty) = (open.root, open.dirty.take());
+        self.set(store, to, root)?;
+        self.get_mut(store, to)?.dirty = dirty;
         Ok(())
     }
 
     /// Returns the numbers and records of the named tables that were changed, and takes them for unchanged.
     pub(crate) fn take_changed(&mut self) -> Vec<(usize, TreeRoot)> {
-        let more = self
-            .more
-            .get_mut()
-            .into_iter()
-            .flat_map(|more| more.iter_mut());
-        let open = self.few.iter_mut().chain(more).enumerate();
-        let changed = open.filter_map(|(number, cell)| Some((number, cell.get_mut()?)));
-        changed
-            .filter_map(|(number, open)| {
-                std::mem::take(&mut open.changed).then_some((number, open.root))
-            })
-            .collect()
+        let named = self
+            .loaded_mut()
+            .filter_map(|(number, open)| Some((number?, open)));
+        let changed = named.filter_map(|(number, open)| {
+            (std::mem::take(&mut open.changed) && !open.is_gone).then_some((number, open.root))
+        });
+        changed.collect()
+    }
+
+    /// Returns whether any table was changed.
+    pub(crate) fn are_changed(&self) -> bool {
+        self.loaded().any(|open| open.changed)
+    }
+
+    /// Returns the pages that the transaction has written, table by table.
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = &DirtyList> {
+        self.loaded().filter_map(|open| open.dirty.as_deref())
+    }
+
+    /// Returns the pages that the transaction has written, table by table, to be changed.
+    pub(crate) fn dirty_mut(&mut self) -> impl Iterator<Item = &mut Box<DirtyList>> {
+        self.loaded_mut()
+            .filter_map(|(_, open)| open.dirty.as_mut())
+    }
+
+    /// Gives all pages and their memory back.
+    pub(crate) fn give_back(&mut self, memory: &mut Memory) {
+        for (_, open) in self.loaded_mut() {
+            if let Some(dirty) = open.dirty.take() {
+                memory.take_list_back(dirty);
+            }
+        }
+    }
+
+    /// Notes the present state of all tables, but for their pages.
+    pub(crate) fn mark(&mut self) -> TablesMark {
+        let mut marks = Vec::new();
+        for (number, open) in self.loaded_mut() {
+            let at = number.map_or(0, |number| number + 1);
+            marks.resize(at + 1, None);
+            let &mut OpenTable {
+                root,
+                changed,
+                is_gone,
+                ..
+            } = open;
+            marks[at] = Some(RecordMark {
+                root,
+                changed,
+                is_gone,
+            });
+        }
+        TablesMark(marks)
+    }
+
+    /// Goes back to the state of `mark`, but for the pages. What was not looked at then is looked at anew.
+    pub(crate) fn undo_to(&mut self, mark: &TablesMark, memory: &mut Memory) {
+        let before = |at: usize| mark.0.get(at).copied().flatten();
+        let more = self.more.get_mut().into_iter().flatten();
+        for (number, cell) in self.few.iter_mut().chain(more).enumerate() {
+            match (before(number + 1), cell.get_mut()) {
+                (Some(before), Some(open)) => before.restore(open),
+                _ => {
+                    if let Some(dirty) = cell.take().and_then(|open| open.dirty) {
+                        memory.take_list_back(dirty);
+                    }
+                }
+            }
+        }
+        if let Some(before) = before(0) {
+            before.restore(&mut self.main);
+        }
+    }
+
+    /// Returns the tables that were looked at.
+    fn loaded(&self) -> impl Iterator<Item = &OpenTable> {
+        let more = self.more.get().into_iter().flatten();
+        let named = self.few.iter().chain(more).filter_map(OnceCell::get);
+        std::iter::once(&self.main).chain(named)
+    }
+
+    /// Returns the tables that were looked at, with their numbers; the main table, which has none, first.
+    fn loaded_mut(&mut self) -> impl Iterator<Item = (Option<usize>, &mut OpenTable)> {
+        let more = self.more.get_mut().into_iter().flatten();
+        let named = self.few.iter_mut().chain(more).enumerate();
+        let named = named.filter_map(|(number, cell)| Some((Some(number), cell.get_mut()?)));
+        std::iter::once((None, &mut self.main)).chain(named)
     }
 
     fn cell(&self, store: &Store, table: Table) -> Result<&OnceCell<OpenTable>> {
@@ -284,6 +424,14 @@ impl Tables {
     fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<TreeRoot> {
         let name = name_of(store, table)?;
         find_named(pages, &self.main.root, name)?.ok_or_else(|| no_such_table(store, table))
+    }
+}
+
+impl RecordMark {
+    fn restore(self, open: &mut OpenTable) {
+        open.root = self.root;
+        open.changed = self.changed;
+        open.is_gone = self.is_gone;
     }
 }
 
@@ -351,7 +499,11 @@ pub(crate) fn handle(store: &Store, name: &str) -> Result<Table> {
             max,
         });
     }
-    let number = u32::try_from(store.names.number(name)?).map_err(|_| Error::ForeignTable)?;
+    table_of(store, store.names.number(name)?)
+}
+
+fn table_of(store: &Store, number: usize) -> Result<Table> {
+    let number = u32::try_from(number).map_err(|_| Error::ForeignTable)?;
     Ok(Table {
         env: store.number,
         number,

@@ -1,85 +1,70 @@
-//! `WriteTxn`: reserve first, then change.
-//!
-//! Every change goes the same way: check the arguments, find the place, set aside the pages it may take, change the
-//! tree. Only the last step changes anything, and it cannot run out of pages; if it fails all the same, the file is
-//! damaged, and the transaction can only be aborted.
+//! `WriteTxn`: the one writer, and its tables.
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
-use crate::format::node::{NewNode, TREE, Value};
+use crate::format::node::{NewNode, TREE};
 use crate::format::root;
 use crate::format::root::TreeRoot;
 use crate::gc::reclaim::Gc;
 use crate::ids::{Pgno, Txnid};
+use crate::pager::memory::Memory;
 use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
-use crate::pager::writer::{Writer, large_page_count};
+use crate::pager::supply::Supply;
+use crate::pager::writer::Base;
 use crate::store::open::Store;
 use crate::store::turn::Turn;
-use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
-use crate::tree::large::is_large;
-use crate::tree::order::Order;
-use crate::tree::remove::free_tree;
+use crate::tree::edit::{most_pages_for_delete, most_pages_for_put};
+use crate::txn::canary::Canary;
 use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
+use crate::txn::put::PutFlags;
 use crate::txn::range::{Dups, Range};
-use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens};
-use crate::txn::table::{OpenTable, Table, TableFlags, Tables, handle, name_of};
+use crate::txn::table::{Table, TableFlags, Tables, handle, name_of};
+use crate::txn::table_mut::TableMut;
 use crate::txn::view::TableRef;
-
-/// What to do when the key is there already.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum OnPresent {
-    /// Replace its value; where a key has several values, add this one to them.
-    Upsert,
-    /// Refuse.
-    Refuse,
-}
 
 /// The one write transaction. It sees its own changes; nobody else does before [`commit`](WriteTxn::commit).
 ///
 /// Dropping it undoes everything. It belongs to the thread that began it.
 pub struct WriteTxn<'env> {
     pub(super) engine: &'env Engine,
-    pub(super) pager: Writer<'env>,
-    pub(super) gc: Gc,
+    /// The writer's turn, and with it the snapshot this transaction builds on.
+    pub(super) turn: Turn<'env>,
+    /// The id that every page written carries.
+    pub(super) txnid: Txnid,
+    pub(super) gc: RefCell<Gc>,
     pub(super) tables: Tables,
+    /// The canary, as the commit will store it.
+    pub(super) canary: Canary,
     /// Whether an error left a change half done.
-    failed: bool,
+    pub(super) failed: Cell<bool>,
 }
 
 impl<'env> WriteTxn<'env> {
     pub(crate) fn begin(engine: &'env Engine, turn: Turn<'env>) -> Result<WriteTxn<'env>> {
-        let store: &Store = &engine.store;
-        let head = turn.head();
-        let base = &head.meta;
-        let txnid = base
-            .txnid
-            .checked_add(1)
-            .ok_or(Error::TxnidsUsedUp { last: base.txnid })?;
-        let oldest = store.readers.oldest(head.steady);
-        let reserve = Reserve::new(base.geometry.first_unallocated, Pgno(store.bounds.upper));
-        let (gc, tables) = (Gc::new(base.gc, oldest), Tables::new(base.main));
-        // The lists are empty between transactions, so a panic elsewhere cannot have left them half changed.
-        let memory =
-            std::mem::take(&mut *engine.memory.lock().unwrap_or_else(PoisonError::into_inner));
-        let pager = Writer::new(turn, txnid, reserve, memory);
+        // The memory is as good as new between transactions, so a panic elsewhere cannot have left it half changed.
+        let mut memory = engine.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let (txnid, gc, tables) = first_state(&engine.store, &turn, std::mem::take(&mut *memory))?;
         Ok(WriteTxn {
             engine,
-            pager,
-            gc,
+            txnid,
+            gc: RefCell::new(gc),
             tables,
-            failed: false,
+            canary: Canary::from_meta(turn.head().meta.canary),
+            turn,
+            failed: Cell::new(false),
         })
     }
 
     /// Returns the id of the transaction. If it frees very many pages, the snapshot it commits has a higher one.
     #[must_use]
     pub fn id(&self) -> Txnid {
-        self.pager.txnid()
+        self.txnid
     }
 
     /// Returns the table behind a handle, with all its read operations.
@@ -93,9 +78,78 @@ impl<'env> WriteTxn<'env> {
     #[inline]
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
         self.check_sound()?;
-        let pages = self.pages();
-        let open = self.tables.get(self.store(), pages, table)?;
+        let open = self.tables.get(self.store(), self.main_pages(), table)?;
+        let pages = self.base().pages(self.end(), open.dirty.as_deref());
         Ok(TableRef::new(pages, open.root))
+    }
+
+    /// Returns the table behind a handle, to be read and changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`table`](WriteTxn::table).
+    #[inline]
+    pub fn table_mut(&mut self, table: Table) -> Result<TableMut<'_>> {
+        self.table(table)?;
+        self.make_room()?;
+        let store = &*self.engine.store;
+        Ok(TableMut {
+            store,
+            table,
+            now: self.turn.head().meta.geometry.now,
+            base: base(store, &self.turn, self.txnid),
+            gc: &self.gc,
+            failed: &self.failed,
+            open: self.tables.get_mut(store, table)?,
+        })
+    }
+
+    /// Returns several tables at once, to be read and changed: to fill one while going through another, say.
+    ///
+    /// ```
+    /// # use mdbx_core::{Env, TableFlags};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("db"))?;
+    /// let mut txn = env.write()?;
+    /// let orders = txn.create_table("orders", TableFlags::empty())?;
+    /// let by_customer = txn.create_table("orders.by_customer", TableFlags::DUP_SORT)?;
+    /// txn.put(orders, b"1", b"ann")?;
+    ///
+    /// let [orders, mut by_customer] = txn.tables_mut([orders, by_customer])?;
+    /// for order in &orders.as_ref() {
+    ///     let (number, customer) = order?;
+    ///     by_customer.put(customer, number)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableInUse`] if one of them is there twice, and those of [`table`](WriteTxn::table).
+    pub fn tables_mut<const N: usize>(&mut self, tables: [Table; N]) -> Result<[TableMut<'_>; N]> {
+        for table in tables {
+            self.table(table)?;
+        }
+        self.make_room()?;
+        let store = &*self.engine.store;
+        let base = base(store, &self.turn, self.txnid);
+        let (gc, failed) = (&self.gc, &self.failed);
+        let now = self.turn.head().meta.geometry.now;
+        let mut number = 0;
+        let open = self.tables.get_disjoint_mut(store, tables)?;
+        Ok(open.map(|open| {
+            let table = tables[number];
+            number += 1;
+            TableMut {
+                store,
+                table,
+                now,
+                base,
+                gc,
+                failed,
+                open,
+            }
+        }))
     }
 
     /// Opens the table `name`, which is created if there is none.
@@ -129,7 +183,7 @@ impl<'env> WriteTxn<'env> {
             Err(error) => return Err(error),
         }
         let root = TreeRoot {
-            mod_txnid: self.pager.txnid(),
+            mod_txnid: self.txnid,
             ..TreeRoot::empty(flags.bits())
         };
         self.write_record(name, &root)?;
@@ -160,159 +214,21 @@ impl<'env> WriteTxn<'env> {
     pub fn set_main_flags(&mut self, flags: TableFlags) -> Result<()> {
         self.check_sound()?;
         flags.check()?;
-        let OpenTable { root, changed } = &mut self.tables.main;
-        if root.flags == flags.bits() {
+        let main = &mut self.tables.main;
+        if main.root.flags == flags.bits() {
             return Ok(());
         }
-        if !root.is_empty() {
+        if !main.root.is_empty() {
             return Err(Error::Incompatible {
                 name: "main".to_owned(),
                 reason: "it has entries and other flags",
             });
         }
-        let sequence = root.sequence;
-        *root = TreeRoot {
-            sequence,
+        main.root = TreeRoot {
+            sequence: main.root.sequence,
             ..TreeRoot::empty(flags.bits())
         };
-        *changed = true;
-        Ok(())
-    }
-
-    /// Stores `value` under `key`. In a table with one value for each key it replaces the present value; in a
-    /// [`DUP_SORT`](TableFlags::DUP_SORT) table it joins the values of the key.
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::KeyTooLong`] and [`Error::ValueTooLong`].
-    /// - [`Error::KeyLen`] in a table of integer keys, and [`Error::ValueLen`] in one of fixed-size values, if the
-    ///   length is not the one that the first entry has fixed.
-    /// - [`Error::Incompatible`] if the key is the name of a table in the main table.
-    /// - [`Error::MapFull`] if the database has no room left. The transaction goes on.
-    /// - [`Error::Corrupted`], [`Error::TxnFailed`], and those of [`table`](WriteTxn::table).
-    #[doc(alias = "mdbx_put")]
-    pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        self.put_with(table, key, value, OnPresent::Upsert)
-    }
-
-    /// Stores `value` under `key`, which must not be there yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::KeyExists`], and those of [`put`](WriteTxn::put).
-    #[doc(alias = "MDBX_NOOVERWRITE")]
-    pub fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        self.put_with(table, key, value, OnPresent::Refuse)
-    }
-
-    fn put_with(
-        &mut self,
-        table: Table,
-        key: &[u8],
-        value: &[u8],
-        on_present: OnPresent,
-    ) -> Result<()> {
-        let flags = self.table(table)?.flags();
-        let page_size = self.store().page_size;
-        let is_dup = flags.contains(TableFlags::DUP_SORT);
-        check_lens(flags, page_size, key, value)?;
-        let place = self.find(table, key)?;
-        if flags.contains(TableFlags::DUP_FIXED) {
-            let tree = self.tree(table)?;
-            check_fixed_value(tree.root, tree.leaf_of(&place)?, value)?;
-        }
-        if place.exact && on_present == OnPresent::Refuse {
-            return Err(Error::KeyExists);
-        }
-        let singles = self.pages_for_change(table, &place, is_dup)?;
-        if !is_dup && is_large(key.len(), value.len(), page_size) {
-            self.gc.reserve_run(
-                &mut self.pager,
-                large_page_count(value.len(), page_size),
-                singles,
-            )?;
-        } else {
-            self.gc.reserve(&mut self.pager, singles)?;
-        }
-        self.change(table, |mut tree| {
-            if is_dup {
-                let dups = Order::of_dups(tree.root.flags);
-                tree.put_dup(place, key, value, dups)
-            } else {
-                tree.put(place, key, value).map(|()| true)
-            }
-        })?;
-        Ok(())
-    }
-
-    /// Deletes `key` with all its values; tells whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Incompatible`], [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`], and those of
-    /// [`table`](WriteTxn::table).
-    #[doc(alias = "mdbx_del")]
-    pub fn delete(&mut self, table: Table, key: &[u8]) -> Result<bool> {
-        self.table(table)?;
-        let place = self.find(table, key)?;
-        if !place.exact {
-            return Ok(false);
-        }
-        let singles = self.pages_for_change(table, &place, false)?;
-        self.gc.reserve(&mut self.pager, singles)?;
-        self.change(table, |mut tree| tree.delete(place).map(|()| true))
-    }
-
-    /// Deletes one value of `key`; tells whether it was there. In a table with one value for each key, the value must
-    /// be the present one.
-    ///
-    /// # Errors
-    ///
-    /// As [`delete`](WriteTxn::delete).
-    pub fn delete_dup(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<bool> {
-        let flags = self.table(table)?.flags();
-        if !flags.contains(TableFlags::DUP_SORT) {
-            return if self.get(table, key)? == Some(value) {
-                self.delete(table, key)
-            } else {
-                Ok(false)
-            };
-        }
-        let place = self.find(table, key)?;
-        let singles = self.pages_for_change(table, &place, true)?;
-        self.gc.reserve(&mut self.pager, singles)?;
-        self.change(table, |mut tree| {
-            let dups = Order::of_dups(tree.root.flags);
-            tree.delete_dup(place, key, value, dups)
-        })
-    }
-
-    /// Deletes all items of a table. Its sequence goes on.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Incompatible`] if the main table names other tables; [`Error::Corrupted`], [`Error::TxnFailed`], and
-    /// those of [`table`](WriteTxn::table).
-    #[doc(alias = "mdbx_drop")]
-    pub fn clear(&mut self, table: Table) -> Result<()> {
-        self.table(table)?;
-        if table == Table::MAIN && !self.main().named_tables()?.is_empty() {
-            return Err(Error::Incompatible {
-                name: "main".to_owned(),
-                reason: "it names other tables",
-            });
-        }
-        self.change(table, |tree| {
-            free_tree(tree.pager, tree.root)?;
-            let TreeRoot {
-                flags, sequence, ..
-            } = *tree.root;
-            *tree.root = TreeRoot {
-                sequence,
-                ..TreeRoot::empty(flags)
-            };
-            Ok(true)
-        })?;
+        main.changed = true;
         Ok(())
     }
 
@@ -324,42 +240,184 @@ impl<'env> WriteTxn<'env> {
     /// those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_drop")]
     pub fn drop_table(&mut self, table: Table) -> Result<()> {
-        if table == Table::MAIN {
-            return Err(Error::Incompatible {
-                name: "main".to_owned(),
-                reason: "it cannot be dropped",
-            });
-        }
-        self.clear(table)?;
-        let name = name_of(&self.engine.store, table)?.to_owned();
-        self.gc.reserve(
-            &mut self.pager,
-            most_pages_for_delete(self.tables.main.root.height),
-        )?;
-        self.change(Table::MAIN, |mut tree| {
-            let place = tree.find(name.as_bytes())?;
-            tree.delete(place).map(|()| true)
-        })?;
-        self.tables.forget(&self.engine.store, table)
+        check_named(table, "it cannot be dropped")?;
+        self.table(table)?;
+        let name = name_of(&self.engine.store, table)?;
+        self.reserve_for_record()?; // before anything is changed
+        self.table_mut(table)?.clear()?;
+        self.remove_record(name)?;
+        self.tables.get_mut(&self.engine.store, table)?.is_gone = true;
+        Ok(())
     }
 
-    /// Adds `increment` to the table's sequence and returns what it was before: the first of `increment` numbers that
-    /// no other transaction gets.
+    /// Gives a named table another name, which no table may have. Returns the handle of that name; the old one means
+    /// nothing until a table of the old name is created.
     ///
     /// # Errors
     ///
-    /// [`Error::SequenceUsedUp`] if the sequence would exceed 64 bits; [`Error::TxnFailed`], and those of
-    /// [`table`](WriteTxn::table).
+    /// - [`Error::KeyExists`] if the main table has an entry of that name.
+    /// - [`Error::TableName`] and [`Error::TablesFull`] about the name.
+    /// - [`Error::Incompatible`] for the main table; [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`],
+    ///   and those of [`table`](WriteTxn::table).
+    #[doc(alias = "mdbx_dbi_rename")]
+    pub fn rename_table(&mut self, table: Table, name: &str) -> Result<Table> {
+        check_named(table, "it cannot be renamed")?;
+        self.table(table)?;
+        let renamed = handle(self.store(), name)?;
+        if renamed == table {
+            return Ok(table);
+        }
+        if self.main().contains(name.as_bytes())? {
+            return Err(Error::KeyExists);
+        }
+        self.reserve_for_record()?; // before anything is changed
+        let old_name = name_of(&self.engine.store, table)?;
+        let root = self.tables.get_mut(&self.engine.store, table)?.root;
+        self.remove_record(old_name)?;
+        self.write_record(name, &root)?;
+        self.tables.rename(&self.engine.store, table, renamed)?;
+        Ok(renamed)
+    }
+
+    /// Returns the three numbers that the canary holds, and the transaction that set them last.
+    ///
+    /// The canary belongs to the database as a whole. Programs put there what tells them whether other files belong
+    /// to this state of the database.
+    #[must_use]
+    #[doc(alias = "mdbx_canary_get")]
+    pub fn canary(&self) -> Canary {
+        self.canary
+    }
+
+    /// Sets the three numbers of the canary, unless it holds them already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TxnFailed`].
+    #[doc(alias = "mdbx_canary_put")]
+    pub fn set_canary(&mut self, marks: [u64; 3]) -> Result<()> {
+        if self.canary.marks == marks {
+            return self.check_sound();
+        }
+        self.canary.marks = marks;
+        self.touch_canary()
+    }
+
+    /// Makes this transaction the one that set the canary last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TxnFailed`].
+    pub fn touch_canary(&mut self) -> Result<()> {
+        self.check_sound()?;
+        self.canary.set_by = self.txnid;
+        Ok(())
+    }
+
+    /// Stores `value` under `key`, as [`TableMut::put`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::put`] and of [`table`](WriteTxn::table).
+    #[doc(alias = "mdbx_put")]
+    pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.table_mut(table)?.put(key, value)
+    }
+
+    /// Stores `value` under `key`, which must not be there yet, as [`TableMut::insert`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyExists`], and those of [`put`](WriteTxn::put).
+    #[doc(alias = "MDBX_NOOVERWRITE")]
+    pub fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.table_mut(table)?.insert(key, value)
+    }
+
+    /// Stores `value` under `key` under conditions, as [`TableMut::put_with`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::put_with`] and of [`table`](WriteTxn::table).
+    pub fn put_with(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+        flags: PutFlags,
+    ) -> Result<()> {
+        self.table_mut(table)?.put_with(key, value, flags)
+    }
+
+    /// Stores `value` under `key` and returns what was there before, as [`TableMut::replace`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`put`](WriteTxn::put).
+    #[doc(alias = "mdbx_replace")]
+    pub fn replace(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.table_mut(table)?.replace(key, value)
+    }
+
+    /// Deletes `key` with all its values; tells whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::delete`] and of [`table`](WriteTxn::table).
+    #[doc(alias = "mdbx_del")]
+    pub fn delete(&mut self, table: Table, key: &[u8]) -> Result<bool> {
+        self.table_mut(table)?.delete(key)
+    }
+
+    /// Deletes one value of `key`, as [`TableMut::delete_dup`] does; tells whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](WriteTxn::delete).
+    pub fn delete_dup(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<bool> {
+        self.table_mut(table)?.delete_dup(key, value)
+    }
+
+    /// Deletes all items of a table. Its sequence goes on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::clear`] and of [`table`](WriteTxn::table).
+    #[doc(alias = "mdbx_drop")]
+    pub fn clear(&mut self, table: Table) -> Result<()> {
+        self.table_mut(table)?.clear()
+    }
+
+    /// Adds `increment` to the table's sequence and returns what it was before, as [`TableMut::sequence`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SequenceUsedUp`]; [`Error::TxnFailed`], and those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_dbi_sequence")]
     pub fn sequence(&mut self, table: Table, increment: u64) -> Result<u64> {
-        let before = self.table(table)?.sequence();
-        let after = before.checked_add(increment).ok_or(Error::SequenceUsedUp)?;
-        if after != before {
-            let open = self.tables.get_mut(&self.engine.store, table)?;
-            open.root.sequence = after;
-            open.changed = true;
-        }
-        Ok(before)
+        self.table_mut(table)?.sequence(increment)
+    }
+
+    /// Undoes all changes. The transaction goes on as if it had just begun.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Nested`] in a nested transaction, which has a rollback of its own.
+    /// - [`Error::TxnidsUsedUp`]. The transaction can only be aborted then.
+    pub fn rollback(&mut self) -> Result<()> {
+        self.check_outermost()?;
+        self.restart()
+    }
+
+    /// Starts from the snapshot of the turn.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        self.failed.set(true); // until the first state is there
+        let memory = self.take_memory();
+        let (txnid, gc, tables) = first_state(&self.engine.store, &self.turn, memory)?;
+        (self.txnid, self.gc, self.tables) = (txnid, RefCell::new(gc), tables);
+        self.canary = Canary::from_meta(self.turn.head().meta.canary);
+        self.failed.set(false);
+        Ok(())
     }
 
     /// Undoes everything. Dropping the transaction does the same.
@@ -367,11 +425,10 @@ impl<'env> WriteTxn<'env> {
 
     /// Writes the record of a named table into the main table.
     pub(super) fn write_record(&mut self, name: &str, root: &TreeRoot) -> Result<()> {
-        let main = self.tables.main.root.height;
-        self.gc.reserve(&mut self.pager, most_pages_for_put(main))?;
+        self.reserve_for_record()?;
         let mut record = [0; TreeRoot::LEN];
         root.write(&mut record);
-        self.change(Table::MAIN, |mut tree| {
+        self.table_mut(Table::MAIN)?.edit(|mut tree| {
             let mut place = tree.find(name.as_bytes())?;
             tree.root.items += u64::from(!place.exact);
             tree.set(&mut place, NewNode::leaf(name.as_bytes(), TREE, &record))
@@ -380,81 +437,140 @@ impl<'env> WriteTxn<'env> {
         Ok(())
     }
 
-    /// Changes a table by `edit`, which tells whether it did. If it fails, the transaction can only be aborted.
-    fn change(
-        &mut self,
-        table: Table,
-        edit: impl FnOnce(TreeMut<'_, 'env>) -> Result<bool>,
-    ) -> Result<bool> {
-        let OpenTable { root, changed } = self.tables.get_mut(&self.engine.store, table)?;
-        let order = Order::of_keys(root.flags);
-        let edited = edit(TreeMut::new(&mut self.pager, root, order));
-        *changed |= matches!(edited, Ok(true));
-        self.failed |= edited.is_err();
-        edited
+    fn remove_record(&mut self, name: &str) -> Result<()> {
+        self.table_mut(Table::MAIN)?.edit(|mut tree| {
+            let place = tree.find(name.as_bytes())?;
+            tree.delete(place).map(|()| true)
+        })?;
+        Ok(())
     }
 
-    /// Returns the place of `key`, which must not be the name of a table.
-    fn find(&mut self, table: Table, key: &[u8]) -> Result<Place> {
-        let tree = self.tree(table)?;
-        let place = tree.find(key)?;
-        if tree.order == Order::Integer {
-            check_key_on(tree.leaf_of(&place)?, key)?;
-        }
-        if table == Table::MAIN && place.exact && matches!(tree.value_at(&place)?, Value::Table(_))
-        {
-            let name = String::from_utf8_lossy(key).into_owned();
-            return Err(Error::Incompatible {
-                name,
-                reason: "the key is the name of a table",
-            });
-        }
-        Ok(place)
-    }
-
-    /// Returns the tree of a table that was got before.
-    fn tree(&mut self, table: Table) -> Result<TreeMut<'_, 'env>> {
-        let OpenTable { root, .. } = self.tables.get_mut(&self.engine.store, table)?;
-        let order = Order::of_keys(root.flags);
-        Ok(TreeMut::new(&mut self.pager, root, order))
-    }
-
-    /// Returns the most pages that putting or deleting at `place` takes, but for those of a large value.
-    fn pages_for_change(&mut self, table: Table, place: &Place, is_dup: bool) -> Result<usize> {
-        let tree = self.tree(table)?;
-        if is_dup {
-            return tree.most_pages_for_dup(place);
-        }
-        Ok(most_pages_for_put(tree.root.height).max(most_pages_for_delete(tree.root.height)))
+    /// Sets aside the pages that removing a record from the main table and writing another one may take.
+    fn reserve_for_record(&mut self) -> Result<()> {
+        let height = self.tables.main.root.height;
+        let pages = most_pages_for_delete(height) + most_pages_for_put(height + 1);
+        let base = base(&self.engine.store, &self.turn, self.txnid);
+        self.gc.get_mut().reserve(base, pages)
     }
 
     pub(super) fn check_sound(&self) -> Result<()> {
-        if self.failed {
+        if self.failed.get() {
             Err(Error::TxnFailed)
         } else {
             Ok(())
         }
     }
 
+    pub(super) fn check_outermost(&self) -> Result<()> {
+        match self.level() {
+            0 => Ok(()),
+            _ => Err(Error::Nested),
+        }
+    }
+
+    /// Returns how many transactions are nested in this one.
+    pub(super) fn level(&self) -> usize {
+        self.gc.borrow().supply.level
+    }
+
+    /// Writes pages to the file early if there are too many in memory: those of the tables that have the most.
+    #[inline]
+    fn make_room(&mut self) -> Result<()> {
+        if self.gc.get_mut().supply.is_overfull() {
+            self.spill()
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self) -> Result<()> {
+        let supply = &mut self.gc.get_mut().supply;
+        let now = self.turn.head().meta.geometry.now;
+        let mut lists: Vec<_> = self.tables.dirty_mut().collect();
+        lists.sort_unstable_by_key(|dirty| std::cmp::Reverse(dirty.bytes()));
+        for dirty in lists {
+            if !supply.is_overfull() {
+                break;
+            }
+            supply.spill(&self.engine.store, now, dirty)?;
+        }
+        Ok(())
+    }
+
+    /// Gives all pages up and returns the memory they took.
+    fn take_memory(&mut self) -> Memory {
+        let empty = Supply::new(Reserve::new(Pgno(0), Pgno(0)), Memory::default(), 0);
+        let empty = Gc::new(TreeRoot::empty(0), Txnid::VOID, empty);
+        let mut memory = self.gc.replace(empty).into_memory();
+        self.tables.give_back(&mut memory);
+        memory
+    }
+
     fn main(&self) -> TableRef<'_> {
-        TableRef::new(self.pages(), self.tables.main.root)
+        TableRef::new(self.main_pages(), self.tables.main.root)
     }
 
     fn store(&self) -> &Store {
         &self.engine.store
     }
 
-    #[inline]
-    pub(crate) fn pages(&self) -> Pages<'_> {
-        self.pager.pages()
+    pub(super) fn base(&self) -> Base<'_> {
+        base(&self.engine.store, &self.turn, self.txnid)
     }
+
+    /// Returns where the pages of this transaction end.
+    fn end(&self) -> Pgno {
+        self.gc.borrow().supply.reserve.first_unallocated()
+    }
+
+    /// Returns the pages of the main table, for reading.
+    fn main_pages(&self) -> Pages<'_> {
+        let dirty = self.tables.main.dirty.as_deref();
+        self.base().pages(self.end(), dirty)
+    }
+}
+
+/// Checks that the table is not the main one.
+fn check_named(table: Table, reason: &'static str) -> Result<()> {
+    if table != Table::MAIN {
+        return Ok(());
+    }
+    let name = "main".to_owned();
+    Err(Error::Incompatible { name, reason })
+}
+
+/// Returns what a write transaction stands on.
+#[inline]
+pub(super) fn base<'t>(store: &'t Store, turn: &'t Turn<'_>, txnid: Txnid) -> Base<'t> {
+    Base {
+        map: &store.map,
+        pin: turn.pin(),
+        page_size: store.page_size,
+        txnid,
+    }
+}
+
+/// Returns the id, the free pages and the tables of a transaction that has changed nothing yet.
+fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid, Gc, Tables)> {
+    let head = turn.head();
+    let last = head.meta.txnid;
+    let txnid = last.checked_add(1).ok_or(Error::TxnidsUsedUp { last })?;
+    let reserve = Reserve::new(
+        head.meta.geometry.first_unallocated,
+        Pgno(store.bounds.upper),
+    );
+    let oldest = store.readers.oldest(head.steady);
+    let supply = Supply::new(reserve, memory, store.dirty_limit);
+    let gc = Gc::new(head.meta.gc, oldest, supply);
+    Ok((txnid, gc, Tables::new(head.meta.main)))
 }
 
 crate::txn::reads::read_methods!(WriteTxn<'_>);
 
 impl Drop for WriteTxn<'_> {
     fn drop(&mut self) {
-        let memory = self.pager.take_memory();
+        let memory = self.take_memory();
         *self
             .engine
             .memory
@@ -467,7 +583,7 @@ impl fmt::Debug for WriteTxn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriteTxn")
             .field("id", &self.id())
-            .field("failed", &self.failed)
+            .field("failed", &self.failed.get())
             .finish_non_exhaustive()
     }
 }

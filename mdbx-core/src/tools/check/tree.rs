@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::format::limits::{max_key_len, max_key_len_dup_sort, max_value_len_dup_sort};
 use crate::format::page::Page;
-use crate::format::root::{DUP_FIXED, DUP_SORT, INTEGER_KEY, TreeRoot, are_legal};
+use crate::format::root::{DUP_SORT, INTEGER_KEY, TreeRoot, are_legal};
 use crate::format::verify::verify_tree_page;
 use crate::ids::{Pgno, Txnid};
 use crate::tools::check::uses::Use;
 use crate::tools::check::{Checker, NamedTable};
 use crate::tree::order::Order;
+use crate::tree::search::check_kind;
 
 /// What a tree is for, and so what its leaves may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +51,10 @@ pub(super) struct TreeCheck<'c, 'p> {
     is_complete: bool,
     keys: Order,
     key_max: usize,
-    /// The length of the first key, where all keys have one length.
+    /// The length of all keys, where they have one: that of the first key, or what the record says.
     key_len: Option<usize>,
+    /// The length of all values, where they have one: what the record says, or that of the first value.
+    pub(super) dup_len: Option<usize>,
 }
 
 impl<'c, 'p> TreeCheck<'c, 'p> {
@@ -68,6 +71,10 @@ impl<'c, 'p> TreeCheck<'c, 'p> {
             _ if root.flags & DUP_SORT != 0 => max_key_len_dup_sort(page_size),
             _ => max_key_len(page_size),
         };
+        let fixed_len = match root.dupfix_size {
+            0 => None,
+            recorded => Some(recorded as usize),
+        };
         TreeCheck {
             checker,
             table,
@@ -79,7 +86,8 @@ impl<'c, 'p> TreeCheck<'c, 'p> {
             is_complete: true,
             keys: Order::of_keys(root.flags),
             key_max,
-            key_len: None,
+            key_len: fixed_len.filter(|_| root.is_packed()),
+            dup_len: fixed_len,
         }
     }
 
@@ -112,11 +120,6 @@ impl<'c, 'p> TreeCheck<'c, 'p> {
             self.miss(
                 None,
                 format!("its record must have the flags of a table, but has {flags:#06x}"),
-            );
-        } else if flags & DUP_FIXED != 0 {
-            self.miss(
-                None,
-                "tables of fixed-size values cannot be checked yet".to_owned(),
             );
         } else if root != Pgno::NONE {
             self.visit(root, height, above, Span::default());
@@ -200,8 +203,12 @@ impl<'c, 'p> TreeCheck<'c, 'p> {
                 return None;
             }
         };
-        if page.is_branch() == (height == 1) {
-            let kind = if height == 1 { "leaf" } else { "branch page" };
+        if check_kind(page, &self.root, height == 1).is_err() {
+            let kind = match (height, self.root.is_packed()) {
+                (1, true) => "packed leaf",
+                (1, false) => "leaf",
+                _ => "branch page",
+            };
             self.find(
                 Some(pgno),
                 format!(
@@ -286,25 +293,23 @@ impl<'c, 'p> TreeCheck<'c, 'p> {
     }
 
     fn check_key_len(&mut self, pgno: Pgno, len: usize) {
-        let max = self.key_max;
-        if self.root.flags & INTEGER_KEY == 0 {
-            if len > max {
-                self.find(
-                    Some(pgno),
-                    format!("its keys must not exceed {max} bytes, but one has {len}"),
-                );
-            }
-            return;
-        }
-        let is_integer = if self.role == Role::FreePages {
-            len == 8
-        } else {
-            len == 4 || len == 8
+        let (max, is_integer) = (self.key_max, self.root.flags & INTEGER_KEY != 0);
+        let is_sound = match self.role {
+            Role::FreePages => len == 8,
+            _ if is_integer => len == 4 || len == 8,
+            _ => len <= max,
         };
-        if !is_integer || *self.key_len.get_or_insert(len) != len {
+        if !is_sound {
             self.find(
                 Some(pgno),
-                format!("its keys must be integers of one length, but one has {len} bytes"),
+                format!("its keys must be integers or not exceed {max} bytes, but one has {len}"),
+            );
+        }
+        let is_fixed = is_integer || self.root.is_packed();
+        if is_fixed && *self.key_len.get_or_insert(len) != len {
+            self.find(
+                Some(pgno),
+                format!("its keys must have one length, but one has {len} bytes"),
             );
         }
     }

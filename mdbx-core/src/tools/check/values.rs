@@ -1,10 +1,11 @@
 //! What the leaves of a tree hold: values, several values of one key, named tables, lists of free pages.
 
+use crate::format::dupfix::MIN_ITEM_LEN;
 use crate::format::limits::{MAX_VALUE_LEN, max_table_name_len, max_value_len_dup_sort};
 use crate::format::node::Value;
 use crate::format::page::Page;
 use crate::format::pnl::read_record;
-use crate::format::root::{DUP_SORT, TreeRoot};
+use crate::format::root::{DUP_FIXED, DUP_SORT, INTEGER_DUP, TreeRoot};
 use crate::format::verify::verify_sub_page;
 use crate::ids::{Pgno, Txnid};
 use crate::pager::writer::large_page_count;
@@ -144,6 +145,16 @@ impl<'p> TreeCheck<'_, 'p> {
 
     fn check_sub_page(&mut self, leaf: Pgno, values: Page<'p>) {
         self.met.items += values.len() as u64;
+        if values.is_packed() != (self.root.flags & DUP_FIXED != 0) {
+            let flags = values.flags();
+            self.find(
+                Some(leaf),
+                format!(
+                    "the values of a key must be stored as its table says, not with {flags:#06x}"
+                ),
+            );
+            return;
+        }
         if let Err(fault) = verify_sub_page(values) {
             self.find(
                 Some(leaf),
@@ -164,10 +175,22 @@ impl<'p> TreeCheck<'_, 'p> {
 
     fn check_dup_len(&mut self, leaf: Pgno, len: usize) {
         let max = max_value_len_dup_sort(self.checker.pages.page_size);
-        if len > max {
+        let flags = self.root.flags;
+        let is_sound = match flags & (DUP_FIXED | INTEGER_DUP) {
+            0 => len <= max,
+            DUP_FIXED => (MIN_ITEM_LEN..=max).contains(&len),
+            _ => len == 4 || len == 8,
+        };
+        if !is_sound {
             self.find(
                 Some(leaf),
-                format!("the values of a key must not exceed {max} bytes, but one has {len}"),
+                format!("the values of a key must not exceed {max} bytes, or be integers, but one has {len}"),
+            );
+        }
+        if flags & DUP_FIXED != 0 && *self.dup_len.get_or_insert(len) != len {
+            self.find(
+                Some(leaf),
+                format!("the values of the table must have one length, but one has {len} bytes"),
             );
         }
     }
@@ -186,6 +209,9 @@ impl<'p> TreeCheck<'_, 'p> {
             let expected =
                 format!("a nested tree must be as old as its record of {outer}, but is of {inner}");
             self.find(Some(leaf.pgno()), expected);
+        }
+        if flags & DUP_FIXED != 0 {
+            self.check_dup_len(leaf.pgno(), root.dupfix_size as usize);
         }
         let mut nested = TreeCheck::new(self.checker, self.table, Role::Nested, root);
         let is_complete = nested.walk(leaf.txnid());

@@ -1,0 +1,68 @@
+//! Write dirty pages early when there are too many.
+//!
+//! The file takes them where the commit would put them, and no meta leads there yet: if the transaction is undone,
+//! they are free pages again. A page that was written early and is needed is read from the file; to be changed it is
+//! copied into memory once more.
+//!
+//! Nested transactions could not undo what was written, so while one runs all pages stay in memory.
+
+use std::io::IoSlice;
+
+use crate::error::{Error, Result};
+use crate::format::geometry::PageCounts;
+use crate::ids::Pgno;
+use crate::pager::dirty::DirtyList;
+use crate::pager::supply::Supply;
+use crate::store::open::Store;
+
+impl Supply {
+    /// Returns whether the dirty pages take more memory than they should, and may be written early.
+    #[inline]
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.memory.in_use() > self.dirty_limit && self.level == 0
+    }
+
+    /// Writes the pages of `dirty` to the file early. `now` is the length of the file in pages, as the base snapshot
+    /// knows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; nothing but the file was changed.
+    pub(crate) fn spill(&mut self, store: &Store, now: u32, dirty: &mut DirtyList) -> Result<()> {
+        let mut counts = PageCounts {
+            first_unallocated: self.reserve.first_unallocated(),
+            now,
+            ..store.bounds
+        };
+        store.grow(&mut counts)?;
+        write_pages(store, dirty.iter())?;
+        dirty.set_spilled(&mut self.memory);
+        Ok(())
+    }
+}
+
+/// Writes pages and runs of pages to their places in the file, each row of consecutive ones in one call.
+pub(crate) fn write_pages<'p>(
+    store: &Store,
+    pages: impl Iterator<Item = (Pgno, &'p [u8])>,
+) -> Result<()> {
+    let failed = |source| Error::Io {
+        action: "write pages",
+        source,
+    };
+    let mut pages: Vec<_> = pages.collect();
+    pages.sort_unstable_by_key(|&(pgno, _)| pgno);
+    let mut parts = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for (pgno, bytes) in pages {
+        let at = pgno.offset(store.page_size);
+        if at != end {
+            store.file.write_at(&parts, start).map_err(failed)?;
+            parts.clear();
+            start = at;
+        }
+        parts.push(IoSlice::new(bytes));
+        end = at + bytes.len() as u64;
+    }
+    store.file.write_at(&parts, start).map_err(failed)
+}

@@ -1,0 +1,178 @@
+//! The conditions under which a value is stored.
+//!
+//! Source: behaviour document, "put, plain tables" and "put, `dup_sort` tables".
+
+use std::ops::BitOr;
+
+use crate::error::{Error, Result};
+use crate::tree::edit::Place;
+use crate::txn::table_mut::TableMut;
+
+/// Conditions for [`TableMut::put_with`]. Without any, a value replaces the present one, or joins the values of its
+/// key.
+///
+/// | flags | one value for each key | several |
+/// | --- | --- | --- |
+/// | `NO_OVERWRITE` | the key must be absent | the key must be absent |
+/// | `NO_DUP_DATA` | | the pair must be absent |
+/// | `CURRENT` | the key must be present | the key must be present; all its values are replaced |
+/// | `ALL_DUPS` | | all values of the key are replaced |
+/// | `APPEND` | no key may be greater | no key may be greater |
+/// | `APPEND_DUP` | | no value of the key may be as great; a single one may be the same |
+///
+/// ```
+/// use mdbx_core::PutFlags;
+///
+/// let flags = PutFlags::APPEND | PutFlags::NO_OVERWRITE;
+/// assert!(flags.contains(PutFlags::APPEND));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[doc(alias = "MDBX_put_flags_t")]
+pub struct PutFlags(u8);
+
+impl PutFlags {
+    /// The key must be absent: else [`Error::KeyExists`].
+    #[doc(alias = "MDBX_NOOVERWRITE")]
+    pub const NO_OVERWRITE: PutFlags = PutFlags(1);
+    /// The pair of key and value must be absent: else [`Error::KeyExists`].
+    #[doc(alias = "MDBX_NODUPDATA")]
+    pub const NO_DUP_DATA: PutFlags = PutFlags(2);
+    /// The key must be present, else [`Error::NotFound`]; its values are replaced by the new one.
+    #[doc(alias = "MDBX_CURRENT")]
+    pub const CURRENT: PutFlags = PutFlags(4);
+    /// All values of the key are replaced by the new one.
+    #[doc(alias = "MDBX_ALLDUPS")]
+    pub const ALL_DUPS: PutFlags = PutFlags(8);
+    /// No key of the table may be greater: else [`Error::KeyMismatch`].
+    #[doc(alias = "MDBX_APPEND")]
+    pub const APPEND: PutFlags = PutFlags(16);
+    /// No value of the key may be as great: else [`Error::KeyMismatch`].
+    #[doc(alias = "MDBX_APPENDDUP")]
+    pub const APPEND_DUP: PutFlags = PutFlags(32);
+
+    /// No condition.
+    #[must_use]
+    pub const fn empty() -> PutFlags {
+        PutFlags(0)
+    }
+
+    /// Returns whether all of `others` are among these.
+    #[must_use]
+    pub const fn contains(self, others: PutFlags) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// Decides what storing `value` at `place` comes to.
+    pub(super) fn decide(
+        self,
+        table: &mut TableMut<'_>,
+        place: &Place,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Verdict> {
+        if self == PutFlags::empty() {
+            return Ok(Verdict::Put);
+        }
+        if self.contains(PutFlags::CURRENT) {
+            return self.decide_current(table, place, key, value);
+        }
+        if self.contains(PutFlags::APPEND) && !table.is_last(place)? {
+            return Err(Error::KeyMismatch);
+        }
+        if !place.exact {
+            return Ok(Verdict::Put);
+        }
+        if self.contains(PutFlags::NO_OVERWRITE) {
+            return Err(Error::KeyExists);
+        }
+        if !table.is_dup_sort() {
+            return Ok(Verdict::Put);
+        }
+        if self.contains(PutFlags::ALL_DUPS) {
+            return only_if_new(table, key, value, Verdict::ReplaceAll);
+        }
+        if self.contains(PutFlags::NO_DUP_DATA) && table.as_ref().contains_dup(key, value)? {
+            return Err(Error::KeyExists);
+        }
+        if self.contains(PutFlags::APPEND_DUP) {
+            return decide_append_dup(table, key, value);
+        }
+        Ok(Verdict::Put)
+    }
+
+    fn decide_current(
+        self,
+        table: &mut TableMut<'_>,
+        place: &Place,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Verdict> {
+        if !place.exact {
+            return Err(Error::NotFound);
+        }
+        let contradicts = self.contains(PutFlags::NO_OVERWRITE) || self.contains(PutFlags::APPEND);
+        if contradicts && count(table, key)? > 1 && !self.contains(PutFlags::APPEND) {
+            return Err(Error::MultiVal);
+        }
+        if contradicts {
+            let reason = "CURRENT wants the key present, NO_OVERWRITE and APPEND want it absent";
+            return Err(Error::InvalidFlags { reason });
+        }
+        if table.is_dup_sort() {
+            only_if_new(table, key, value, Verdict::ReplaceAll)
+        } else {
+            Ok(Verdict::Put)
+        }
+    }
+}
+
+impl BitOr for PutFlags {
+    type Output = PutFlags;
+
+    fn bitor(self, other: PutFlags) -> PutFlags {
+        PutFlags(self.0 | other.0)
+    }
+}
+
+/// What storing a value comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Nothing is to be changed.
+    AsItIs,
+    /// The value is put in the place of the present one, or joins the values of its key.
+    Put,
+    /// The value is put in the place of all values of its key.
+    ReplaceAll,
+}
+
+fn decide_append_dup(table: &TableMut<'_>, key: &[u8], value: &[u8]) -> Result<Verdict> {
+    let table = table.as_ref();
+    let Some(last) = table.dups(key)?.next_back().transpose()? else {
+        return Ok(Verdict::Put);
+    };
+    match table.compare_values(last, value) {
+        std::cmp::Ordering::Less => Ok(Verdict::Put),
+        std::cmp::Ordering::Equal if table.dups(key)?.count() == 1 => Ok(Verdict::AsItIs),
+        _ => Err(Error::KeyMismatch),
+    }
+}
+
+/// Returns `verdict`, unless `value` is the only value of `key` already.
+fn only_if_new(
+    table: &TableMut<'_>,
+    key: &[u8],
+    value: &[u8],
+    verdict: Verdict,
+) -> Result<Verdict> {
+    match table.as_ref().get_with_count(key)? {
+        Some((only, 1)) if only == value => Ok(Verdict::AsItIs),
+        _ => Ok(verdict),
+    }
+}
+
+fn count(table: &TableMut<'_>, key: &[u8]) -> Result<u64> {
+    Ok(table
+        .as_ref()
+        .get_with_count(key)?
+        .map_or(0, |(_, count)| count))
+}
