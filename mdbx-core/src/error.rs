@@ -173,6 +173,9 @@ pub enum Error {
         /// Which rule they break.
         reason: &'static str,
     },
+    /// What was asked for is about several values of a key, and this table has one for each. (`MDBX_INCOMPATIBLE`)
+    #[error("this table has one value for each key")]
+    NotDupSort,
     /// The table's name is too long for this page size. (`MDBX_BAD_VALSIZE`)
     #[error("a table name of {len} bytes: it may have {max}")]
     TableName {

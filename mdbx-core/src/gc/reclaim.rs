@@ -12,8 +12,9 @@ use crate::pager::dirty::DirtyList;
 use crate::pager::memory::Memory;
 use crate::pager::supply::{Supply, SupplyMark};
 use crate::pager::writer::{Base, Writer};
-use crate::tree::cursor::{Cursor, End};
+use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
+use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
 
 /// Records that may be read in search of one run of pages: then the file grows instead.

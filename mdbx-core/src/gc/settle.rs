@@ -17,7 +17,7 @@ use crate::gc::reclaim::Gc;
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::pager::list::PageList;
 use crate::pager::writer::Base;
-use crate::tree::cursor::End;
+use crate::tree::leaf_cursor::End;
 use crate::tree::edit::most_pages_for_put;
 
 /// Room beyond what there is to record, for what the next steps free.

@@ -110,6 +110,9 @@ fn open_files() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
 pub(crate) struct OpenGuard {
     /// The device and inode of the file.
     identity: (u64, u64),
+    /// The file itself: as long as it is open, no other file has its inode, even if it was deleted. Closed with the
+    /// entry, while nobody can look for it.
+    file: Option<File>,
 }
 
 impl OpenGuard {
@@ -120,19 +123,23 @@ impl OpenGuard {
     /// - [`Error::AlreadyOpen`] when the file is entered already, under whatever name.
     /// - [`Error::Open`] when the file cannot be inspected.
     pub(crate) fn register(file: &File, path: &Path) -> Result<OpenGuard> {
-        let identity = identity(file).map_err(|source| open_error(path, source))?;
+        let failed = |source| open_error(path, source);
+        let identity = identity(file).map_err(failed)?;
+        let file = Some(file.try_clone().map_err(failed)?);
         if !open_files().insert(identity) {
             return Err(Error::AlreadyOpen {
                 path: path.to_owned(),
             });
         }
-        Ok(OpenGuard { identity })
+        Ok(OpenGuard { identity, file })
     }
 }
 
 impl Drop for OpenGuard {
     fn drop(&mut self) {
-        open_files().remove(&self.identity);
+        let mut open_files = open_files();
+        open_files.remove(&self.identity);
+        drop(self.file.take());
     }
 }
 

@@ -19,7 +19,8 @@ use std::io;
 use crate::error::{Error, Result};
 use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
-use crate::tree::cursor::{Cursor, End};
+use crate::tree::cursor::Cursor;
+use crate::tree::leaf_cursor::End;
 use crate::txn::read::ReadTxn;
 use crate::txn::table::named_root;
 

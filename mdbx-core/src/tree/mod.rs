@@ -9,7 +9,14 @@
 //! | `order` | key orders: bytes, reversed bytes, integers |
 //! | `stack` | the pages and entries from the root down to a leaf entry |
 //! | `search` | descend to a key; binary search in one page |
-//! | `cursor` | positions and moves over items, duplicates included |
+//! | `leaf_cursor` | a position in one tree |
+//! | `values` | a position among the values of an entry |
+//! | `position`, `state` | where a cursor stands, as plain data and as it is held |
+//! | `cursor` | positions on items, duplicates included, and moves from them |
+//! | `seek` | moves to a key or an item |
+//! | `resume` | keep the place of a cursor and come back to it |
+//! | `measure` | compare places, count between them, move by a number of items |
+//! | `estimate` | how many items lie between two keys, more or less |
 //! | `edit` | a tree to be changed: where it is, and its record |
 //! | `insert` | put: replace in place or insert |
 //! | `split` | where to split a full page, and the two halves |
@@ -24,12 +31,20 @@ pub(crate) mod balance;
 pub(crate) mod cursor;
 pub(crate) mod dup;
 pub(crate) mod edit;
+pub(crate) mod estimate;
 pub(crate) mod insert;
 pub(crate) mod large;
+pub(crate) mod leaf_cursor;
+pub(crate) mod measure;
 pub(crate) mod order;
+pub(crate) mod position;
 pub(crate) mod remove;
+pub(crate) mod resume;
 pub(crate) mod search;
+pub(crate) mod seek;
 pub(crate) mod split;
 pub(crate) mod stack;
+pub(crate) mod state;
 pub(crate) mod sub_page;
+pub(crate) mod values;
 pub(crate) mod walk;

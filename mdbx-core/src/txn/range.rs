@@ -6,8 +6,10 @@ use std::ops::{Bound, RangeBounds};
 use crate::error::Result;
 use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
-use crate::tree::cursor::{Cursor, End, Item};
+use crate::tree::cursor::{Cursor, Item};
+use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
+use crate::tree::seek::Relation;
 
 /// The items of a range of keys, from either end. See [`TableRef::range`](crate::TableRef::range).
 #[derive(Debug, Clone)]
@@ -107,24 +109,18 @@ fn go_to_lower<'t>(cursor: &mut Cursor<'t>, lower: &Bound<Vec<u8>>) -> Result<It
     match lower {
         Bound::Unbounded => cursor.go_to(End::First),
         Bound::Included(key) => cursor.seek(key),
-        Bound::Excluded(key) => match cursor.seek(key)? {
-            Some((found, _)) if found == key => cursor.step_key(End::First),
-            item => Ok(item),
-        },
+        Bound::Excluded(key) => cursor.seek_by(Relation::Greater, key),
     }
 }
 
 fn go_to_upper<'t>(cursor: &mut Cursor<'t>, upper: &Bound<Vec<u8>>) -> Result<Item<'t>> {
     match upper {
         Bound::Unbounded => cursor.go_to(End::Last),
-        Bound::Included(key) => match cursor.seek(key)? {
-            Some((found, _)) if found == key => cursor.go_to_dup(End::Last),
-            _ => cursor.step(End::Last),
+        Bound::Included(key) => match cursor.seek_by(Relation::LessOrEqual, key)? {
+            Some(_) => cursor.go_to_dup(End::Last),
+            None => Ok(None),
         },
-        Bound::Excluded(key) => {
-            cursor.seek(key)?;
-            cursor.step(End::Last)
-        }
+        Bound::Excluded(key) => cursor.seek_by(Relation::Less, key),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `ReadTxn`: a snapshot and its pin.
 
 use std::fmt;
+use std::ops::RangeBounds;
 
 use crate::error::Result;
 use crate::format::meta::Meta;
@@ -8,6 +9,8 @@ use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
 use crate::store::reader::{Reader, StoreRef};
+use crate::txn::cursor::Cursor;
+use crate::txn::range::{Dups, Range};
 use crate::txn::table::{Table, TableFlags, Tables, handle};
 use crate::txn::view::TableRef;
 

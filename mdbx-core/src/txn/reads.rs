@@ -27,6 +27,47 @@ macro_rules! read_methods {
                 self.table(table)?.get(key)
             }
 
+            /// Returns the values of `key`, in order, from either end; none if there is no such key.
+            ///
+            /// # Errors
+            ///
+            /// As [`table`](Self::table), and [`Error::Corrupted`](crate::Error::Corrupted).
+            pub fn dups(&self, table: Table, key: &[u8]) -> Result<Dups<'_>> {
+                self.table(table)?.dups(key)
+            }
+
+            /// Returns the items whose keys lie in `bounds`, in order, from either end.
+            ///
+            /// # Errors
+            ///
+            /// As [`table`](Self::table). An item can be [`Error::Corrupted`](crate::Error::Corrupted).
+            pub fn range<'k>(
+                &self,
+                table: Table,
+                bounds: impl RangeBounds<&'k [u8]>,
+            ) -> Result<Range<'_>> {
+                Ok(self.table(table)?.range(bounds))
+            }
+
+            /// Returns a cursor that stands nowhere yet.
+            ///
+            /// # Errors
+            ///
+            /// As [`table`](Self::table).
+            #[doc(alias = "mdbx_cursor_open")]
+            pub fn cursor(&self, table: Table) -> Result<Cursor<'_>> {
+                Ok(self.table(table)?.cursor())
+            }
+
+            /// Returns the number of items. Each value of a key counts.
+            ///
+            /// # Errors
+            ///
+            /// As [`table`](Self::table).
+            pub fn len(&self, table: Table) -> Result<u64> {
+                Ok(self.table(table)?.len())
+            }
+
             /// Returns the names and kinds of all named tables, in the order of the main table.
             ///
             /// # Errors

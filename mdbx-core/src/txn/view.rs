@@ -1,7 +1,7 @@
 //! One table inside one transaction: every read operation.
 
 use std::cmp::Ordering;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 
 use crate::error::Result;
 use crate::format::node::Value;
@@ -9,10 +9,11 @@ use crate::format::root::TreeRoot;
 use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::tree;
-use crate::tree::cursor::End;
+use crate::tree::estimate::estimate;
+use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
 use crate::tree::search::{Found, Target, bisect, descend};
-use crate::txn::cursor::Cursor;
+use crate::txn::cursor::{Cursor, Item};
 use crate::txn::range::{Dups, Range};
 use crate::txn::sizes::check_key_on;
 use crate::txn::table::{TableFlags, named_root};
@@ -70,10 +71,31 @@ impl<'t> TableRef<'t> {
     /// # Errors
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    #[doc(alias = "mdbx_get_ex")]
     pub fn get_with_count(&self, key: &[u8]) -> Result<Option<(&'t [u8], u64)>> {
         self.find(key)?
             .map(|found| self.first_value(found))
             .transpose()
+    }
+
+    /// Returns the first item whose key is `key` or comes after it; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    #[doc(alias = "mdbx_get_equal_or_great")]
+    pub fn get_at_or_after(&self, key: &[u8]) -> Result<Item<'t>> {
+        self.cursor().seek(key)
+    }
+
+    /// Returns the first item that is `(key, value)` or comes after it; `None` if there is none. In a table with one
+    /// value for each key, the value makes no difference.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    pub fn get_pair_at_or_after(&self, key: &[u8], value: &[u8]) -> Result<Item<'t>> {
+        self.cursor().seek_dup(key, value)
     }
 
     /// Returns whether there is such a key.
@@ -163,7 +185,7 @@ impl<'t> TableRef<'t> {
     /// # Errors
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
-    pub fn first(&self) -> Result<Option<(&'t [u8], &'t [u8])>> {
+    pub fn first(&self) -> Result<Item<'t>> {
         self.cursor().first()
     }
 
@@ -172,8 +194,81 @@ impl<'t> TableRef<'t> {
     /// # Errors
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
-    pub fn last(&self) -> Result<Option<(&'t [u8], &'t [u8])>> {
+    pub fn last(&self) -> Result<Item<'t>> {
         self.cursor().last()
+    }
+
+    /// Returns about how many items have keys in `bounds`, judged from the pages on the way to the bounds.
+    ///
+    /// It is exact where the bounds fall into the same leaf, above all where they enclose a single key, and where there
+    /// are none. Elsewhere it assumes that sibling pages lead to equally many items.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    #[doc(alias = "mdbx_estimate_range")]
+    pub fn estimate_range<'k>(&self, bounds: impl RangeBounds<&'k [u8]>) -> Result<u64> {
+        let (lower, upper) = (bounds.start_bound(), bounds.end_bound());
+        if (lower, upper) == (Bound::Unbounded, Bound::Unbounded) {
+            return Ok(self.len());
+        }
+        let (lower, upper) = (lower.map(|key| *key), upper.map(|key| *key));
+        estimate(self.pages, &self.root, lower, upper)
+    }
+
+    /// Returns the order of two keys in this table.
+    ///
+    /// ```
+    /// # use std::cmp::Ordering;
+    /// # use mdbx_core::{Env, TableFlags};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// let names = txn.create_table("host names", TableFlags::REVERSE_KEY)?;
+    /// let order = txn.table(names)?.compare_keys(b"b.example.com", b"a.example.org");
+    /// assert_eq!(order, Ordering::Greater); // `m` comes after `g`, as the last letters are the first to be compared
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "mdbx_cmp")]
+    pub fn compare_keys(&self, one: &[u8], other: &[u8]) -> Ordering {
+        Order::of_keys(self.root.flags).compare(one, other)
+    }
+
+    /// Returns the order of two values of one key in this table.
+    #[must_use]
+    #[doc(alias = "mdbx_dcmp")]
+    pub fn compare_values(&self, one: &[u8], other: &[u8]) -> Ordering {
+        Order::of_dups(self.root.flags).compare(one, other)
+    }
+
+    /// Returns whether the first value of `key` lies in a page that this transaction has changed, so that its next
+    /// change may overwrite it; `false` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
+    #[doc(alias = "mdbx_is_dirty")]
+    pub fn is_dirty(&self, key: &[u8]) -> Result<bool> {
+        let Some(found) = self.find(key)? else {
+            return Ok(false);
+        };
+        let at = found.leaf.pgno();
+        let pgno = match found
+            .leaf
+            .value(found.index)
+            .map_err(|fault| fault.at(at))?
+        {
+            Value::Inline(_) | Value::Table(_) | Value::SubPage(_) => at,
+            Value::Large { pgno, .. } => pgno,
+            Value::Nested(root) => {
+                root.check(self.pages.end).map_err(|fault| fault.at(at))?;
+                let first = descend(self.pages, &root, Order::Bytes, Target::First, |_, _, _| {})?;
+                first.map_or(at, |first| first.leaf.pgno())
+            }
+        };
+        let dirty = self.pages.dirty;
+        Ok(dirty.is_some_and(|dirty| dirty.get(pgno).is_some()))
     }
 
     /// Returns the number of items. Each value of a key counts.
@@ -212,11 +307,6 @@ impl<'t> TableRef<'t> {
             large_pages: self.root.large_pages,
             last_change: self.root.mod_txnid,
         }
-    }
-
-    /// Compares two values of one key.
-    pub(crate) fn compare_values(&self, a: &[u8], b: &[u8]) -> Ordering {
-        Order::of_dups(self.root.flags).compare(a, b)
     }
 
     /// Returns the names and records of the tables that this one, the main table, names.

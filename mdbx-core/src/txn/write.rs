@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::RangeBounds;
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
@@ -19,8 +20,10 @@ use crate::store::open::Store;
 use crate::store::turn::Turn;
 use crate::tree::edit::{most_pages_for_delete, most_pages_for_put};
 use crate::txn::canary::Canary;
+use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
 use crate::txn::put::PutFlags;
+use crate::txn::range::{Dups, Range};
 use crate::txn::table::{Table, TableFlags, Tables, handle, name_of, show};
 use crate::txn::table_mut::TableMut;
 use crate::txn::view::TableRef;

@@ -1,0 +1,150 @@
+//! Environments: opening, closing, copying, and what is set and told while they are open.
+
+use mdbx_core::{Env, Geometry, PageSize, TableFlags, max_value_len_dup_sort};
+use serde_json::Value;
+
+use crate::answers::{Answer, Outcome, Stop};
+use crate::quirks;
+use crate::tables;
+use crate::trace::Step;
+use crate::world::{Stage, World};
+
+/// Flags of an opening that ask for something the engine does anyway, or that change speed and no answer.
+const WITHOUT_EFFECT: [&str; 4] = ["durable", "coalesce", "no_readahead", "no_meminit"];
+
+/// Flags that say how a commit reaches the disk; answers depend on them only in traces about files.
+const DURABILITY: [&str; 5] = [
+    "no_meta_sync",
+    "safe_no_sync",
+    "utterly_no_sync",
+    "writemap",
+    "lifo",
+];
+
+pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let world = &mut *stage.world;
+    match step.op() {
+        "open" => open(world, step),
+        "close" => {
+            if step.flag("dont_sync", false) {
+                return Err(Stop::Waiting("closing without a sync"));
+            }
+            world.close();
+            Ok(Answer::ok())
+        }
+        "snapshot_files" => Err(Stop::Waiting("durability modes")),
+        "delete_env" => Err(Stop::Waiting("deleting an environment")),
+        "copy" => Err(Stop::Waiting("copies")),
+        "sync" => Err(Stop::Waiting("durability modes")),
+        "set_geometry" | "get_geometry" | "check_size" => Err(Stop::Waiting("geometry")),
+        "set_option" | "get_option" => Err(Stop::Waiting("options of an open environment")),
+        "set_flags" => Err(Stop::Waiting("flags of an open environment")),
+        "limits" => limits(world, step),
+        "defrag" => Err(Stop::Waiting("defragmentation")),
+        "set_slow_reader_handler" | "slow_reader_calls" => {
+            Err(Stop::Waiting("handler of slow readers"))
+        }
+        "list_readers" => Err(Stop::Waiting("list of readers")),
+        "sleep" => {
+            let ms = step.number("ms").unwrap_or_default();
+            std::thread::sleep(std::time::Duration::from_millis(ms));
+            Ok(Answer::ok())
+        }
+        "key_of" => Err(Stop::Waiting("keys made of numbers")),
+        "amend" => Err(Stop::Waiting("amend")),
+        op => panic!("{op} is no known operation"),
+    }
+}
+
+fn open(world: &mut World, step: &Step) -> Outcome {
+    world.close();
+    let mut options = Env::options()
+        .sub_directory(true)
+        .create(!step.flag("existing", false))
+        .max_tables(quirks::max_tables(
+            number(step.value("tables")).unwrap_or(0),
+        ));
+    if let Some(readers) = number(step.value("readers")) {
+        options = options.max_readers(readers);
+    }
+    let mut name = step.text("path").unwrap_or("db").to_owned();
+    for flag in step.words("flags") {
+        match flag.as_str() {
+            "no_subdir" => {
+                options = options.sub_directory(false);
+                name.push_str(".mdbx");
+            }
+            flag if WITHOUT_EFFECT.contains(&flag) => {}
+            flag if DURABILITY.contains(&flag) => {
+                if world.is_about_files {
+                    return Err(Stop::Waiting("durability modes"));
+                }
+            }
+            _ => return Err(Stop::Waiting("modes of opening")),
+        }
+    }
+    if let Some(wanted) = step.value("geometry") {
+        match geometry(world, wanted)? {
+            Some(geometry) => options = options.geometry(geometry),
+            None => return Ok(Answer::of("invalid").with("at", "geometry")),
+        }
+    }
+    world.env = Some(options.open(world.path(&name))?);
+    Ok(Answer::ok())
+}
+
+/// Returns the geometry asked for; `None` if there is no such page size.
+fn geometry(world: &World, wanted: &Value) -> Outcome<Option<Geometry>> {
+    let bytes = |member: &str| wanted.get(member).and_then(Value::as_u64);
+    if bytes("now").is_some() {
+        return Err(Stop::Waiting("geometry"));
+    }
+    let mut geometry = Geometry::default();
+    let page_size = bytes("pagesize").map(|size| u32::try_from(size).unwrap_or(0));
+    if let Some(size) = page_size {
+        let Some(size) = PageSize::new(size) else {
+            return Ok(None);
+        };
+        geometry = geometry.page_size(world.page_size.unwrap_or(size));
+    }
+    if let Some(lower) = bytes("lower") {
+        geometry = geometry.lower(lower);
+    }
+    if let Some(upper) = bytes("upper") {
+        geometry = geometry.upper(upper);
+    }
+    if let Some(step) = bytes("growth") {
+        geometry = geometry.growth_step(step);
+    }
+    if let Some(threshold) = bytes("shrink") {
+        geometry = geometry.shrink_threshold(threshold);
+    }
+    Ok(Some(geometry))
+}
+
+/// Answers the shortest and longest key, and the shortest and longest value, of a kind of table.
+fn limits(world: &World, step: &Step) -> Outcome {
+    /// The longest value of a table with one value for each key, whatever the page size.
+    const LONGEST: usize = 0x7FF0_0000;
+    let page_size = world.env()?.info()?.page_size;
+    let kind = tables::flags_of(step);
+    let keys = if kind.contains(TableFlags::INTEGER_KEY) {
+        [4, 8]
+    } else {
+        [0, kind.max_key_len(page_size)]
+    };
+    let values = if kind.contains(TableFlags::INTEGER_DUP) {
+        [4, 8]
+    } else if kind.contains(TableFlags::DUP_FIXED) {
+        [2, max_value_len_dup_sort(page_size)]
+    } else if kind.contains(TableFlags::DUP_SORT) {
+        [0, max_value_len_dup_sort(page_size)]
+    } else {
+        [0, LONGEST]
+    };
+    Ok(Answer::ok().with("limits", [keys, values].concat()))
+}
+
+fn number(value: Option<&Value>) -> Option<usize> {
+    usize::try_from(value?.as_u64()?).ok()
+}

@@ -1,0 +1,167 @@
+//! Tables: opening, creating and dropping them, what is known about them, and the numbers kept beside the data.
+
+use mdbx_core::{Error, Table, TableFlags};
+use serde_json::{Value, json};
+
+use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::bytes::{from_hex, hex};
+use crate::quirks;
+use crate::trace::Step;
+use crate::world::{Stage, no_longer};
+
+/// The kinds of tables, by the names they have in traces, in alphabetical order.
+const KINDS: [(&str, TableFlags); 6] = [
+    ("dup_fixed", TableFlags::DUP_FIXED),
+    ("dup_sort", TableFlags::DUP_SORT),
+    ("integer_dup", TableFlags::INTEGER_DUP),
+    ("integer_key", TableFlags::INTEGER_KEY),
+    ("reverse_dup", TableFlags::REVERSE_DUP),
+    ("reverse_key", TableFlags::REVERSE_KEY),
+];
+
+pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    match step.op() {
+        "open_table" => open(stage, step),
+        "close_table" => {
+            // A handle costs nothing and is not closed; the trace must not use it again, that is all.
+            stage.world.tables.remove(step.name("d"));
+            Ok(Answer::ok())
+        }
+        "drop" => drop_or_clear(stage, step),
+        "rename" => Err(Stop::Waiting("rename_table")),
+        "list_tables" => list(stage, step),
+        "table_flags" => {
+            let table = stage.table(step.name("t"), step.name("d"))?;
+            Ok(Answer::ok().with("list", names_of(table.flags())))
+        }
+        "stat" => {
+            let table = stage.table(step.name("t"), step.name("d"))?;
+            Ok(Answer::ok().with("n", table.stat().items))
+        }
+        "sequence" => sequence(stage, step),
+        "canary_put" => {
+            stage.writer_mut(step.name("t"))?;
+            Err(Stop::Waiting("canary"))
+        }
+        "canary_get" | "canary_v" => Err(Stop::Waiting("canary")),
+        op => panic!("{op} is no operation on tables"),
+    }
+}
+
+fn open(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    if step.text("cmp").is_some() || step.text("dcmp").is_some() {
+        return Err(Stop::Waiting("order given by the application"));
+    }
+    let flags = flags_of(step);
+    let table = open_as(stage, step, flags)?;
+    let world = &mut *stage.world;
+    world.tables.insert(step.name("d").to_owned(), table);
+    if let Some(name) = name_operand(step)? {
+        world.named.insert(name, table);
+    }
+    Ok(Answer::ok())
+}
+
+fn open_as(stage: &mut Stage<'_, '_>, step: &Step, flags: TableFlags) -> Outcome<Table> {
+    let Some(name) = name_operand(step)? else {
+        if flags == TableFlags::empty() {
+            return Ok(Table::MAIN);
+        }
+        return Err(Stop::Waiting("a main table of another kind"));
+    };
+    let txn = step.name("t");
+    if step.flag("create", false) {
+        return Ok(stage.writer_mut(txn)?.create_table(&name, flags)?);
+    }
+    // Opening asks for no kind; the table tells its own.
+    let (table, found) = match stage.writer_named(txn)? {
+        Some(writer) => {
+            let table = writer.open_table(&name)?;
+            (table, writer.table(table)?.flags())
+        }
+        None => {
+            let reader = stage.world.reader(txn)?;
+            let table = quirks::open_in_reader(stage.world, reader, &name)?;
+            (
+                table,
+                reader.table(table).map_or(flags, |table| table.flags()),
+            )
+        }
+    };
+    if found == flags || step.flag("accede", false) {
+        return Ok(table);
+    }
+    refused("incompatible")
+}
+
+/// Returns the name of the table; `None` for the main table.
+fn name_operand(step: &Step) -> Outcome<Option<String>> {
+    let Some(digits) = step.text("name") else {
+        return Ok(None);
+    };
+    let name = String::from_utf8(from_hex(digits));
+    let name = name.map_err(|_| Stop::Waiting("table names that are no text"))?;
+    if name.is_empty() {
+        return Err(Stop::Waiting("the empty table name"));
+    }
+    Ok(Some(name))
+}
+
+pub(crate) fn flags_of(step: &Step) -> TableFlags {
+    let words = step.words("kind");
+    let named = KINDS
+        .iter()
+        .filter(|(name, _)| words.iter().any(|word| word == name));
+    named.fold(TableFlags::empty(), |flags, (_, flag)| flags | *flag)
+}
+
+fn names_of(flags: TableFlags) -> Value {
+    let names = KINDS.iter().filter(|(_, flag)| flags.contains(*flag));
+    names.map(|(name, _)| json!(name)).collect()
+}
+
+fn drop_or_clear(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let table = stage.world.table(step.name("d"));
+    let txn = stage.writer_mut(step.name("t"))?;
+    let table = table?;
+    if step.flag("delete", false) {
+        txn.drop_table(table).map_err(no_longer)?;
+    } else {
+        txn.clear(table).map_err(no_longer)?;
+    }
+    Ok(Answer::ok())
+}
+
+fn list(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let txn = step.name("t");
+    let tables = match stage.writer_named(txn)? {
+        Some(writer) => writer.tables(),
+        None => stage.world.reader(txn)?.tables(),
+    }?;
+    let mut list = Vec::new();
+    for (name, flags) in tables {
+        let items = match stage.writer_named(txn)? {
+            Some(writer) => writer.table(writer.open_table(&name)?)?.len(),
+            None => {
+                let reader = stage.world.reader(txn)?;
+                reader.table(reader.open_table(&name)?)?.len()
+            }
+        };
+        list.push(json!([hex(name.as_bytes()), names_of(flags), items]));
+    }
+    Ok(Answer::ok().with("list", list))
+}
+
+fn sequence(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let increment = step.number("n").unwrap_or_default();
+    let before = stage.table(step.name("t"), step.name("d"))?.sequence();
+    if increment == 0 {
+        return Ok(Answer::ok().with("n", before));
+    }
+    let table = stage.world.table(step.name("d"))?;
+    match stage.writer_mut(step.name("t"))?.sequence(table, increment) {
+        Ok(before) => Ok(Answer::ok().with("n", before)),
+        Err(Error::SequenceUsedUp) => Ok(Answer::done(false).with("n", before)),
+        Err(error) => Err(error.into()),
+    }
+}
