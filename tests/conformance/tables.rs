@@ -147,7 +147,7 @@ fn list(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
                 reader.table(reader.open_table(&name)?)?.len()
             }
         };
-        list.push(json!([hex(name.as_bytes()), names_of(flags), items]));
+        list.push(json!([hex(&name), names_of(flags), items]));
     }
     Ok(Answer::ok().with("list", list))
 }
