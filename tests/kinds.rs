@@ -113,7 +113,7 @@ fn assert_holds(txn: &ReadTxn<'_>, table: Table, model: &Model) -> Result<()> {
 fn open(env: &TempEnv, models: &[Model]) -> Result<Vec<Table>> {
     let txn = env.read()?;
     (0..models.len())
-        .map(|n| txn.open_table(&n.to_string()))
+        .map(|n| txn.open_table(n.to_string()))
         .collect()
 }
 
@@ -385,7 +385,7 @@ fn a_main_table_of_another_order_names_tables() -> Result<()> {
         let mut txn = env.write()?;
         txn.set_main_flags(flags)?;
         for n in 0..60 {
-            let table = txn.create_table(&format!("t{n:03}"), dup_fixed())?;
+            let table = txn.create_table(format!("t{n:03}"), dup_fixed())?;
             txn.put(table, b"key", b"value")?;
         }
         if flags == INTEGER_KEY {
@@ -403,7 +403,7 @@ fn a_main_table_of_another_order_names_tables() -> Result<()> {
         let mut txn = env.write()?;
         assert_eq!(txn.tables()?.len(), 60);
         for n in (0..60).step_by(2) {
-            let table = txn.open_table(&format!("t{n:03}"))?;
+            let table = txn.open_table(format!("t{n:03}"))?;
             assert_eq!(txn.get(table, b"key")?, Some(&b"value"[..]));
             txn.drop_table(table)?;
         }

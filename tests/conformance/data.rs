@@ -152,7 +152,7 @@ fn delete(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 fn digest(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let table = table(stage, step)?;
     let (mut count, mut hash) = (0_u64, Fnv::default());
-    for item in table.iter() {
+    for item in &table {
         let (key, value) = item?;
         hash.add_pair(key, value);
         count += 1;

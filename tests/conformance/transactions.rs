@@ -68,7 +68,7 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
 
 /// Performs steps until one ends the write transaction.
 fn serve(world: &mut World, steps: &mut Steps, writer: &mut Writer<'_, '_>) -> Result<End, Halt> {
-    while let Some(step) = steps.next() {
+    for step in steps.by_ref() {
         let concerns_this = step.text("t") == Some(writer.name);
         if concerns_this && matches!(step.op(), "commit" | "abort") {
             return Ok(End::By(step));
