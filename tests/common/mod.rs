@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "no test file needs all of it")]
 
+pub(crate) mod tall;
+
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
