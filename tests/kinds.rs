@@ -182,7 +182,7 @@ fn file_of_all_kinds(page_size: PageSize, path: &Path) -> Result<Vec<u8>> {
     let env = Env::options().geometry(geometry).open(path)?;
     let mut txn = env.write()?;
     for (n, kind) in kinds(page_size).into_iter().enumerate() {
-        let table = txn.create_table(&n.to_string(), kind.flags)?;
+        let table = txn.create_table(n.to_string(), kind.flags)?;
         for item in 0..300 {
             txn.put(table, &kind.key(item % 4), &kind.value(item / 4))?;
             txn.put(table, &kind.key(9), &kind.value(item))?;
@@ -217,7 +217,7 @@ fn exercise(env: &Env, page_size: PageSize, rng: &mut Rng) -> Result<()> {
     let _ = check(&env.read()?);
     for (n, kind) in kinds(page_size).into_iter().enumerate() {
         let txn = env.read()?;
-        let Ok(table) = txn.open_table(&n.to_string()) else {
+        let Ok(table) = txn.open_table(n.to_string()) else {
             continue;
         };
         let _ = txn

@@ -354,7 +354,7 @@ impl Model {
         (key.clone(), value)
     }
 
-    fn pair(&self, anchor: &Anchor) -> Pair {
+    fn pair(anchor: &Anchor) -> Pair {
         (anchor.key.clone(), anchor.value.clone().unwrap_or_default())
     }
 
@@ -381,7 +381,7 @@ impl Model {
     fn resumed(&self, position: &Position) -> Position {
         match position {
             Position::On(anchor) | Position::AtEnd(anchor) => {
-                let place = self.pair(anchor);
+                let place = Self::pair(anchor);
                 if self.find(|other| *other == place).is_none() {
                     return Position::Gap(anchor.clone());
                 }
@@ -398,7 +398,7 @@ impl Model {
     fn current(&self, position: &Position) -> Option<&Pair> {
         match position {
             Position::On(anchor) | Position::AtEnd(anchor) | Position::Gap(anchor) => {
-                let place = self.pair(anchor);
+                let place = Self::pair(anchor);
                 self.find(|other| *other >= place)
             }
             _ => None,
@@ -430,7 +430,7 @@ impl Model {
             other => panic!("no rule for {other:?}"),
         };
         let is_gap = matches!(position, Position::Gap(_));
-        let place = self.pair(anchor);
+        let place = Self::pair(anchor);
         let has_key = self.count_of(&anchor.key) > 0;
         let key = self.key(position);
         let in_key = |other: &Pair| Some(&other.0[..]) == key;
