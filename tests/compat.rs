@@ -10,8 +10,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::{Rng, TempEnv, assert_sound, dump, items};
-use mdbx_core::{Env, Error, Geometry, Result, Table, TableFlags};
+use common::kinds::{FLAGS, Kind};
+use common::{Items, Rng, TempEnv, assert_sound, dump, items};
+use mdbx_core::{
+    Env, Error, Geometry, PageSize, Result, Table, TableFlags, max_value_len_dup_sort,
+};
 
 /// The names of the golden files, each with the number of bytes of its pages.
 const GOLDEN: [&str; 25] = [
@@ -65,21 +68,15 @@ fn open_golden_to_change(name: &str) -> Result<TempEnv> {
     Ok(env)
 }
 
-/// Returns the handles of all tables that can be changed, the main one included.
-fn changeable(env: &TempEnv) -> Result<Vec<(Table, TableFlags)>> {
+/// Returns the handles of all tables, the main one included.
+fn tables(env: &TempEnv) -> Result<Vec<(Table, TableFlags)>> {
     let txn = env.read()?;
     let named = txn
         .tables()?
         .into_iter()
         .map(|(name, flags)| Ok((txn.open_table(&name)?, flags)));
     let main = txn.table(Table::MAIN)?.flags();
-    let all = named
-        .chain([Ok((Table::MAIN, main))])
-        .collect::<Result<Vec<_>>>()?;
-    Ok(all
-        .into_iter()
-        .filter(|(_, flags)| TableFlags::DUP_SORT.contains(*flags))
-        .collect())
+    named.chain([Ok((Table::MAIN, main))]).collect()
 }
 
 #[test]
@@ -128,19 +125,28 @@ fn commits_that_another_boot_left_weak_are_rolled_back() -> Result<()> {
     Ok(())
 }
 
+/// Returns a random item that a table of such a kind takes. Where it may, it is long.
+fn random_item(kind: &Kind, page_size: PageSize, rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
+    let most_of_key = kind.flags.max_key_len(page_size);
+    let key_len = kind.key_len.unwrap_or_else(|| rng.below(most_of_key + 1));
+    let most_of_value = if kind.has_dups() {
+        max_value_len_dup_sort(page_size)
+    } else {
+        2 * page_size.bytes()
+    };
+    let most = if rng.once_in(5) { most_of_value } else { 20 };
+    let value_len = kind.value_len.unwrap_or_else(|| rng.below(most + 1));
+    (rng.bytes(key_len), rng.bytes(value_len))
+}
+
 /// Puts and deletes at random in a table, and returns what it holds then.
-fn churn(env: &TempEnv, table: Table, flags: TableFlags, rng: &mut Rng) -> Result<common::Items> {
+fn churn(env: &TempEnv, table: Table, flags: TableFlags, rng: &mut Rng) -> Result<Items> {
     let page_size = env.info()?.page_size;
-    let is_dup = flags.contains(TableFlags::DUP_SORT);
     let before = items(&env.read()?.table(table)?)?;
+    let kind = Kind::of(flags, &before);
     let mut txn = env.write()?;
     for (key, value) in before.iter().filter(|_| rng.once_in(3)) {
-        let deleted = if is_dup {
-            txn.delete_dup(table, key, value)
-        } else {
-            txn.delete(table, key)
-        };
-        match deleted {
+        match txn.delete_dup(table, key, value) {
             Ok(deleted) => assert!(deleted),
             Err(Error::Incompatible { .. }) => {
                 assert!(table == Table::MAIN, "the record of a table");
@@ -149,19 +155,11 @@ fn churn(env: &TempEnv, table: Table, flags: TableFlags, rng: &mut Rng) -> Resul
         }
     }
     for _ in 0..40 {
-        let len = rng.below(flags.max_key_len(page_size) + 1);
-        let key = rng.bytes(len);
-        let most = if is_dup {
-            len.min(60)
-        } else {
-            2 * page_size.bytes()
-        };
-        let value_len = if rng.once_in(5) {
-            rng.below(most + 1)
-        } else {
-            rng.below(20)
-        };
-        txn.put(table, &key, &rng.bytes(value_len))?;
+        let (mut key, value) = random_item(&kind, page_size, rng);
+        if kind.has_dups() && !before.is_empty() && rng.once_in(2) {
+            key.clone_from(&rng.pick(&before).0);
+        }
+        txn.put(table, &key, &value)?;
     }
     let after = items(&txn.table(table)?)?;
     txn.commit()?;
@@ -179,7 +177,7 @@ fn golden_files_stay_sound_when_they_are_changed() -> Result<()> {
                 env.reopen()?;
                 model.clear(); // handles are those of one opening
             }
-            for (n, (table, flags)) in changeable(&env)?.into_iter().enumerate() {
+            for (n, (table, flags)) in tables(&env)?.into_iter().enumerate() {
                 let after = churn(&env, table, flags, &mut rng)?;
                 assert_sound(&env.read()?);
                 model.insert(n, (table, after));
@@ -197,14 +195,10 @@ fn everything_in_a_golden_file_can_be_deleted() -> Result<()> {
     for name in GOLDEN {
         let env = open_golden_to_change(name)?;
         let mut txn = env.write()?;
-        let is_writable = |flags| TableFlags::DUP_SORT.contains(flags);
-        for (name, _) in txn
-            .tables()?
-            .into_iter()
-            .filter(|(_, flags)| is_writable(*flags))
-        {
-            let table = txn.open_table(&name)?;
-            txn.drop_table(table)?;
+        for (table, _) in tables(&env)? {
+            if table != Table::MAIN {
+                txn.drop_table(table)?;
+            }
         }
         let left = txn.tables()?.len();
         if left == 0 {
@@ -215,5 +209,32 @@ fn everything_in_a_golden_file_can_be_deleted() -> Result<()> {
         assert_sound(&txn);
         assert_eq!(txn.table(Table::MAIN)?.is_empty(), left == 0, "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn every_item_of_a_golden_file_can_be_looked_up() -> Result<()> {
+    let mut met = TableFlags::empty();
+    for name in GOLDEN {
+        let env = open_golden(name)?;
+        let txn = env.read()?;
+        for (table, flags) in tables(&env)? {
+            met = met | flags;
+            let table = txn.table(table)?;
+            for (key, value) in items(&table)? {
+                assert_eq!(
+                    table.cursor().seek(&key)?.map(|(key, _)| key),
+                    Some(&key[..])
+                );
+                assert_eq!(
+                    table.cursor().seek_dup(&key, &value)?,
+                    Some((&key[..], &value[..])),
+                    "{name}"
+                );
+                assert!(table.contains(&key)? && table.contains_dup(&key, &value)?);
+            }
+        }
+    }
+    assert!(FLAGS.into_iter().all(|flag| met.contains(flag)), "{met:?}");
     Ok(())
 }

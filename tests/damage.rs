@@ -200,7 +200,7 @@ fn write_all(env: &Env, rng: &mut Rng) {
     let tables = env.read().and_then(|txn| txn.tables()).unwrap_or_default();
     for (name, flags) in tables
         .into_iter()
-        .chain([(String::new(), TableFlags::empty())])
+        .chain([(Vec::new(), TableFlags::empty())])
     {
         let keys = rng_keys(env, &name, rng);
         let _ = env.write().and_then(|mut txn| {
@@ -244,7 +244,7 @@ fn write_all(env: &Env, rng: &mut Rng) {
 }
 
 /// Returns some keys of a table, and some others.
-fn rng_keys(env: &Env, name: &str, rng: &mut Rng) -> Vec<Vec<u8>> {
+fn rng_keys(env: &Env, name: &[u8], rng: &mut Rng) -> Vec<Vec<u8>> {
     let mut keys: Vec<Vec<u8>> = (0..4).map(|_| rng.bytes(4)).collect();
     let _ = env.read().and_then(|txn| {
         let table = if name.is_empty() {

@@ -258,14 +258,14 @@ fn packed_leaves_hold_as_much_as_fits() -> Result<()> {
     let env = TempEnv::new();
     let table = env.create_table("t", integer_dup())?;
     let mut txn = env.write()?;
-    for n in 0..100_000_u64 {
+    for n in 0..20_000_u64 {
         txn.put(table, b"key", &n.to_le_bytes())?;
     }
     let stat = txn.table(table)?.stat();
     let per_leaf = (4096 - 20) / 8;
     assert_eq!(
         u64::from(stat.leaf_pages),
-        1 + 100_000_u64.div_ceil(per_leaf),
+        1 + 20_000_u64.div_ceil(per_leaf),
         "ascending values leave every page full, and the key has a page too"
     );
     txn.commit()?;

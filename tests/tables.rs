@@ -47,7 +47,7 @@ fn tables_are_listed_in_order_with_their_kinds_and_without_other_items() -> Resu
     txn.create_table("plain", PLAIN)?;
     txn.create_table("dups", DUPS)?;
     txn.put(Table::MAIN, b"item", &[0; 48])?;
-    let expected = [("dups".to_owned(), DUPS), ("plain".to_owned(), PLAIN)];
+    let expected = [(b"dups".to_vec(), DUPS), (b"plain".to_vec(), PLAIN)];
     assert_eq!(txn.tables()?, expected);
     txn.commit()?;
     let txn = env.read()?;
@@ -76,9 +76,10 @@ fn a_table_is_not_opened_with_other_flags() -> Result<()> {
         TableFlags::INTEGER_DUP,
         TableFlags::REVERSE_DUP,
     ] {
+        let error = txn.create_table("other", flags).unwrap_err();
         assert!(
-            is_incompatible(&txn.create_table("other", flags)),
-            "{flags:?} without DUP_SORT"
+            matches!(error, Error::InvalidFlags { .. }),
+            "{flags:?} without DUP_SORT: {error}"
         );
     }
     assert_eq!(txn.table(dups)?.flags(), DUPS);
@@ -252,6 +253,7 @@ fn names_may_be_as_long_as_the_page_size_allows() -> Result<()> {
         let max = max_table_name_len(page_size);
         for name in [
             "n".to_owned(),
+            String::new(),
             "with\0nul".to_owned(),
             "n".repeat(max - 1),
             "n".repeat(max),
@@ -266,13 +268,11 @@ fn names_may_be_as_long_as_the_page_size_allows() -> Result<()> {
             Some(max)
         );
         let mut txn = env.write()?;
-        for name in [String::new(), "n".repeat(max + 1)] {
-            let error = txn.create_table(&name, PLAIN).unwrap_err();
-            assert!(
-                matches!(error, Error::TableName { len, max: m } if len == name.len() && m == max),
-                "{error}"
-            );
-        }
+        let error = txn.create_table("n".repeat(max + 1), PLAIN).unwrap_err();
+        assert!(
+            matches!(error, Error::TableName { len, max: m } if len == max + 1 && m == max),
+            "{error}"
+        );
     }
     Ok(())
 }

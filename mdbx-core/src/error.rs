@@ -176,8 +176,8 @@ pub enum Error {
     /// What was asked for is about several values of a key, and this table has one for each. (`MDBX_INCOMPATIBLE`)
     #[error("this table has one value for each key")]
     NotDupSort,
-    /// The table's name is empty or too long for this page size. (`MDBX_BAD_VALSIZE`)
-    #[error("a table name of {len} bytes: it must have 1 to {max}")]
+    /// The table's name is too long for this page size. (`MDBX_BAD_VALSIZE`)
+    #[error("a table name of {len} bytes: it may have {max}")]
     TableName {
         /// Its length, in bytes.
         len: usize,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The names known to one environment.
 #[derive(Debug)]
 pub(crate) struct Names {
-    names: Box<[OnceLock<Box<str>>]>,
+    names: Box<[OnceLock<Box<[u8]>>]>,
     /// How many there are; held while one is added.
     len: Mutex<usize>,
 }
@@ -25,7 +25,7 @@ impl Names {
     }
 
     /// Returns the name with that number.
-    pub(crate) fn get(&self, number: usize) -> Option<&str> {
+    pub(crate) fn get(&self, number: usize) -> Option<&[u8]> {
         Some(self.names.get(number)?.get()?)
     }
 
@@ -39,7 +39,7 @@ impl Names {
     /// # Errors
     ///
     /// [`Error::TablesFull`].
-    pub(crate) fn number(&self, name: &str) -> Result<usize> {
+    pub(crate) fn number(&self, name: &[u8]) -> Result<usize> {
         if let Some(known) = self.find(name) {
             return Ok(known);
         }
@@ -57,7 +57,7 @@ impl Names {
         Ok(number)
     }
 
-    fn find(&self, name: &str) -> Option<usize> {
+    fn find(&self, name: &[u8]) -> Option<usize> {
         let known = self.names.iter().map_while(OnceLock::get);
         known
             .enumerate()
@@ -74,12 +74,12 @@ mod tests {
     fn a_name_keeps_its_number_and_a_full_list_refuses_new_ones() {
         let names = Names::new(2);
         assert_eq!(
-            (names.number("a").unwrap(), names.number("b").unwrap()),
+            (names.number(b"a").unwrap(), names.number(b"b").unwrap()),
             (0, 1)
         );
-        assert_eq!((names.number("a").unwrap(), names.get(1)), (0, Some("b")));
+        assert_eq!((names.number(b"a").unwrap(), names.get(1)), (0, Some(&b"b"[..])));
         assert!(matches!(
-            names.number("c"),
+            names.number(b"c"),
             Err(Error::TablesFull { max: 2 })
         ));
         assert_eq!(names.get(2), None);

@@ -11,8 +11,8 @@ macro_rules! read_methods {
             /// - [`Error::NoSuchTable`](crate::Error::NoSuchTable) if this transaction sees no such table.
             /// - [`Error::TablesFull`](crate::Error::TablesFull) if as many names as the environment allows are in use.
             #[doc(alias = "mdbx_dbi_open")]
-            pub fn open_table(&self, name: &str) -> Result<Table> {
-                let table = handle(self.store(), name)?;
+            pub fn open_table(&self, name: impl AsRef<[u8]>) -> Result<Table> {
+                let table = handle(self.store(), name.as_ref())?;
                 self.table(table).map(|_| table)
             }
 
@@ -68,12 +68,12 @@ macro_rules! read_methods {
                 Ok(self.table(table)?.len())
             }
 
-            /// Returns the names and kinds of all named tables.
+            /// Returns the names and kinds of all named tables, in the order of the main table.
             ///
             /// # Errors
             ///
             /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
-            pub fn tables(&self) -> Result<Vec<(String, TableFlags)>> {
+            pub fn tables(&self) -> Result<Vec<(Vec<u8>, TableFlags)>> {
                 let tables = self.main().named_tables()?.into_iter();
                 Ok(tables
                     .map(|(name, root)| (name, TableFlags::from_bits(root.flags)))

@@ -443,19 +443,13 @@ impl RecordMark {
 pub(crate) fn find_named(
     pages: Pages<'_>,
     main: &TreeRoot,
-    name: &str,
+    name: &[u8],
 ) -> Result<Option<TreeRoot>> {
     if main.flags & root::DUP_SORT != 0 {
         return Ok(None); // the values of its keys are no records
     }
     let order = Order::of_keys(main.flags);
-    let found = descend(
-        pages,
-        main,
-        order,
-        Target::Key(name.as_bytes()),
-        |_, _, _| {},
-    )?;
+    let found = descend(pages, main, order, Target::Key(name), |_, _, _| {})?;
     let Some(found) = found.filter(|found| found.exact) else {
         return Ok(None);
     };
@@ -469,7 +463,7 @@ pub(crate) fn find_named(
             .map(Some)
             .map_err(|fault| fault.at(pgno)),
         _ => Err(Error::Incompatible {
-            name: name.to_owned(),
+            name: show(name),
             reason: "it is an entry of the main table",
         }),
     }
@@ -491,9 +485,9 @@ pub(crate) fn named_root(pages: Pages<'_>, record: &[u8]) -> Result<TreeRoot, Pa
 /// # Errors
 ///
 /// [`Error::TableName`] and [`Error::TablesFull`].
-pub(crate) fn handle(store: &Store, name: &str) -> Result<Table> {
+pub(crate) fn handle(store: &Store, name: &[u8]) -> Result<Table> {
     let max = max_table_name_len(store.page_size);
-    if name.is_empty() || name.len() > max {
+    if name.len() > max {
         return Err(Error::TableName {
             len: name.len(),
             max,
@@ -511,7 +505,7 @@ fn table_of(store: &Store, number: usize) -> Result<Table> {
 }
 
 /// Returns the name behind a handle.
-pub(crate) fn name_of(store: &Store, table: Table) -> Result<&str> {
+pub(crate) fn name_of(store: &Store, table: Table) -> Result<&[u8]> {
     store
         .names
         .get(number_of(store, table)?)
@@ -528,6 +522,11 @@ fn number_of(store: &Store, table: Table) -> Result<usize> {
 
 #[cold]
 fn no_such_table(store: &Store, table: Table) -> Error {
-    let name = name_of(store, table).unwrap_or("main").to_owned();
+    let name = name_of(store, table).map_or("main".to_owned(), show);
     Error::NoSuchTable { name }
+}
+
+/// Returns the name of a table for messages.
+pub(crate) fn show(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }

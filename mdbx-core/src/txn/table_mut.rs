@@ -18,7 +18,7 @@ use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
 use crate::txn::put::{PutFlags, Verdict};
 use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens, check_value_len};
-use crate::txn::table::{OpenTable, Table, TableFlags, name_of};
+use crate::txn::table::{OpenTable, Table, TableFlags, name_of, show};
 use crate::txn::view::TableRef;
 
 /// One table inside a write transaction, for reading and writing.
@@ -390,7 +390,7 @@ impl TableMut<'_> {
             Ok((place, is_table))
         })?;
         if is_table {
-            let name = String::from_utf8_lossy(key).into_owned();
+            let name = show(key);
             let reason = "the key is the name of a table";
             return Err(Error::Incompatible { name, reason });
         }
@@ -442,7 +442,7 @@ impl TableMut<'_> {
     }
 
     fn incompatible(&self, reason: &'static str) -> Error {
-        let name = name_of(self.store, self.table).unwrap_or("main").to_owned();
+        let name = name_of(self.store, self.table).map_or("main".to_owned(), show);
         Error::Incompatible { name, reason }
     }
 }

@@ -310,14 +310,14 @@ impl<'t> TableRef<'t> {
     }
 
     /// Returns the names and records of the tables that this one, the main table, names.
-    pub(crate) fn named_tables(&self) -> Result<Vec<(String, TreeRoot)>> {
+    pub(crate) fn named_tables(&self) -> Result<Vec<(Vec<u8>, TreeRoot)>> {
         let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
         let mut tables = Vec::new();
         while let Some((name, record)) = cursor.step(End::First)? {
             if cursor.is_on_table()? {
                 let root =
                     named_root(self.pages, record).map_err(|fault| fault.at(self.root.root))?;
-                tables.push((String::from_utf8_lossy(name).into_owned(), root));
+                tables.push((name.to_vec(), root));
             }
         }
         Ok(tables)

@@ -24,7 +24,7 @@ use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
 use crate::txn::put::PutFlags;
 use crate::txn::range::{Dups, Range};
-use crate::txn::table::{Table, TableFlags, Tables, handle, name_of};
+use crate::txn::table::{Table, TableFlags, Tables, handle, name_of, show};
 use crate::txn::table_mut::TableMut;
 use crate::txn::view::TableRef;
 
@@ -162,10 +162,11 @@ impl<'env> WriteTxn<'env> {
     ///   table are integers and the name is not as long.
     /// - [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`].
     #[doc(alias = "MDBX_CREATE")]
-    pub fn create_table(&mut self, name: &str, flags: TableFlags) -> Result<Table> {
+    pub fn create_table(&mut self, name: impl AsRef<[u8]>, flags: TableFlags) -> Result<Table> {
+        let name = name.as_ref();
         self.check_sound()?;
         let incompatible = |reason| Error::Incompatible {
-            name: name.to_owned(),
+            name: show(name),
             reason,
         };
         flags.check()?;
@@ -175,7 +176,7 @@ impl<'env> WriteTxn<'env> {
             ));
         }
         let table = handle(self.store(), name)?;
-        self.main().contains(name.as_bytes())?; // an error if the main table takes no such key
+        self.main().contains(name)?; // an error if the main table takes no such key
         match self.table(table) {
             Ok(found) if found.flags() == flags => return Ok(table),
             Ok(_) => return Err(incompatible("it exists with other flags")),
@@ -260,14 +261,15 @@ impl<'env> WriteTxn<'env> {
     /// - [`Error::Incompatible`] for the main table; [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`],
     ///   and those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_dbi_rename")]
-    pub fn rename_table(&mut self, table: Table, name: &str) -> Result<Table> {
+    pub fn rename_table(&mut self, table: Table, name: impl AsRef<[u8]>) -> Result<Table> {
+        let name = name.as_ref();
         check_named(table, "it cannot be renamed")?;
         self.table(table)?;
         let renamed = handle(self.store(), name)?;
         if renamed == table {
             return Ok(table);
         }
-        if self.main().contains(name.as_bytes())? {
+        if self.main().contains(name)? {
             return Err(Error::KeyExists);
         }
         self.reserve_for_record()?; // before anything is changed
@@ -424,22 +426,22 @@ impl<'env> WriteTxn<'env> {
     pub fn abort(self) {}
 
     /// Writes the record of a named table into the main table.
-    pub(super) fn write_record(&mut self, name: &str, root: &TreeRoot) -> Result<()> {
+    pub(super) fn write_record(&mut self, name: &[u8], root: &TreeRoot) -> Result<()> {
         self.reserve_for_record()?;
         let mut record = [0; TreeRoot::LEN];
         root.write(&mut record);
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
-            let mut place = tree.find(name.as_bytes())?;
+            let mut place = tree.find(name)?;
             tree.root.items += u64::from(!place.exact);
-            tree.set(&mut place, NewNode::leaf(name.as_bytes(), TREE, &record))
+            tree.set(&mut place, NewNode::leaf(name, TREE, &record))
                 .map(|()| true)
         })?;
         Ok(())
     }
 
-    fn remove_record(&mut self, name: &str) -> Result<()> {
+    fn remove_record(&mut self, name: &[u8]) -> Result<()> {
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
-            let place = tree.find(name.as_bytes())?;
+            let place = tree.find(name)?;
             tree.delete(place).map(|()| true)
         })?;
         Ok(())

@@ -181,7 +181,7 @@ impl Missing {
         }
         for (table, index) in &self.indexes {
             txn.create_table(
-                &catalog::index_table(table.name, index.name),
+                catalog::index_table(table.name, index.name),
                 IndexKind::of(index).flags(),
             )?;
             let record = IndexRecord::new(txn.sequence(catalog, 1)?, index);

@@ -124,11 +124,11 @@ impl<'p> TreeCheck<'_, 'p> {
     fn check_table(&mut self, leaf: Page<'p>, name: &[u8], record: &[u8]) {
         self.met.items += 1;
         let max = max_table_name_len(self.checker.pages.page_size);
-        if name.is_empty() || name.len() > max {
+        if name.len() > max {
             let len = name.len();
             self.find(
                 Some(leaf.pgno()),
-                format!("a table name must have 1 to {max} bytes, but one has {len}"),
+                format!("a table name must not exceed {max} bytes, but one has {len}"),
             );
         }
         let name = String::from_utf8_lossy(name).into_owned();
