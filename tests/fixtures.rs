@@ -200,7 +200,7 @@ fn read_table(table: &TableRef<'_>, most: usize) -> Result<()> {
 }
 
 /// Changes a few items of a table: `None` is the main table.
-fn write_to(env: &Env, table: Option<(&str, TableFlags)>) -> Result<()> {
+fn write_to(env: &Env, table: Option<(&[u8], TableFlags)>) -> Result<()> {
     let keys: Vec<Vec<u8>> = {
         let txn = env.read()?;
         let table = table.map_or(Ok(Table::MAIN), |(name, _)| txn.open_table(name))?;

@@ -2,7 +2,8 @@
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
 use mdbx_core::{
-    Error, Item, Position, PutFlags, ReadTxn, Table, TableFlags, TableMut, TableRef, Txnid, WriteTxn,
+    Error, Item, Position, PutFlags, ReadTxn, Table, TableFlags, TableMut, TableRef, Txnid,
+    WriteTxn,
 };
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -19,7 +20,7 @@ pub(crate) fn max_tables(handles: usize) -> usize {
 
 /// There, opening a table whose handle is open already gives that handle, even in a reader whose snapshot is older
 /// than the table. Here a reader says that it sees no such table.
-pub(crate) fn open_in_reader(world: &World, reader: &ReadTxn<'_>, name: &str) -> Outcome<Table> {
+pub(crate) fn open_in_reader(world: &World, reader: &ReadTxn<'_>, name: &[u8]) -> Outcome<Table> {
     match (reader.open_table(name), world.named.get(name)) {
         (Err(Error::NoSuchTable { .. }), Some(table)) => Ok(*table),
         (opened, _) => Ok(opened?),

@@ -62,14 +62,14 @@ fn open(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let table = open_as(stage, step, flags)?;
     let world = &mut *stage.world;
     world.tables.insert(step.name("d").to_owned(), table);
-    if let Some(name) = name_operand(step)? {
+    if let Some(name) = name_operand(step) {
         world.named.insert(name, table);
     }
     Ok(Answer::ok())
 }
 
 fn open_as(stage: &mut Stage<'_, '_>, step: &Step, flags: TableFlags) -> Outcome<Table> {
-    let Some(name) = name_operand(step)? else {
+    let Some(name) = name_operand(step) else {
         if step.flag("create", false) {
             stage.writer_mut(step.name("t"))?.set_main_flags(flags)?;
         }
@@ -101,16 +101,8 @@ fn open_as(stage: &mut Stage<'_, '_>, step: &Step, flags: TableFlags) -> Outcome
 }
 
 /// Returns the name of the table; `None` for the main table.
-fn name_operand(step: &Step) -> Outcome<Option<String>> {
-    let Some(digits) = step.text("name") else {
-        return Ok(None);
-    };
-    let name = String::from_utf8(from_hex(digits));
-    let name = name.map_err(|_| Stop::Waiting("table names that are no text"))?;
-    if name.is_empty() {
-        return Err(Stop::Waiting("the empty table name"));
-    }
-    Ok(Some(name))
+fn name_operand(step: &Step) -> Option<Vec<u8>> {
+    step.text("name").map(from_hex)
 }
 
 pub(crate) fn flags_of(step: &Step) -> TableFlags {
@@ -153,7 +145,7 @@ fn list(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
                 reader.table(reader.open_table(&name)?)?.len()
             }
         };
-        list.push(json!([hex(name.as_bytes()), names_of(flags), items]));
+        list.push(json!([hex(&name), names_of(flags), items]));
     }
     Ok(Answer::ok().with("list", list))
 }
@@ -174,7 +166,7 @@ fn sequence(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 
 fn rename(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let table = stage.world.table(step.name("d"))?;
-    let name = name_operand(step)?.unwrap_or_default();
+    let name = name_operand(step).unwrap_or_default();
     let renamed = stage
         .writer_mut(step.name("t"))?
         .rename_table(table, &name)

@@ -177,11 +177,7 @@ fn run_child(
 }
 
 /// Performs steps until one ends the write transaction.
-fn serve(
-    world: &mut World,
-    steps: &mut Steps,
-    writer: &mut Writer<'_, '_>,
-) -> Result<End, Halt> {
+fn serve(world: &mut World, steps: &mut Steps, writer: &mut Writer<'_, '_>) -> Result<End, Halt> {
     while let Some(step) = steps.next() {
         let txn = step.name("t");
         let ends = matches!(step.op(), "commit" | "abort" | "commit_then_read");

@@ -29,7 +29,7 @@ pub(crate) struct World {
     /// How many transactions there were.
     pub(crate) txns: u64,
     /// The tables that were opened, by their own names.
-    pub(crate) named: HashMap<String, Table>,
+    pub(crate) named: HashMap<Vec<u8>, Table>,
     /// The working directory of the trace. It goes last: nothing is open in it then.
     directory: TempDir,
 }

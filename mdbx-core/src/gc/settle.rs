@@ -17,8 +17,8 @@ use crate::gc::reclaim::Gc;
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::pager::list::PageList;
 use crate::pager::writer::Base;
-use crate::tree::leaf_cursor::End;
 use crate::tree::edit::most_pages_for_put;
+use crate::tree::leaf_cursor::End;
 
 /// Room beyond what there is to record, for what the next steps free.
 const SLACK: usize = 8;

@@ -77,7 +77,10 @@ mod tests {
             (names.number(b"a").unwrap(), names.number(b"b").unwrap()),
             (0, 1)
         );
-        assert_eq!((names.number(b"a").unwrap(), names.get(1)), (0, Some(&b"b"[..])));
+        assert_eq!(
+            (names.number(b"a").unwrap(), names.get(1)),
+            (0, Some(&b"b"[..]))
+        );
         assert!(matches!(
             names.number(b"c"),
             Err(Error::TablesFull { max: 2 })
