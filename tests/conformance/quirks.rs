@@ -2,7 +2,7 @@
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
 use mdbx_core::{
-    Error, Item, Position, PutFlags, ReadTxn, Table, TableFlags, TableMut, TableRef, Txnid,
+    Cursor, Error, Item, Position, PutFlags, ReadTxn, Table, TableFlags, TableMut, TableRef, Txnid,
     WriteTxn,
 };
 
@@ -63,6 +63,27 @@ pub(crate) fn nothing_there(step: &Step, table: &TableRef<'_>, before: &Position
         _ => false,
     };
     if no_data { "no_data" } else { "not_found" }
+}
+
+/// There, a move onwards that fails in the gap behind the last item, because that was deleted, ends on the item that
+/// is the last one now. Here it stays in the gap.
+pub(crate) fn settle_at_end(step: &Step, before: &Position, cursor: &mut Cursor<'_>) -> Outcome<()> {
+    if matches!(before, Position::Gap(_)) && matches!(step.name("m"), "next" | "next_key") {
+        cursor.last()?;
+        cursor.next()?;
+    }
+    Ok(())
+}
+
+/// There, a value that could not be appended to those of its key leaves a cursor on the same value, or else on the
+/// last one. Here a put that fails moves no cursor.
+pub(crate) fn stand_where_append_failed(step: &Step, cursor: &mut Cursor<'_>) -> Outcome<()> {
+    let (key, value) = (step.operand("k"), step.operand("v"));
+    if cursor.seek_pair(&key, &value)?.is_none() {
+        cursor.seek_exact(&key)?;
+        cursor.last_dup()?;
+    }
+    Ok(())
 }
 
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as
