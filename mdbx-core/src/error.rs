@@ -196,6 +196,9 @@ pub enum Error {
     /// The key or the value is not behind those that are there. (`MDBX_EKEYMISMATCH`)
     #[error("the key or value is out of order: it must come behind those that are there")]
     KeyMismatch,
+    /// The cursor stands on no item. (`MDBX_ENODATA`)
+    #[error("the cursor stands on no item")]
+    NoItem,
     /// The key has several values, and the call needs it to have one. (`MDBX_EMULTIVAL`)
     #[error("the key has several values")]
     MultiVal,

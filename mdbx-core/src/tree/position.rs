@@ -58,25 +58,6 @@ pub enum Position {
     Gap(Anchor),
 }
 
-impl Position {
-    /// Returns the position that the deletion of the item leaves to a cursor that stood on it.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for cursors that delete; the tests delete otherwise"
-        )
-    )]
-    pub(crate) fn into_gap(self) -> Position {
-        match self {
-            Position::On(anchor) | Position::AtEnd(anchor) | Position::Gap(anchor) => {
-                Position::Gap(anchor)
-            }
-            nowhere => nowhere,
-        }
-    }
-}
-
 /// The item that a [`Position`] is tied to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Anchor {

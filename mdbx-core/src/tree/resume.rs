@@ -99,10 +99,6 @@ impl<'p> Cursor<'p> {
     }
 
     /// Turns the cursor into its page numbers.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for cursors that write between moves")
-    )]
     pub(crate) fn park(self) -> Result<Parked> {
         Ok(Parked {
             path: self.keys.path(),
@@ -128,16 +124,7 @@ enum ParkedValues {
     Nested(Box<Path>),
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for cursors that write between moves")
-)]
 impl Parked {
-    /// Returns the pages and entries from the root down to the entry on which or beside which the cursor stands.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Returns the cursor in the tree `root`, which must be as it was when the cursor was parked.
     ///
     /// # Errors

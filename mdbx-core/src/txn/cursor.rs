@@ -8,6 +8,7 @@ use crate::pager::snapshot::Pages;
 use crate::tree::cursor;
 use crate::tree::leaf_cursor::End;
 use crate::tree::position::Position;
+use crate::tree::resume::Parked;
 use crate::tree::seek::Relation;
 
 /// A key and one of its values.
@@ -57,6 +58,18 @@ impl<'t> Cursor<'t> {
         Cursor {
             cursor: cursor::Cursor::new(pages, root),
         }
+    }
+
+    /// The cursor in the table as it was when it was parked.
+    pub(super) fn revive(parked: Parked, pages: Pages<'t>, root: TreeRoot) -> Result<Cursor<'t>> {
+        Ok(Cursor {
+            cursor: parked.revive(pages, root)?,
+        })
+    }
+
+    /// Turns the cursor into its page numbers.
+    pub(super) fn park(self) -> Result<Parked> {
+        self.cursor.park()
     }
 
     /// Returns what a move answered. After an error the cursor stands nowhere.

@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::tree::edit::Place;
 use crate::txn::table_mut::TableMut;
 
+const CONTRADICTION: &str = "CURRENT wants the key present, NO_OVERWRITE and APPEND want it absent";
+
 /// Conditions for [`TableMut::put_with`]. Without any, a value replaces the present one, or joins the values of its
 /// key.
 ///
@@ -62,6 +64,17 @@ impl PutFlags {
         self.0 & others.0 == others.0
     }
 
+    /// Checks that the flags do not contradict each other, whatever the table holds.
+    pub(super) fn check(self) -> Result<()> {
+        let wants_absent = self.contains(PutFlags::NO_OVERWRITE) || self.contains(PutFlags::APPEND);
+        if self.contains(PutFlags::CURRENT) && wants_absent {
+            return Err(Error::InvalidFlags {
+                reason: CONTRADICTION,
+            });
+        }
+        Ok(())
+    }
+
     /// Decides what storing `value` at `place` comes to.
     pub(super) fn decide(
         self,
@@ -110,14 +123,11 @@ impl PutFlags {
         if !place.exact {
             return Err(Error::NotFound);
         }
-        let contradicts = self.contains(PutFlags::NO_OVERWRITE) || self.contains(PutFlags::APPEND);
-        if contradicts && count(table, key)? > 1 && !self.contains(PutFlags::APPEND) {
+        let wants_one = self.contains(PutFlags::NO_OVERWRITE) && !self.contains(PutFlags::APPEND);
+        if wants_one && count(table, key)? > 1 {
             return Err(Error::MultiVal);
         }
-        if contradicts {
-            let reason = "CURRENT wants the key present, NO_OVERWRITE and APPEND want it absent";
-            return Err(Error::InvalidFlags { reason });
-        }
+        self.check()?;
         if table.is_dup_sort() {
             only_if_new(table, key, value, Verdict::ReplaceAll)
         } else {

@@ -284,6 +284,14 @@ impl TableMut<'_> {
         Ok(before)
     }
 
+    /// Returns the same table for a shorter time.
+    pub(super) fn reborrow(&mut self) -> TableMut<'_> {
+        TableMut {
+            open: &mut *self.open,
+            ..*self
+        }
+    }
+
     /// Stores `value` at `place`: as the value of the key, or as one more.
     fn put_at(&mut self, place: &Place, key: &[u8], value: &[u8]) -> Result<()> {
         let is_dup = self.is_dup_sort();

@@ -12,6 +12,7 @@ use crate::tree;
 use crate::tree::estimate::estimate;
 use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
+use crate::tree::resume::Parked;
 use crate::tree::search::{Found, Target, bisect, descend};
 use crate::txn::cursor::{Cursor, Item};
 use crate::txn::range::{Dups, Range};
@@ -178,6 +179,11 @@ impl<'t> TableRef<'t> {
     #[must_use]
     pub fn cursor(&self) -> Cursor<'t> {
         Cursor::new(self.pages, self.root)
+    }
+
+    /// Returns the cursor that was parked in this table, which was not changed since.
+    pub(super) fn revive(&self, parked: Parked) -> Result<Cursor<'t>> {
+        Cursor::revive(parked, self.pages, self.root)
     }
 
     /// Returns the first item.
