@@ -85,6 +85,7 @@ fn name_of(error: &Error) -> String {
         Error::KeyExists => "key_exists",
         Error::KeyMismatch => "key_mismatch",
         Error::MultiVal => "multi_val",
+        Error::NoItem => "no_data",
         Error::KeyTooLong { .. }
         | Error::ValueTooLong { .. }
         | Error::KeyLen { .. }

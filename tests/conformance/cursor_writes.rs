@@ -1,152 +1,114 @@
 //! Writing through cursors: at the place of a cursor, which then stands where that left it.
 
-use mdbx_core::{Anchor, Error, Position, PutFlags, TableFlags, TableMut};
+use mdbx_core::{CursorMut, Error, Position, PutFlags, TableFlags, TableMut};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::bytes::answer as shown;
-use crate::cursors::{at, placed, whereabouts};
+use crate::cursors::{placed, whereabouts};
 use crate::data::conditions;
 use crate::quirks;
 use crate::trace::Step;
 use crate::world::{Stage, no_longer};
 
-/// The item a cursor stands on, or that took its place.
-type Current = Option<(Vec<u8>, Vec<u8>)>;
-
 pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let reserves = step.words("f").iter().any(|flag| flag == "reserve");
     match step.op() {
-        "cput" => put(stage, step),
-        "cdel" => delete(stage, step),
+        "cput" if reserves => reserve(stage, step),
+        "cput" => change(stage, step, put),
+        "cdel" => change(stage, step, delete),
         "cput_multi" => Err(Stop::Waiting("put_many")),
         _ => Err(Stop::Waiting("deleting ranges")),
     }
 }
 
-/// Changes the table that a cursor is bound to, given what the cursor stands on.
-fn change(
-    stage: &mut Stage<'_, '_>,
-    step: &Step,
-    change: impl FnOnce(TableMut<'_>, Current) -> Outcome,
-) -> Outcome {
-    let name = step.name("c");
-    let current = at(stage, name, |_, cursor| {
-        Ok(cursor
-            .current()?
-            .map(|(key, value)| (key.to_vec(), value.to_vec())))
-    })?;
-    let placed = placed(stage.world, name)?;
-    let (txn, table) = (placed.txn, placed.table);
+/// Returns the table that a cursor is bound to, to be changed, and where the cursor stands.
+fn bound_table<'s>(stage: &'s mut Stage<'_, '_>, step: &Step) -> Outcome<(TableMut<'s>, Position)> {
+    let placed = placed(stage.world, step.name("c"))?.clone();
+    let (Some(txn), Some(table)) = (placed.txn, placed.table) else {
+        return refused("invalid");
+    };
     let Some(writer) = &mut stage.writer else {
         return refused("access");
     };
-    if Some(writer.number) != txn || writer.is_read_only {
+    if writer.number != txn || writer.is_read_only {
         return refused("access");
     }
-    let Some(table) = table else {
-        return refused("invalid");
-    };
     let table = writer.txn.table_mut(table).map_err(no_longer)?;
-    let outcome = change(table, current);
-    quirks::after(stage, outcome)
+    Ok((table, placed.position))
 }
 
-fn delete(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
-    let all = step.words("f").iter().any(|flag| flag == "all_dups");
-    let answer = change(stage, step, |mut table, current| {
-        let Some((key, value)) = current else {
-            return refused("no_data");
-        };
-        let was_there = if all {
-            table.delete(&key)?
-        } else {
-            table.delete_dup(&key, &value)?
-        };
-        Ok(Answer::found(was_there))
-    })?;
-    // Where an item was that is gone, the cursor stands in the gap.
-    at(stage, step.name("c"), |_, cursor| {
-        Ok(whereabouts(step, cursor, answer))
-    })
-}
-
-fn put(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
-    let flags = conditions(step);
-    let (key, value) = (step.operand("k"), step.operand("v"));
-    let before = placed(stage.world, step.name("c"))?.position.clone();
-    let answer = change(stage, step, |mut table, current| {
-        if flags.contains(PutFlags::CURRENT) {
-            return put_current(table, step, current);
-        }
-        if step.words("f").iter().any(|flag| flag == "reserve") {
-            return quirks::reserve(table, step);
-        }
-        match table.put_with(&key, &value, flags) {
-            Err(Error::KeyExists) if flags.contains(PutFlags::NO_OVERWRITE) => {
-                let present = quirks::present_value(&table.as_ref(), &key, flags)?;
-                Ok(Answer::of("key_exists").with("rv", present.map(shown)))
-            }
-            put => Ok(put.map(|()| Answer::ok())?),
-        }
-    });
-    let result = match &answer {
-        Ok(answer) => answer.result(),
-        Err(Stop::Refused(result)) => result,
-        Err(Stop::Waiting(_)) => return answer,
-    };
-    let is_placed = matches!(result, "ok" | "key_exists");
-    let is_append_dup = flags == PutFlags::APPEND_DUP && result == "key_mismatch";
-    let is_on_first = result == "key_exists" && flags.contains(PutFlags::NO_OVERWRITE);
-    let answer = match answer {
+/// Changes a table at a cursor, which then stands where that left it, also if it failed.
+fn change(
+    stage: &mut Stage<'_, '_>,
+    step: &Step,
+    change: impl FnOnce(&mut CursorMut<'_>, &Step) -> Outcome,
+) -> Outcome {
+    let (mut table, position) = bound_table(stage, step)?;
+    let mut cursor = table.cursor_mut();
+    cursor.resume(&position)?;
+    let answer = match change(&mut cursor, step) {
         Err(Stop::Refused(result)) => Answer::of(&result),
-        answer => answer?,
+        outcome => outcome?,
     };
-    at(stage, step.name("c"), |table, cursor| {
-        let is_dup = table.flags().contains(TableFlags::DUP_SORT);
-        if is_placed && flags.contains(PutFlags::CURRENT) {
-            let anchor = Anchor {
-                key: key.clone(),
-                value: is_dup.then(|| value.clone()),
-            };
-            cursor.resume(&match before {
-                Position::AtEnd(_) => Position::AtEnd(anchor),
-                _ => Position::On(anchor),
-            })?;
-        } else if is_append_dup {
-            quirks::stand_where_append_failed(step, cursor)?;
-        } else if is_placed && is_dup && !is_on_first {
-            cursor.seek_pair(&key, &value)?;
-        } else if is_placed {
-            cursor.seek_exact(&key)?;
-        }
-        Ok(whereabouts(step, cursor, answer))
-    })
+    let answer = cursor.go(|cursor| Ok(whereabouts(step, cursor, answer)))?;
+    let position = cursor.save()?;
+    if let Some(placed) = stage.world.cursors.get_mut(step.name("c")) {
+        placed.position = position;
+    }
+    quirks::after(stage, Ok(answer))
 }
 
-/// Puts a value in the place of the one that the cursor stands on.
-fn put_current(mut table: TableMut<'_>, step: &Step, current: Current) -> Outcome {
-    let flags = conditions(step);
-    let (key, value) = (step.operand("k"), step.operand("v"));
-    let is_dup = table.as_ref().flags().contains(TableFlags::DUP_SORT);
-    let is_reserve = step.words("f").iter().any(|flag| flag == "reserve");
-    if flags.contains(PutFlags::NO_OVERWRITE) || flags.contains(PutFlags::APPEND) {
-        return refused("invalid");
-    }
-    if is_reserve && is_dup {
-        return refused("incompatible");
-    }
-    let Some((current_key, current_value)) = current else {
-        return refused("no_data");
-    };
-    if current_key != key {
-        return refused("key_mismatch");
-    }
-    if is_reserve {
-        return quirks::reserve(table, step);
-    }
-    if is_dup && !flags.contains(PutFlags::ALL_DUPS) {
-        table.replace_dup(&key, &current_value, &value)?;
+fn delete(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
+    let was_there = if step.words("f").iter().any(|flag| flag == "all_dups") {
+        cursor.delete_key()?
     } else {
-        table.put_with(&key, &value, flags)?;
+        cursor.delete()?
+    };
+    Ok(Answer::of(if was_there { "ok" } else { "no_data" }))
+}
+
+fn put(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
+    let before = cursor.save()?;
+    let (key, value, flags) = (step.operand("k"), step.operand("v"), conditions(step));
+    match cursor.put_with(&key, &value, flags) {
+        Err(Error::KeyExists) if flags.contains(PutFlags::NO_OVERWRITE) => {
+            let present = cursor.current()?.map(|(_, value)| shown(value));
+            Ok(Answer::of("key_exists").with("rv", present))
+        }
+        Err(Error::KeyMismatch) if flags == PutFlags::APPEND_DUP => {
+            cursor.go(|cursor| quirks::stand_where_append_failed(step, cursor))?;
+            refused("key_mismatch")
+        }
+        Ok(()) if flags.contains(PutFlags::CURRENT) => {
+            cursor.go(|cursor| quirks::stay_at_end(&before, cursor))?;
+            Ok(Answer::ok())
+        }
+        put => Ok(put.map(|()| Answer::ok())?),
     }
-    Ok(Answer::ok())
+}
+
+/// Reserves room and fills it. That is done by the table; the cursor is asked whether it may, and stands on the item
+/// afterwards.
+fn reserve(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let key = step.operand("k");
+    let may = change(stage, step, |cursor, _| {
+        let is_current = step.words("f").iter().any(|flag| flag == "current");
+        Ok(match cursor.current()? {
+            None if is_current => Answer::of("no_data"),
+            Some((at, _)) if is_current && at != key => Answer::of("key_mismatch"),
+            _ => Answer::ok(),
+        })
+    })?;
+    let (table, _) = bound_table(stage, step)?;
+    let is_dup = table.as_ref().flags().contains(TableFlags::DUP_SORT);
+    if may.result() != "ok" && !is_dup {
+        return Ok(may);
+    }
+    let reserved = quirks::reserve(table, step);
+    let reserved = quirks::after(stage, reserved);
+    change(stage, step, |cursor, _| {
+        let reserved = reserved?;
+        cursor.go(|cursor| cursor.seek_exact(&key).map(drop))?;
+        Ok(reserved)
+    })
 }

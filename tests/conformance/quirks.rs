@@ -2,8 +2,8 @@
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
 use mdbx_core::{
-    Cursor, Error, Item, Position, PutFlags, ReadTxn, Table, TableFlags, TableMut, TableRef, Txnid,
-    WriteTxn,
+    Cursor, Error, Item, Position, PutFlags, ReadTxn, Result, Table, TableFlags, TableMut,
+    TableRef, Txnid, WriteTxn,
 };
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -30,8 +30,13 @@ pub(crate) fn open_in_reader(world: &World, reader: &ReadTxn<'_>, name: &[u8]) -
 /// There, a full database fails the transaction: everything after it is refused, and a commit aborts. Here the
 /// failed call changed nothing and the transaction goes on. The runner takes it for failed, as the trace does.
 pub(crate) fn after(stage: &mut Stage<'_, '_>, outcome: Outcome) -> Outcome {
-    if let (Err(Stop::Refused(result)), Some(writer)) = (&outcome, &mut stage.writer) {
-        *writer.failed |= result == "map_full";
+    let result = match &outcome {
+        Ok(answer) => answer.result(),
+        Err(Stop::Refused(result)) => result,
+        Err(Stop::Waiting(_)) => "",
+    };
+    if let (Some(writer), "map_full") = (&mut stage.writer, result) {
+        *writer.failed = true;
     }
     outcome
 }
@@ -67,7 +72,11 @@ pub(crate) fn nothing_there(step: &Step, table: &TableRef<'_>, before: &Position
 
 /// There, a move onwards that fails in the gap behind the last item, because that was deleted, ends on the item that
 /// is the last one now. Here it stays in the gap.
-pub(crate) fn settle_at_end(step: &Step, before: &Position, cursor: &mut Cursor<'_>) -> Outcome<()> {
+pub(crate) fn settle_at_end(
+    step: &Step,
+    before: &Position,
+    cursor: &mut Cursor<'_>,
+) -> Outcome<()> {
     if matches!(before, Position::Gap(_)) && matches!(step.name("m"), "next" | "next_key") {
         cursor.last()?;
         cursor.next()?;
@@ -77,11 +86,21 @@ pub(crate) fn settle_at_end(step: &Step, before: &Position, cursor: &mut Cursor<
 
 /// There, a value that could not be appended to those of its key leaves a cursor on the same value, or else on the
 /// last one. Here a put that fails moves no cursor.
-pub(crate) fn stand_where_append_failed(step: &Step, cursor: &mut Cursor<'_>) -> Outcome<()> {
+pub(crate) fn stand_where_append_failed(step: &Step, cursor: &mut Cursor<'_>) -> Result<()> {
     let (key, value) = (step.operand("k"), step.operand("v"));
     if cursor.seek_pair(&key, &value)?.is_none() {
         cursor.seek_exact(&key)?;
         cursor.last_dup()?;
+    }
+    Ok(())
+}
+
+/// There, a cursor that knows itself at the end still does after it has replaced the only value of its key. Here a put
+/// stands on what it has put, like any other.
+pub(crate) fn stay_at_end(before: &Position, cursor: &mut Cursor<'_>) -> Result<()> {
+    if matches!(before, Position::AtEnd(_)) && cursor.count() == 1 {
+        cursor.last()?;
+        cursor.next()?;
     }
     Ok(())
 }
