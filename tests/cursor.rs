@@ -4,11 +4,11 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use common::tall::{random_key, tall_table};
 use common::{Items, Rng, TempEnv, owned};
-use mdbx_core::{Cursor, Item, PageSize, Result, Table, TableFlags, TableRef};
+use mdbx_core::{Cursor, Error, Item, Position, Result, Table, TableFlags, TableRef};
 
 /// A table with one value for each key, and one in which 20 and 40 have three.
 fn fixture() -> Result<(TempEnv, Table, Table)> {
@@ -66,33 +66,42 @@ fn go(cursor: &mut Cursor<'_>, name: &str) -> String {
         "prev_dup" => cursor.prev_dup(),
         "first_dup" => cursor.first_dup(),
         "last_dup" => cursor.last_dup(),
+        "reset" => {
+            cursor.reset();
+            Ok(None)
+        }
         seek => {
             let (kind, key) = seek.split_once(' ').unwrap();
-            match (kind, key.split_once('/')) {
-                ("seek", None) => cursor.seek(key.as_bytes()),
-                ("seek_exact", None) => cursor.seek_exact(key.as_bytes()),
-                ("seek_dup", Some((key, value))) => {
-                    cursor.seek_dup(key.as_bytes(), value.as_bytes())
-                }
+            let (key, value) = key.split_once('/').unwrap_or((key, ""));
+            let (key, value) = (key.as_bytes(), value.as_bytes());
+            match kind {
+                "seek" => cursor.seek(key),
+                "seek_exact" => cursor.seek_exact(key),
+                "seek_before" => cursor.seek_before(key),
+                "seek_dup" => cursor.seek_dup(key, value),
+                "seek_dup_after" => cursor.seek_dup_after(key, value),
+                "seek_pair" => cursor.seek_pair(key, value),
+                "seek_value" => cursor.seek_value(key, value),
                 other => panic!("no move {other:?}"),
             }
         }
     })
 }
 
-/// Holds what every move answers after `way` against `expected`, in which `·` is anything.
-fn check_moves(table: &TableRef<'_>, way: &str, count: u64, expected: &str) {
+/// A state, the count of values and whether it is known to be the end there, and what every move answers.
+type Row = (&'static str, u64, bool, &'static str);
+
+/// Holds what a cursor answers after `way` against the row, in which `-` is nothing.
+fn check_moves(table: &TableRef<'_>, (way, count, is_at_end, expected): Row) {
     let mut at_start = table.cursor();
     for step in way.split(", ").filter(|step| !step.is_empty()) {
         go(&mut at_start, step);
     }
     assert_eq!(at_start.count(), count, "count after {way}");
+    assert_eq!(at_start.is_at_end(), is_at_end, "is_at_end after {way}");
     for (step, expected) in MOVES.into_iter().zip(expected.split(' ')) {
         let answer = go(&mut at_start.clone(), step);
-        assert!(
-            expected == "·" || answer == expected,
-            "{step} after {way}: {answer}, not {expected}"
-        );
+        assert_eq!(answer, expected, "{step} after {way}");
     }
 }
 
@@ -100,21 +109,73 @@ fn check_moves(table: &TableRef<'_>, way: &str, count: u64, expected: &str) {
 fn moves_in_a_table_with_one_value_for_each_key_lead_where_the_reference_says() -> Result<()> {
     let (env, plain, _) = fixture()?;
     let txn = env.read()?;
-    let table = txn.table(plain)?;
     let rows = [
-        ("", 0, "- 10/1 40/4 10/1 40/4 10/1 40/4 - -"),
-        ("first", 1, "10/1 20/3 - 20/3 - - - 10/1 10/1"),
-        ("seek 30", 1, "30/2 40/4 20/3 40/4 20/3 - - 30/2 30/2"),
-        ("last", 1, "40/4 - 30/2 - 30/2 - - 40/4 40/4"),
-        ("last, next", 1, "40/4 - 30/2 - 30/2 · · · ·"),
-        ("first, prev", 1, "10/1 20/3 - 20/3 - · · · ·"),
-        ("seek_exact 25", 0, "- - - - - - - - -"),
-        ("first, seek_exact 25", 0, "- - - - - - - - -"),
-        ("seek 25", 1, "30/2 40/4 20/3 40/4 20/3 - - 30/2 30/2"),
-        ("first, seek 99", 0, "· - 40/4 - 40/4 · · - -"),
+        ("", 0, true, "- 10/1 40/4 10/1 40/4 10/1 40/4 - -"),
+        (
+            "first, reset",
+            0,
+            true,
+            "- 10/1 40/4 10/1 40/4 10/1 40/4 - -",
+        ),
+        ("first", 1, false, "10/1 20/3 - 20/3 - - - 10/1 10/1"),
+        (
+            "seek 30",
+            1,
+            false,
+            "30/2 40/4 20/3 40/4 20/3 - - 30/2 30/2",
+        ),
+        (
+            "seek 25",
+            1,
+            false,
+            "30/2 40/4 20/3 40/4 20/3 - - 30/2 30/2",
+        ),
+        (
+            "seek_dup 30/9",
+            1,
+            false,
+            "30/2 40/4 20/3 40/4 20/3 - - 30/2 30/2",
+        ),
+        (
+            "first, next",
+            1,
+            false,
+            "20/3 30/2 10/1 30/2 10/1 - - 20/3 20/3",
+        ),
+        ("last", 1, true, "40/4 - 30/2 - 30/2 - - 40/4 40/4"),
+        ("prev", 1, true, "40/4 - 30/2 - 30/2 - - 40/4 40/4"),
+        ("seek 40", 1, false, "40/4 - 30/2 - 30/2 - - 40/4 40/4"),
+        ("seek 40, next", 1, true, "40/4 - 30/2 - 30/2 - - 40/4 40/4"),
+        (
+            "last, next_key",
+            1,
+            true,
+            "40/4 - 30/2 - 30/2 - - 40/4 40/4",
+        ),
+        (
+            "last, prev",
+            1,
+            false,
+            "30/2 40/4 20/3 40/4 20/3 - - 30/2 30/2",
+        ),
+        ("first, prev", 1, false, "10/1 20/3 - 20/3 - - - 10/1 10/1"),
+        ("seek_exact 25", 0, true, "- - - - - - - - -"),
+        ("seek_exact 05", 0, true, "- - - - - - - - -"),
+        ("first, seek_exact 99", 0, true, "- - - - - - - - -"),
+        ("first, seek_before 10", 0, true, "- - - - - - - - -"),
+        ("first, seek 99", 0, true, "- - 40/4 - 40/4 - - - -"),
+        ("seek_dup 99/0", 0, true, "- - 40/4 - 40/4 - - - -"),
+        ("seek_dup_after 40/0", 0, true, "- - 40/4 - 40/4 - - - -"),
+        ("seek 99, next", 0, true, "- - 40/4 - 40/4 - - - -"),
+        (
+            "seek 99, prev",
+            1,
+            false,
+            "40/4 - 30/2 - 30/2 - - 40/4 40/4",
+        ),
     ];
-    for (way, count, expected) in rows {
-        check_moves(&table, way, count, expected);
+    for row in rows {
+        check_moves(&txn.table(plain)?, row);
     }
     Ok(())
 }
@@ -123,53 +184,154 @@ fn moves_in_a_table_with_one_value_for_each_key_lead_where_the_reference_says() 
 fn moves_among_several_values_of_a_key_lead_where_the_reference_says() -> Result<()> {
     let (env, _, dups) = fixture()?;
     let txn = env.read()?;
-    let table = txn.table(dups)?;
+    let second = "20/3 20/5 20/1 30/2 10/1 20/5 20/1 20/1 20/5";
+    let third = "20/5 30/2 20/3 30/2 10/1 - 20/3 20/1 20/5";
+    let nowhere = "- - - - - - - - -";
     let rows = [
-        ("", 0, "- 10/1 40/5 10/1 40/5 10/1 40/5 - -"),
-        ("first", 1, "10/1 20/1 - 20/1 - - - 10/1 10/1"),
-        ("seek 30", 1, "30/2 40/1 20/5 40/1 20/5 - - 30/2 30/2"),
-        ("last", 3, "40/5 - 40/3 - 30/2 - 40/3 40/1 40/5"),
-        ("last, next", 3, "40/5 - · - 30/2 · · 40/1 40/5"),
-        ("first, prev", 1, "10/1 20/1 - 20/1 - - - 10/1 10/1"),
-        ("seek_exact 25", 0, "- - - - - - - - -"),
-        ("first, seek 99", 0, "· - 40/5 - 40/5 · · - -"),
-        ("seek 20", 3, "20/1 20/3 10/1 30/2 10/1 20/3 - 20/1 20/5"),
+        ("", 0, true, "- 10/1 40/5 10/1 40/5 10/1 40/5 - -"),
+        ("first", 1, false, "10/1 20/1 - 20/1 - - - 10/1 10/1"),
         (
-            "seek 20, next",
-            3,
-            "20/3 20/5 20/1 30/2 10/1 20/5 20/1 20/1 20/5",
+            "seek 30",
+            1,
+            false,
+            "30/2 40/1 20/5 40/1 20/5 - - 30/2 30/2",
         ),
         (
-            "seek 20, last_dup",
+            "seek 20",
             3,
-            "20/5 30/2 20/3 30/2 10/1 - 20/3 20/1 20/5",
-        ),
-        (
-            "last, first_dup",
-            3,
-            "40/1 40/3 30/2 - 30/2 40/3 - 40/1 40/5",
-        ),
-        (
-            "seek 20, last_dup, next_dup",
-            3,
-            "20/5 30/2 20/3 30/2 10/1 - 20/3 20/1 20/5",
+            false,
+            "20/1 20/3 10/1 30/2 10/1 20/3 - 20/1 20/5",
         ),
         (
             "seek 20, prev_dup",
             3,
+            false,
             "20/1 20/3 10/1 30/2 10/1 20/3 - 20/1 20/5",
         ),
+        ("seek 20, next", 3, false, second),
+        ("seek_dup 20/2", 3, false, second),
+        ("seek_dup_after 20/1", 3, false, second),
+        ("seek_pair 20/3", 3, false, second),
+        ("seek_value 20/2", 3, false, second),
+        ("seek 20, last_dup", 3, false, third),
+        ("seek 20, last_dup, next_dup", 3, false, third),
+        ("last", 3, false, "40/5 - 40/3 - 30/2 - 40/3 40/1 40/5"),
+        ("last, next", 3, true, "40/5 - 40/3 - 30/2 - 40/3 40/1 40/5"),
         (
-            "seek_dup 20/2",
+            "last, next, last_dup",
             3,
-            "20/3 20/5 20/1 30/2 10/1 20/5 20/1 20/1 20/5",
+            false,
+            "40/5 - 40/3 - 30/2 - 40/3 40/1 40/5",
         ),
-        ("seek_dup 20/9", 1, "30/2 40/1 20/5 40/1 20/5 - - 30/2 30/2"),
-        ("seek_dup 25/0", 1, "30/2 40/1 20/5 40/1 20/5 - - 30/2 30/2"),
-        ("seek_dup 40/9", 0, "· - 40/5 - 40/5 · · - -"),
+        (
+            "last, first_dup",
+            3,
+            false,
+            "40/1 40/3 30/2 - 30/2 40/3 - 40/1 40/5",
+        ),
+        (
+            "seek 40, next_key",
+            3,
+            true,
+            "40/1 40/3 30/2 - 30/2 40/3 - 40/1 40/5",
+        ),
+        ("first, prev", 1, false, "10/1 20/1 - 20/1 - - - 10/1 10/1"),
+        (
+            "seek_dup 20/9",
+            1,
+            false,
+            "30/2 40/1 20/5 40/1 20/5 - - 30/2 30/2",
+        ),
+        (
+            "seek_dup 25/0",
+            1,
+            false,
+            "30/2 40/1 20/5 40/1 20/5 - - 30/2 30/2",
+        ),
+        ("seek_exact 25", 0, true, nowhere),
+        ("first, seek_pair 20/2", 0, true, nowhere),
+        ("first, seek_value 20/9", 0, true, nowhere),
+        ("first, seek_value 25/0", 0, true, nowhere),
+        ("first, seek 99", 0, true, "- - 40/5 - 40/5 - - - -"),
+        ("seek_dup 40/9", 0, true, "- - 40/5 - 40/5 - - - -"),
+        ("seek_dup_after 40/5", 0, true, "- - 40/5 - 40/5 - - - -"),
+        (
+            "seek 99, prev_key",
+            3,
+            false,
+            "40/5 - 40/3 - 30/2 - 40/3 40/1 40/5",
+        ),
     ];
-    for (way, count, expected) in rows {
-        check_moves(&table, way, count, expected);
+    for row in rows {
+        check_moves(&txn.table(dups)?, row);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_search_for_one_of_several_values_is_refused_where_a_key_has_one() -> Result<()> {
+    let (env, plain, _) = fixture()?;
+    let txn = env.read()?;
+    let mut cursor = txn.cursor(plain)?;
+    cursor.first()?;
+    assert!(matches!(
+        cursor.seek_pair(b"20", b"3"),
+        Err(Error::NotDupSort)
+    ));
+    assert!(matches!(
+        cursor.seek_value(b"20", b"3"),
+        Err(Error::NotDupSort)
+    ));
+    assert_eq!(show(cursor.current()), "10/1");
+    Ok(())
+}
+
+/// Writes the predicates as letters, upper case where they hold: first, last, first value, last value.
+fn predicates(cursor: &Cursor<'_>) -> String {
+    let letters = [
+        (cursor.on_first(), 'f'),
+        (cursor.on_last(), 'l'),
+        (cursor.on_first_dup(), 'd'),
+        (cursor.on_last_dup(), 'e'),
+    ];
+    let case = |(holds, letter): (bool, char)| {
+        if holds {
+            letter.to_ascii_uppercase()
+        } else {
+            letter
+        }
+    };
+    letters.into_iter().map(case).collect()
+}
+
+#[test]
+fn predicates_tell_keys_and_values_apart() -> Result<()> {
+    let (env, plain, dups) = fixture()?;
+    let empty = env.create_table("empty", TableFlags::DUP_SORT)?;
+    let txn = env.read()?;
+    for (table, way, expected) in [
+        (plain, "", "FLDE"),
+        (plain, "first", "FlDE"),
+        (plain, "seek 20", "flDE"),
+        (plain, "last", "fLDE"),
+        (plain, "last, next", "fLDE"),
+        (plain, "seek_exact 25", "flDE"),
+        (plain, "seek 99", "flDE"),
+        (dups, "seek 20", "flDe"),
+        (dups, "seek 20, next", "flde"),
+        (dups, "seek 20, last_dup", "fldE"),
+        (dups, "seek 40", "fLDe"),
+        (dups, "last", "fLdE"),
+        (dups, "last, reset", "FLDE"),
+        (empty, "", "FLDE"),
+        (empty, "seek_exact 25", "FLDE"),
+        (empty, "seek 25", "FLDE"),
+    ] {
+        let mut cursor = txn.cursor(table)?;
+        for step in way.split(", ").filter(|step| !step.is_empty()) {
+            go(&mut cursor, step);
+        }
+        assert_eq!(predicates(&cursor), expected, "after {way}");
     }
     Ok(())
 }
@@ -187,9 +349,11 @@ fn no_move_leads_anywhere_in_an_empty_table() -> Result<()> {
             "last",
             "seek x",
             "seek_exact x",
+            "seek_before x",
             "seek_dup x/y",
+            "seek_dup_after x/y",
         ] {
-            check_moves(&table, way, 0, "- - - - - - - - -");
+            check_moves(&table, (way, 0, true, "- - - - - - - - -"));
         }
         assert_eq!((table.first()?, table.last()?), (None, None));
         assert_eq!(
@@ -201,6 +365,52 @@ fn no_move_leads_anywhere_in_an_empty_table() -> Result<()> {
 }
 
 #[test]
+fn the_only_item_is_at_the_end_once_a_move_has_found_that_out() -> Result<()> {
+    let env = TempEnv::new();
+    for flags in [TableFlags::empty(), TableFlags::DUP_SORT] {
+        let table = env.create_table(&format!("{flags:?}"), flags)?;
+        env.put(table, b"10", b"1")?;
+        let txn = env.read()?;
+        let on = "10/1 - - - - - - 10/1 10/1";
+        check_moves(&txn.table(table)?, ("first", 1, false, on));
+        check_moves(&txn.table(table)?, ("first, prev", 1, false, on));
+        for way in [
+            "last",
+            "first, next",
+            "last, prev",
+            "last, first_dup",
+            "last, next_dup",
+        ] {
+            check_moves(&txn.table(table)?, (way, 1, true, on));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_transaction_has_short_cuts_to_its_tables() -> Result<()> {
+    let (env, plain, dups) = fixture()?;
+    let txn = env.read()?;
+    let keys = txn.range(plain, &b"15"[..]..&b"35"[..])?;
+    let keys: Vec<&[u8]> = keys
+        .map(|item| item.map(|(key, _)| key))
+        .collect::<Result<_>>()?;
+    assert_eq!(keys, [b"20", b"30"]);
+    let values: Vec<&[u8]> = txn.dups(dups, b"20")?.collect::<Result<_>>()?;
+    assert_eq!(values, [b"1", b"3", b"5"]);
+    assert_eq!((txn.len(plain)?, txn.len(dups)?), (4, 8));
+    assert_eq!(show(txn.cursor(plain)?.last()), "40/4");
+    Ok(())
+}
+
+#[test]
+fn a_new_place_is_a_default_position() -> Result<()> {
+    let (env, plain, _) = fixture()?;
+    assert_eq!(env.read()?.cursor(plain)?.save()?, Position::default());
+    Ok(())
+}
+
+#[test]
 fn the_ends_of_a_table_are_had_directly() -> Result<()> {
     let (env, plain, dups) = fixture()?;
     let txn = env.read()?;
@@ -208,34 +418,6 @@ fn the_ends_of_a_table_are_had_directly() -> Result<()> {
     assert_eq!(show(txn.table(plain)?.last()), "40/4");
     assert_eq!(show(txn.table(dups)?.last()), "40/5");
     Ok(())
-}
-
-/// A table over many small pages, with keys that have one, few and very many values.
-fn tall_table(flags: TableFlags) -> Result<(TempEnv, Table, Items)> {
-    let env = TempEnv::with_page_size(PageSize::MIN);
-    let mut rng = Rng::new(23);
-    let mut model = BTreeSet::new();
-    let mut txn = env.write()?;
-    let table = txn.create_table("t", flags)?;
-    for n in 0..400_u32 {
-        let key = format!("{:03}", 2 * n).into_bytes();
-        let values = match (flags == TableFlags::DUP_SORT, n % 20) {
-            (true, 7) => 60,
-            (true, 3 | 9 | 13) => 4,
-            _ => 1,
-        };
-        for _ in 0..values {
-            let value = format!("{:05}", rng.below(99_999)).into_bytes();
-            txn.put(table, &key, &value)?;
-            if flags != TableFlags::DUP_SORT {
-                model.retain(|(other, _)| *other != key);
-            }
-            model.insert((key.clone(), value));
-        }
-    }
-    assert!(txn.table(table)?.stat().height > 2);
-    txn.commit()?;
-    Ok((env, table, model.into_iter().collect()))
 }
 
 #[test]
@@ -294,48 +476,6 @@ fn next_key_and_prev_key_skip_the_other_values() -> Result<()> {
     }
     assert_eq!(cursor.prev_key()?, None);
     Ok(())
-}
-
-#[test]
-fn seeks_find_the_first_item_that_is_not_before() -> Result<()> {
-    for flags in [TableFlags::empty(), TableFlags::DUP_SORT] {
-        let (env, table, model) = tall_table(flags)?;
-        let txn = env.read()?;
-        let table = txn.table(table)?;
-        let mut cursor = table.cursor();
-        let mut rng = Rng::new(31);
-        for _ in 0..2000 {
-            let key = random_key(&mut rng);
-            let not_before = model.iter().position(|(other, _)| *other >= key);
-            let item = |at: usize| (&model[at].0[..], &model[at].1[..]);
-            assert_eq!(cursor.seek(&key)?, not_before.map(item));
-            if not_before.is_some() && rng.once_in(2) {
-                assert_eq!(
-                    cursor.prev()?,
-                    not_before.and_then(|at| at.checked_sub(1)).map(item)
-                );
-            }
-            let exact = not_before.filter(|&at| model[at].0 == key);
-            assert_eq!(cursor.seek_exact(&key)?, exact.map(item));
-            assert_eq!(table.contains(&key)?, exact.is_some());
-            if flags == TableFlags::DUP_SORT {
-                let wanted = (key, format!("{:05}", rng.below(99_999)).into_bytes());
-                let not_before = model.iter().position(|item| *item >= wanted);
-                assert_eq!(cursor.seek_dup(&wanted.0, &wanted.1)?, not_before.map(item));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Returns a key that may be in the tall table, between two of its keys, or beyond them.
-fn random_key(rng: &mut Rng) -> Vec<u8> {
-    match rng.below(12) {
-        0 => Vec::new(),
-        1 => b"zzz".to_vec(),
-        2 => format!("{:02}", rng.below(90)).into_bytes(),
-        _ => format!("{:03}", rng.below(800)).into_bytes(),
-    }
 }
 
 /// Returns whether the bounds enclose `key`.

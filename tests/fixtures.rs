@@ -108,12 +108,11 @@ fn judge(path: &Path) -> Verdict {
     let bytes = std::fs::read(&copy).unwrap();
     std::fs::remove_file(&copy).unwrap();
     std::fs::write(&copy, &bytes).unwrap();
-    match std::fs::read_to_string(path.with_extension("dump")) {
-        Ok(recorded) => judge_sound(&copy, &recorded),
-        Err(_) => {
-            exercise(&copy, bytes.len());
-            Verdict::Passed
-        }
+    if let Ok(recorded) = std::fs::read_to_string(path.with_extension("dump")) {
+        judge_sound(&copy, &recorded)
+    } else {
+        exercise(&copy, bytes.len());
+        Verdict::Passed
     }
 }
 

@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::kinds::{FLAGS, Kind, Model, kinds};
-use common::{Rng, TempEnv, assert_sound, dups, items};
+use common::{Rng, TempEnv, assert_sound, dups, items, number_from_env};
+use mdbx_core::tools::check::check;
 use mdbx_core::{
-    Error, ExpectedLen, PageSize, ReadTxn, Result, Table, TableFlags, WriteTxn,
+    Env, Error, ExpectedLen, Geometry, PageSize, ReadTxn, Result, Table, TableFlags, WriteTxn,
     max_value_len_dup_sort,
 };
 
@@ -113,7 +116,7 @@ fn assert_holds(txn: &ReadTxn<'_>, table: Table, model: &Model) -> Result<()> {
 fn open(env: &TempEnv, models: &[Model]) -> Result<Vec<Table>> {
     let txn = env.read()?;
     (0..models.len())
-        .map(|n| txn.open_table(&n.to_string()))
+        .map(|n| txn.open_table(n.to_string()))
         .collect()
 }
 
@@ -171,6 +174,95 @@ fn all_kinds_do_what_maps_do_on_common_pages() -> Result<()> {
 #[test]
 fn all_kinds_do_what_maps_do_on_the_largest_pages() -> Result<()> {
     check_all_kinds(65536, 200, 104)
+}
+
+/// Returns the bytes of a file with tables of all kinds, each with keys of one, few and many values.
+fn file_of_all_kinds(page_size: PageSize, path: &Path) -> Result<Vec<u8>> {
+    let geometry = Geometry::default().page_size(page_size);
+    let env = Env::options().geometry(geometry).open(path)?;
+    let mut txn = env.write()?;
+    for (n, kind) in kinds(page_size).into_iter().enumerate() {
+        let table = txn.create_table(n.to_string(), kind.flags)?;
+        for item in 0..300 {
+            txn.put(table, &kind.key(item % 4), &kind.value(item / 4))?;
+            txn.put(table, &kind.key(9), &kind.value(item))?;
+            txn.put(table, &kind.key(item), &kind.value(item))?;
+        }
+    }
+    txn.commit()?;
+    drop(env);
+    Ok(std::fs::read(path).unwrap())
+}
+
+/// Damages one page that is in use: a field of its header or some other byte, or the page is another one's copy.
+fn damage(bytes: &mut [u8], page_size: usize, rng: &mut Rng) {
+    let used = bytes.len() / page_size;
+    let (page, other) = (3 + rng.below(used - 3), 3 + rng.below(used - 3));
+    let start = page * page_size;
+    match rng.below(8) {
+        0 => {
+            bytes.copy_within(other * page_size..(other + 1) * page_size, start);
+            let pgno = u32::try_from(page).unwrap();
+            bytes[start + 16..start + 20].copy_from_slice(&pgno.to_le_bytes());
+        }
+        1 => bytes[start + rng.below(page_size)] = rng.byte(),
+        2 => bytes[start + rng.below(page_size)] ^= 1 << rng.below(8),
+        3 => bytes[start + 10] ^= *rng.pick(&[0x01, 0x02, 0x20, 0x21, 0x22, 0x40]),
+        _ => bytes[start + 8 + rng.below(8)] = *rng.pick(&[0, 1, 2, 3, 4, 8, 16, 0xFF]),
+    }
+}
+
+/// Checks, reads and changes everything. Errors are as good as answers.
+fn exercise(env: &Env, page_size: PageSize, rng: &mut Rng) -> Result<()> {
+    let _ = check(&env.read()?);
+    for (n, kind) in kinds(page_size).into_iter().enumerate() {
+        let txn = env.read()?;
+        let Ok(table) = txn.open_table(n.to_string()) else {
+            continue;
+        };
+        let _ = txn
+            .table(table)?
+            .iter()
+            .take(5000)
+            .try_for_each(|item| item.map(|_| ()));
+        drop(txn);
+        let mut txn = env.write()?;
+        for _ in 0..20 {
+            let (key, value) = (kind.key(rng.below(12)), kind.value(rng.below(400)));
+            let _ = match rng.below(4) {
+                0 => txn.delete(table, &key),
+                1 => txn.delete_dup(table, &key, &value),
+                _ => txn.put(table, &key, &value).map(|()| true),
+            };
+        }
+        if rng.once_in(20) {
+            let _ = txn.commit();
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn damaged_tables_of_any_kind_give_errors_or_answers() -> Result<()> {
+    let rounds = number_from_env("MDBX_DAMAGE_ROUNDS", 12);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.mdbx");
+    for page_size in [PageSize::MIN, PageSize::new(1024).unwrap()] {
+        let _ = std::fs::remove_file(&path);
+        let sound = file_of_all_kinds(page_size, &path)?;
+        let first_seed = number_from_env("MDBX_SEED", 107);
+        for seed in first_seed..first_seed + rounds {
+            let (mut rng, mut bytes) = (Rng::with_seed(seed), sound.clone());
+            for _ in 0..=rng.below(20) {
+                damage(&mut bytes, page_size.bytes(), &mut rng);
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(env) = Env::open(&path) {
+                exercise(&env, page_size, &mut rng)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Stores many values under one key in some order, then deletes them in another.
@@ -385,7 +477,7 @@ fn a_main_table_of_another_order_names_tables() -> Result<()> {
         let mut txn = env.write()?;
         txn.set_main_flags(flags)?;
         for n in 0..60 {
-            let table = txn.create_table(&format!("t{n:03}"), dup_fixed())?;
+            let table = txn.create_table(format!("t{n:03}"), dup_fixed())?;
             txn.put(table, b"key", b"value")?;
         }
         if flags == INTEGER_KEY {
@@ -403,7 +495,7 @@ fn a_main_table_of_another_order_names_tables() -> Result<()> {
         let mut txn = env.write()?;
         assert_eq!(txn.tables()?.len(), 60);
         for n in (0..60).step_by(2) {
-            let table = txn.open_table(&format!("t{n:03}"))?;
+            let table = txn.open_table(format!("t{n:03}"))?;
             assert_eq!(txn.get(table, b"key")?, Some(&b"value"[..]));
             txn.drop_table(table)?;
         }

@@ -221,7 +221,7 @@ fn many_tables_are_used_in_one_transaction() -> Result<()> {
     let mut env = TempEnv::with(Env::options().max_tables(100));
     let mut txn = env.write()?;
     let tables: Vec<Table> = (0..100)
-        .map(|n| txn.create_table(&format!("table {n}"), PLAIN))
+        .map(|n| txn.create_table(format!("table {n}"), PLAIN))
         .collect::<Result<_>>()?;
     for (n, &table) in (0..100_u8).zip(&tables) {
         txn.put(table, b"number", &[n])?;
@@ -263,7 +263,7 @@ fn names_may_be_as_long_as_the_page_size_allows() -> Result<()> {
         }
         let txn = env.read()?;
         assert_eq!(
-            txn.get(txn.open_table(&"n".repeat(max))?, b"key")?
+            txn.get(txn.open_table("n".repeat(max))?, b"key")?
                 .map(<[u8]>::len),
             Some(max)
         );

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "no test file needs all of it")]
 
 pub(crate) mod kinds;
+pub(crate) mod tall;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

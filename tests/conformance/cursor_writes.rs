@@ -1,11 +1,12 @@
 //! Writing through cursors: at the place of a cursor, which then stands where that left it.
 
-use mdbx_core::{CursorMut, Error, Position, PutFlags, TableFlags, TableMut};
+use mdbx_core::{Cursor, CursorMut, Error, Position, PutFlags, TableFlags, TableMut};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::bytes::answer as shown;
 use crate::cursors::{placed, whereabouts};
 use crate::data::conditions;
+use crate::batches;
 use crate::quirks;
 use crate::trace::Step;
 use crate::world::{Stage, no_longer};
@@ -16,7 +17,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "cput" if reserves => reserve(stage, step),
         "cput" => change(stage, step, put),
         "cdel" => change(stage, step, delete),
-        "cput_multi" => Err(Stop::Waiting("put_many")),
+        "cput_multi" => change(stage, step, batches::put_at),
         _ => Err(Stop::Waiting("deleting ranges")),
     }
 }
@@ -72,6 +73,9 @@ fn put(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
     let (key, value, flags) = (step.operand("k"), step.operand("v"), conditions(step));
     match cursor.put_with(&key, &value, flags) {
         Err(Error::KeyExists) if flags.contains(PutFlags::NO_OVERWRITE) => {
+            if flags.contains(PutFlags::APPEND) {
+                cursor.go(Cursor::last_dup)?; // where the reference has looked
+            }
             let present = cursor.current()?.map(|(_, value)| shown(value));
             Ok(Answer::of("key_exists").with("rv", present))
         }

@@ -275,9 +275,10 @@ fn distance(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 fn ends<'s>(stage: &'s Stage<'_, '_>, step: &Step) -> Outcome<(Cursor<'s>, Cursor<'s>)> {
     let given = step.text("from").or(step.text("to")).unwrap_or_default();
     let table = stage.table_of(placed(stage.world, given)?)?;
-    let end = |member: &str| match step.text(member) {
-        Some(name) => resumed(stage, name),
-        None => {
+    let end = |member: &str| {
+        if let Some(name) = step.text(member) {
+            resumed(stage, name)
+        } else {
             let mut cursor = table.cursor();
             if member == "from" {
                 cursor.first()?;

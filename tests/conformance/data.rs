@@ -6,6 +6,7 @@ use mdbx_core::{Error, PutFlags, TableFlags, TableMut, TableRef};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::bytes::{Fnv, answer as shown, generate};
+use crate::batches;
 use crate::quirks;
 use crate::trace::Step;
 use crate::world::{Stage, no_longer};
@@ -21,7 +22,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "fill_until" => fill_until(stage, step),
         "churn" => churn(stage, step),
         "replace" => change(stage, step, |table| quirks::replace(table, step)),
-        "put_multi" => Err(Stop::Waiting("put_many")),
+        "put_multi" => change(stage, step, |mut table| batches::put(&mut table, step)),
         "is_dirty" => is_dirty(stage, step),
         "cmp" => compare(stage, step),
         "estimate_exact" => estimate(stage, step),
@@ -173,7 +174,7 @@ fn delete(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 fn digest(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let table = table(stage, step)?;
     let (mut count, mut hash) = (0_u64, Fnv::default());
-    for item in table.iter() {
+    for item in &table {
         let (key, value) = item?;
         hash.add_pair(key, value);
         count += 1;

@@ -13,6 +13,7 @@
 //! | `world` | what a trace has made, by name |
 //! | `replay` | one trace from its first step to its last |
 //! | `transactions`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
+//! | `batches` | puts of many values at once |
 //! | `quirks` | where answers are translated |
 //! | `abilities` | what traces need and is not here |
 //! | `layouts` | the page sizes a trace is replayed at |
@@ -23,6 +24,7 @@
 
 mod abilities;
 mod answers;
+mod batches;
 mod bytes;
 mod cursor_writes;
 mod cursors;

@@ -80,19 +80,16 @@ fn open_as(stage: &mut Stage<'_, '_>, step: &Step, flags: TableFlags) -> Outcome
         return Ok(stage.writer_mut(txn)?.create_table(&name, flags)?);
     }
     // Opening asks for no kind; the table tells its own.
-    let (table, found) = match stage.writer_named(txn)? {
-        Some(writer) => {
-            let table = writer.open_table(&name)?;
-            (table, writer.table(table)?.flags())
-        }
-        None => {
-            let reader = stage.world.reader(txn)?;
-            let table = quirks::open_in_reader(stage.world, reader, &name)?;
-            (
-                table,
-                reader.table(table).map_or(flags, |table| table.flags()),
-            )
-        }
+    let (table, found) = if let Some(writer) = stage.writer_named(txn)? {
+        let table = writer.open_table(&name)?;
+        (table, writer.table(table)?.flags())
+    } else {
+        let reader = stage.world.reader(txn)?;
+        let table = quirks::open_in_reader(stage.world, reader, &name)?;
+        (
+            table,
+            reader.table(table).map_or(flags, |table| table.flags()),
+        )
     };
     if found == flags || step.flag("accede", false) {
         return Ok(table);
@@ -138,12 +135,11 @@ fn list(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     }?;
     let mut list = Vec::new();
     for (name, flags) in tables {
-        let items = match stage.writer_named(txn)? {
-            Some(writer) => writer.table(writer.open_table(&name)?)?.len(),
-            None => {
-                let reader = stage.world.reader(txn)?;
-                reader.table(reader.open_table(&name)?)?.len()
-            }
+        let items = if let Some(writer) = stage.writer_named(txn)? {
+            writer.table(writer.open_table(&name)?)?.len()
+        } else {
+            let reader = stage.world.reader(txn)?;
+            reader.table(reader.open_table(&name)?)?.len()
         };
         list.push(json!([hex(&name), names_of(flags), items]));
     }

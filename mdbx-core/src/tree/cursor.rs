@@ -90,6 +90,7 @@ impl<'p> Cursor<'p> {
         match (&self.state, end) {
             (State::Unset, _) => return self.go_to(end),
             (State::PastEnd | State::GapAtEnd(_), End::Last) => return self.come_back(),
+            (State::GapAtEnd(_), End::First) => return self.arrive_at_end(),
             (State::GapBefore(..), End::First) | (State::GapAfter(..), End::Last) => {
                 return self.settle();
             }
@@ -109,7 +110,8 @@ impl<'p> Cursor<'p> {
         match (&self.state, end) {
             (State::Unset, _) => self.go_to(end),
             (State::PastEnd | State::GapAtEnd(_), End::Last) => self.come_back(),
-            (State::Missed | State::PastEnd | State::GapAtEnd(_), _) => Ok(None),
+            (State::GapAtEnd(_), End::First) => self.arrive_at_end(),
+            (State::Missed | State::PastEnd, _) => Ok(None),
             (State::GapBefore(_, anchor), End::First)
                 if self.keys.key()? != Some(&anchor.key[..]) =>
             {
@@ -200,6 +202,14 @@ impl<'p> Cursor<'p> {
         } else {
             Ok(None)
         }
+    }
+
+    /// Finds nothing behind the gap that the last item left, and so is on the item that is the last one now.
+    fn arrive_at_end(&mut self) -> Result<Item<'p>> {
+        if self.come_back()?.is_some() {
+            self.stay(End::First);
+        }
+        Ok(None)
     }
 
     /// Answers "nothing there" to a move away from `end`, which leaves the cursor in its place.

@@ -9,7 +9,7 @@
 //! | `PastEnd` | a search found nothing from there on | `prev` goes to the last item |
 //! | `GapBefore` | the item was deleted, another follows it | `next` gives that one, `prev` the one before |
 //! | `GapAfter` | the last value of a key was deleted | `prev` gives the one before, `next` the next key's first |
-//! | `GapAtEnd` | the last key was deleted | as `PastEnd` |
+//! | `GapAtEnd` | the last key was deleted | as `PastEnd`, but after `next` it is `AtEnd` on the last item there is |
 
 use crate::error::Result;
 use crate::tree::position::Anchor;

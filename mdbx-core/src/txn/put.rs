@@ -64,6 +64,11 @@ impl PutFlags {
         self.0 & others.0 == others.0
     }
 
+    /// Returns those flags that are among `others` too.
+    pub(super) fn only(self, others: PutFlags) -> PutFlags {
+        PutFlags(self.0 & others.0)
+    }
+
     /// Checks that the flags do not contradict each other, whatever the table holds.
     pub(super) fn check(self) -> Result<()> {
         let wants_absent = self.contains(PutFlags::NO_OVERWRITE) || self.contains(PutFlags::APPEND);

@@ -130,6 +130,43 @@ impl TableMut<'_> {
         }
     }
 
+    /// Stores many values of one size under `key`, one after the other, and returns how many they were.
+    ///
+    /// Of `flags`, [`NO_DUP_DATA`](PutFlags::NO_DUP_DATA) and [`APPEND_DUP`](PutFlags::APPEND_DUP) are conditions for
+    /// each of them, [`NO_OVERWRITE`](PutFlags::NO_OVERWRITE) is one for the key beforehand, and
+    /// [`CURRENT`](PutFlags::CURRENT) lets them replace all values that the key has.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Incompatible`] if the table is not a [`DUP_FIXED`](TableFlags::DUP_FIXED) one.
+    /// - Those of [`put_with`](TableMut::put_with). The values before the one that failed are stored then.
+    #[doc(alias = "MDBX_MULTIPLE")]
+    pub fn put_many<'v>(
+        &mut self,
+        key: &[u8],
+        values: impl IntoIterator<Item = &'v [u8]>,
+        flags: PutFlags,
+    ) -> Result<usize> {
+        if !self.flags().contains(TableFlags::DUP_FIXED) {
+            return Err(self.incompatible("its values have no fixed size"));
+        }
+        flags.check()?;
+        let exists = self.find(key)?.exact;
+        if exists && flags.contains(PutFlags::NO_OVERWRITE) {
+            return Err(Error::KeyExists);
+        }
+        if flags.contains(PutFlags::CURRENT) && !self.delete(key)? {
+            return Err(Error::NotFound);
+        }
+        let for_each = flags.only(PutFlags::NO_DUP_DATA | PutFlags::APPEND_DUP);
+        let mut count = 0;
+        for value in values {
+            self.put_with(key, value, for_each)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Stores `value` under `key` and returns what was there before: the first value, if the key has several, and then
     /// only that one is replaced.
     ///
