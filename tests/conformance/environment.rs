@@ -51,7 +51,6 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             Ok(Answer::ok())
         }
         "key_of" => Err(Stop::Waiting("keys made of numbers")),
-        "amend" => Err(Stop::Waiting("amend")),
         op => panic!("{op} is no known operation"),
     }
 }

@@ -283,7 +283,7 @@ impl TableMut<'_> {
         })
     }
 
-    /// Deletes all items. The sequence goes on.
+    /// Deletes all items, and sets the sequence back to 0, unless there are none.
     ///
     /// # Errors
     ///
@@ -296,14 +296,11 @@ impl TableMut<'_> {
         }
         self.edit(|tree| {
             free_tree(tree.pager, tree.root)?;
-            let TreeRoot {
-                flags, sequence, ..
-            } = *tree.root;
-            *tree.root = TreeRoot {
-                sequence,
-                ..TreeRoot::empty(flags)
-            };
-            Ok(true)
+            let had_items = !tree.root.is_empty();
+            if had_items {
+                *tree.root = TreeRoot::empty(tree.root.flags);
+            }
+            Ok(had_items)
         })
         .map(drop)
     }
