@@ -406,6 +406,15 @@ impl<'env> Txn<'env> {
         }
     }
 
+    /// Opens the main table.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn main(&self) -> Result<Dbi> {
+        self.table(None, sys::MDBX_DB_ACCEDE)
+    }
+
     /// Opens the table `name` of the kind `flags`, which is created if there is none.
     ///
     /// # Errors

@@ -59,6 +59,8 @@ pub(crate) struct Spec {
     usual_len: usize,
     /// Bytes with which all long keys and values begin.
     prefix_len: usize,
+    /// Whether the order of keys, apart from some, is that of their numbers.
+    ordered: bool,
 }
 
 impl Spec {
@@ -93,6 +95,7 @@ impl Spec {
             value_len,
             usual_len: *rng.pick(&[8, 30, 30, usual]),
             prefix_len: *rng.pick(&[0, 0, 3, usual / 2]),
+            ordered: rng.once_in(2),
         }
     }
 
@@ -103,10 +106,19 @@ impl Spec {
     /// Returns a key that `number` alone determines; several numbers may have the same.
     pub(crate) fn key(&self, number: u32) -> Vec<u8> {
         if self.flags.contains(TableFlags::INTEGER_KEY) {
-            return spread(number)[..self.key_len].to_vec();
+            let integer = if self.ordered {
+                u64::from(number).to_le_bytes()
+            } else {
+                spread(number)
+            };
+            return integer[..self.key_len].to_vec();
         }
         // An empty key is as good as any other. No table name begins as the other keys do.
         let mut key = self.text(number, self.key_len);
+        if self.ordered && key.len() > 3 {
+            let at = self.prefix_len.min(key.len() - 3);
+            key[at..at + 3].copy_from_slice(&number.to_be_bytes()[1..]);
+        }
         if let Some(first) = key.first_mut() {
             *first |= 0x80;
         }
@@ -265,3 +277,6 @@ impl ModelTable {
         Some((self.spec.key_form(key), self.spec.value_form(first)))
     }
 }
+
+/// What the tables must hold, by their numbers; a table that is not there is not in it.
+pub(crate) type Model = BTreeMap<usize, ModelTable>;

@@ -1,12 +1,18 @@
 //! The two engines behind one interface: changing tables, and looking at all that can be read.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 
-use mdbx_core::{ReadTxn, Table, WriteTxn};
+use mdbx_core::{Env, Geometry, ReadTxn, Table, WriteTxn};
 use mdbx_oracle::c;
+use tempfile::TempDir;
 
 use crate::common::{Items, items};
 use crate::content::{Spec, flags_in_c};
+use crate::plan::Plan;
+
+/// The length that no file exceeds.
+const UPPER: usize = 1 << 30;
 
 /// A result of either engine, or a difference between them, in words.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -26,6 +32,29 @@ pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
         text
     };
     Err(format!("{what}: found {}, expected {}", text(found), text(expected)).into())
+}
+
+pub(crate) fn file_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("oracle.mdbx")
+}
+
+pub(crate) fn open_here(path: &Path, plan: &Plan) -> Outcome<Env> {
+    let geometry = Geometry::default()
+        .page_size(plan.page_size)
+        .upper(UPPER as u64)
+        .growth_step(plan.growth_step as u64)
+        .shrink_threshold(plan.shrink_threshold as u64);
+    Ok(Env::options().geometry(geometry).open(path)?)
+}
+
+pub(crate) fn open_there(path: &Path, plan: &Plan, flags: u32) -> Outcome<c::Env> {
+    let geometry = c::Geometry {
+        page_size: Some(plan.page_size.bytes()),
+        upper: Some(UPPER),
+        growth_step: Some(plan.growth_step),
+        shrink_threshold: Some(plan.shrink_threshold),
+    };
+    Ok(c::Env::open(path, flags, Some(&geometry))?)
 }
 
 /// Returns the name of a table; the first one is the main table.

@@ -84,7 +84,9 @@ const PERCENT_FOR_C: usize = 50;
 
 impl Plan {
     pub(crate) fn random(rng: &mut Rng, shape: Shape, kinds: &Kinds) -> Plan {
-        let page_size = PageSize::new(1 << (8 + rng.below(9))).unwrap();
+        // Half of them small, so that trees grow high.
+        let powers = *rng.pick(&[3, 9]);
+        let page_size = PageSize::new(1 << (8 + rng.below(powers))).unwrap();
         let percent = if shape == Shape::Ours {
             100
         } else {
@@ -153,6 +155,8 @@ enum Mood {
     Shrink,
     /// Many values of few keys.
     Dups,
+    /// Keys in ascending order, where the table has such.
+    Ascend,
     Rare,
 }
 
@@ -163,26 +167,33 @@ fn random_txn(rng: &mut Rng, specs: &[Spec]) -> TxnPlan {
         Mood::Mix,
         Mood::Shrink,
         Mood::Dups,
+        Mood::Ascend,
         Mood::Rare,
     ]);
     let count = 1 + match rng.below(12) {
-        0 => rng.below(1500),
-        1..4 => rng.below(300),
+        0 => rng.below(3000),
+        1..4 => rng.below(400),
         _ => rng.below(50),
     };
     let focus = rng.below(specs.len());
     let anywhere = rng.once_in(3);
     let keys = *rng.pick(&[3, 30, 300, 3000]);
-    let op = |rng: &mut Rng| {
+    let start = rng.below(3000);
+    let op = |at: usize, rng: &mut Rng| {
         let table = if anywhere {
             rng.below(specs.len())
         } else {
             focus
         };
-        random_op(rng, mood, table, keys)
+        match random_op(rng, mood, table, keys) {
+            Op::Put(_, _, value) if matches!(mood, Mood::Ascend) => {
+                Op::Put(table, u32::try_from(start + at).unwrap(), value)
+            }
+            op => op,
+        }
     };
     TxnPlan {
-        ops: (0..count).map(|_| op(rng)).collect(),
+        ops: (0..count).map(|at| op(at, rng)).collect(),
         commit: !rng.once_in(8),
     }
 }
@@ -194,6 +205,7 @@ fn random_op(rng: &mut Rng, mood: Mood, table: usize, keys: usize) -> Op {
         Mood::Mix => (50, 0),
         Mood::Shrink => (10, 0),
         Mood::Dups => (95, 0),
+        Mood::Ascend => (97, 0),
         Mood::Rare => (60, 5),
     };
     let keys = if matches!(mood, Mood::Dups) { 2 } else { keys };
