@@ -91,7 +91,7 @@ fn run_rounds(shape: Shape, share: u64) {
                 eprintln!("{label} fails: {error}");
                 let plan = shortest_failing(plan, |plan| failure(plan, &label).is_some());
                 let failure = failure(&plan, &label);
-                panic!("{label} fails; shortened: {failure:?} {plan:#?}");
+                panic!("{label} fails; shortened: {failure:?} {plan:?}");
             }
         }
         ran += 1;
