@@ -24,14 +24,12 @@ use mdbx_oracle::c;
 use plan::{Kinds, Plan, Shape, shortest_failing};
 use round::run;
 
-/// Runs a plan; returns what is wrong.
-fn failure(plan: &Plan, label: &str) -> Option<String> {
-    match catch_unwind(AssertUnwindSafe(|| {
-        run(plan, label).map_err(|error| error.to_string())
-    })) {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(error),
-        Err(_) => Some("a panic".to_owned()),
+/// Does a round; returns what is wrong as text, also when it is a panic.
+fn attempt(plan: &Plan, label: &str) -> Result<Tally, String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(plan, label)));
+    match outcome {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err("a panic, which has said why".to_owned()),
     }
 }
 
@@ -85,20 +83,20 @@ fn run_rounds(shape: Shape, share: u64) {
             let mut rng = Rng::with_seed(Rng::with_seed(seed).next() ^ round);
             Plan::random(&mut rng, shape, &kinds)
         };
-        match run(&plan, &label) {
+        match attempt(&plan, &label) {
             Ok(compared) => tally.add(compared),
             Err(error) => {
                 eprintln!("{label} fails: {error}");
-                let plan = shortest_failing(plan, |plan| failure(plan, &label).is_some());
-                let failure = failure(&plan, &label);
-                panic!("{label} fails; shortened: {failure:?} {plan:?}");
+                let plan = shortest_failing(plan, |plan| attempt(plan, &label).is_err());
+                let error = attempt(&plan, &label);
+                panic!("{label} fails; shortened: {error:?} {plan:?}");
             }
         }
         ran += 1;
     }
     println!(
-        "{shape:?}: {ran} rounds with seed {seed}, {tally:?}, kinds {:?}",
-        kinds.named
+        "{shape:?}: {ran} rounds with seed {seed}, {} kinds of tables, {tally:?}",
+        kinds.named.len()
     );
 }
 
