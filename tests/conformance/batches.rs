@@ -44,13 +44,19 @@ pub(crate) fn put_at(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
 
 /// Cuts a batch into its values.
 fn values<'b>(step: &Step, batch: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
-    let size = step.number("size").and_then(|size| usize::try_from(size).ok());
+    let size = step
+        .number("size")
+        .and_then(|size| usize::try_from(size).ok());
     batch.chunks_exact(size.expect("a size"))
 }
 
 /// Returns the conditions for each value; the others are about the key, and hold once.
 fn of_each(flags: PutFlags) -> PutFlags {
-    let each = [PutFlags::APPEND, PutFlags::APPEND_DUP, PutFlags::NO_DUP_DATA];
+    let each = [
+        PutFlags::APPEND,
+        PutFlags::APPEND_DUP,
+        PutFlags::NO_DUP_DATA,
+    ];
     let each = each.into_iter().filter(|flag| flags.contains(*flag));
     each.fold(PutFlags::empty(), |flags, flag| flags | flag)
 }
