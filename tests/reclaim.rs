@@ -34,7 +34,7 @@ fn with_free_pages(order: ReclaimOrder) -> Result<TempEnv> {
 fn pages_changed_by_updates(env: &TempEnv) -> Result<usize> {
     let before = std::fs::read(env.path()).unwrap();
     let allocated = env.info()?.allocated_pages;
-    for n in 0..2000_u32 {
+    for n in 0..600_u32 {
         let mut txn = env.write()?;
         txn.put(Table::MAIN, &2950_u32.to_be_bytes(), &n.to_be_bytes())?;
         txn.commit()?;
@@ -67,10 +67,10 @@ fn both_orders_account_for_every_page_while_readers_come_and_go() -> Result<()> 
     for order in [ReclaimOrder::NewestFirst, ReclaimOrder::OldestFirst] {
         let env = with_free_pages(order)?;
         let mut readers = Vec::new();
-        for n in 0..300_u32 {
+        for n in 0..100_u32 {
             let mut txn = env.write()?;
             for m in 0..20 {
-                let key = (n * 7 + m * 151) % 3000;
+                let key = (n * 21 + m * 151) % 3000;
                 txn.put(Table::MAIN, &key.to_be_bytes(), &[2; 100])?;
                 txn.delete(Table::MAIN, &(key + 1).to_be_bytes())?;
             }
