@@ -164,6 +164,9 @@ pub enum Error {
     /// The table handle belongs to another environment. (`MDBX_BAD_DBI`)
     #[error("the table handle belongs to another environment")]
     ForeignTable,
+    /// The caller's progress callback ended the work. What was done until then has left nothing behind.
+    #[error("stopped by the caller")]
+    Stopped,
 }
 
 /// What is wrong with a page.

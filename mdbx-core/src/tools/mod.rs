@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | [`account`](mod@account) | is every page used exactly once? Only that, and quickly |
 //! | [`check`](mod@check) | is every page of a snapshot sound, and used exactly once? |
+//! | [`copy`](mod@copy) | copy a snapshot to a new file, or to anything that takes bytes |
 //! | [`dump`](mod@dump) | write the contents of a snapshot as text |
 
 pub mod account;
 pub mod check;
+pub mod copy;
 pub mod dump;
