@@ -85,10 +85,10 @@ impl Checker<'_> {
     fn check_trees(&mut self, meta: &Meta) {
         TreeCheck::new(self, "free pages", Role::FreePages, meta.gc).run(meta.txnid);
         let named = TreeCheck::new(self, "main", Role::Main, meta.main).run(meta.txnid);
-        self.report.items += meta.main.items;
+        self.report.items = meta.main.items;
         for table in named {
             self.report.tables += 1;
-            self.report.items += table.root.items;
+            self.report.items = self.report.items.saturating_add(table.root.items);
             if table.root.mod_txnid > table.written {
                 let expected = format!(
                     "the table must be as old as its record of {}, but is of {}",
