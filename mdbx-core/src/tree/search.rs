@@ -181,7 +181,10 @@ fn bisect_by(
 #[inline(never)]
 fn bisect_items(page: Page<'_>, order: Order, key: &[u8]) -> (usize, bool) {
     match order {
-        Order::Bytes => bisect_items_by(page, |item| compare_bytes(item, key)),
+        Order::Bytes => {
+            let key = Sought::new(key);
+            bisect_items_by(page, |item| key.compare(item))
+        }
         Order::Reversed => bisect_items_by(page, |item| compare_reversed(item, key)),
         Order::Integer => bisect_items_by(page, |item| compare_integers(item, key)),
     }
