@@ -3,10 +3,10 @@
 use mdbx_core::{Cursor, CursorMut, Error, Position, PutFlags, TableFlags, TableMut};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::batches;
 use crate::bytes::answer as shown;
 use crate::cursors::{placed, whereabouts};
 use crate::data::conditions;
-use crate::batches;
 use crate::quirks;
 use crate::trace::Step;
 use crate::world::{Stage, no_longer};

@@ -4,9 +4,9 @@ use std::ops::Bound;
 
 use mdbx_core::{Error, PutFlags, TableFlags, TableMut, TableRef};
 
-use crate::answers::{Answer, Outcome, Stop, refused};
-use crate::bytes::{Fnv, answer as shown, generate};
+use crate::answers::{Answer, Outcome, refused};
 use crate::batches;
+use crate::bytes::{Fnv, answer as shown, generate};
 use crate::quirks;
 use crate::trace::Step;
 use crate::world::{Stage, no_longer};
