@@ -436,10 +436,9 @@ impl Model {
         let in_key = |other: &Pair| Some(&other.0[..]) == key;
         let is_after = |other: &Pair| *other > place || (is_gap && *other == place);
         match step {
-            "next" => self.find(is_after),
-            "prev" => self.find_last(|other| *other < place),
             "next_key" if has_key => self.find(|other| other.0 > anchor.key),
-            "next_key" => self.find(is_after),
+            "next" | "next_key" => self.find(is_after),
+            "prev" => self.find_last(|other| *other < place),
             "prev_key" => self.find_last(|other| other.0 < anchor.key),
             "next_dup" => self.find(|other| in_key(other) && is_after(other)),
             "prev_dup" => self.find_last(|other| in_key(other) && *other < place),

@@ -54,13 +54,38 @@ impl Order {
 /// Compares as slices do, but with one comparison of integers where the first eight bytes decide.
 #[inline]
 pub(crate) fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
-    head(a)
-        .cmp(&head(b))
-        .then_with(|| match (a.get(8..), b.get(8..)) {
-            (Some(rest_a), Some(rest_b)) => rest_a.cmp(rest_b),
+    Sought::new(b).compare(a)
+}
+
+/// A byte string that many others are compared with: its first eight bytes are read once.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'k> {
+    head: u64,
+    key: &'k [u8],
+}
+
+impl<'k> Sought<'k> {
+    #[inline]
+    pub(crate) fn new(key: &'k [u8]) -> Sought<'k> {
+        Sought {
+            head: head(key),
+            key,
+        }
+    }
+
+    /// Compares `other` to the byte string.
+    #[inline]
+    pub(crate) fn compare(self, other: &[u8]) -> Ordering {
+        let heads = head(other).cmp(&self.head);
+        if heads.is_ne() {
+            return heads;
+        }
+        match (other.get(8..), self.key.get(8..)) {
+            (Some(other), Some(rest)) => other.cmp(rest),
             // The heads are padded with zeros and equal, so the shorter key is the beginning of the other.
-            _ => a.len().cmp(&b.len()),
-        })
+            _ => other.len().cmp(&self.key.len()),
+        }
+    }
 }
 
 /// Returns the first eight bytes as a big-endian integer, padded with zeros.

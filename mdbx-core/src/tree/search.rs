@@ -15,7 +15,7 @@ use crate::format::root::TreeRoot;
 use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
 use crate::sys::prefetch::prefetch;
-use crate::tree::order::{Order, compare_bytes, compare_integers, compare_reversed};
+use crate::tree::order::{Order, Sought, compare_integers, compare_reversed};
 
 /// Where a search ended in a leaf.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,10 @@ pub(crate) fn bisect(
     key: &[u8],
 ) -> Result<(usize, bool), PageFault> {
     match order {
-        Order::Bytes => bisect_by(page, from, |other| compare_bytes(other, key)),
+        Order::Bytes => {
+            let key = Sought::new(key);
+            bisect_by(page, from, |other| key.compare(other))
+        }
         Order::Reversed => bisect_by(page, from, |other| compare_reversed(other, key)),
         Order::Integer => bisect_by(page, from, |other| compare_integers(other, key)),
     }
