@@ -85,6 +85,7 @@ pub use tree::seek::Relation;
 pub use txn::canary::Canary;
 pub use txn::cursor::{Cursor, Item};
 pub use txn::cursor_mut::CursorMut;
+pub use txn::delete_range::Around;
 pub use txn::nested::NestedTxn;
 pub use txn::put::PutFlags;
 pub use txn::range::{Dups, Range};

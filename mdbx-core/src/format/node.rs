@@ -15,6 +15,8 @@
 //!
 //! Source: format document, "Nodes" and "lower and upper".
 
+use std::ops::Range;
+
 use crate::error::PageFault;
 use crate::format::bytes::{even, put_u16, put_u32, u16_at, u32_at};
 use crate::format::limits::PAGE_HEADER;
@@ -374,6 +376,22 @@ impl PageMut<'_> {
         }
         self.set_lower(lower - ENTRY);
         self.set_upper(upper + span);
+    }
+
+    /// Removes the entries `run` and their nodes. The first entry that a branch page keeps has no key then.
+    pub(crate) fn remove_run(&mut self, run: &Range<usize>) {
+        let mut before = self.bytes.to_vec();
+        let before = PageMut::new(&mut before);
+        self.clear();
+        for index in (0..before.page().len()).filter(|index| !run.contains(index)) {
+            let node = before.contents(index);
+            let is_first_of_branch = self.page().is_branch() && self.page().len() == 0;
+            self.append(if is_first_of_branch {
+                node.with_key(b"")
+            } else {
+                node
+            });
+        }
     }
 
     /// Returns the contents of entry `index`.

@@ -414,7 +414,10 @@ impl TableMut<'_> {
     }
 
     #[inline]
-    fn with_tree<T>(&mut self, act: impl FnOnce(TreeMut<'_, '_>) -> Result<T>) -> Result<T> {
+    pub(super) fn with_tree<T>(
+        &mut self,
+        act: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
+    ) -> Result<T> {
         let supply = &mut self.gc.borrow_mut().supply;
         let OpenTable { root, dirty, .. } = &mut *self.open;
         let dirty = dirty.get_or_insert_with(|| supply.memory.list());
@@ -471,7 +474,7 @@ impl TableMut<'_> {
 
     /// Writes the table's pages to the file early if there are too many in memory, and this table has most of them.
     #[inline]
-    fn make_room(&mut self) -> Result<()> {
+    pub(super) fn make_room(&mut self) -> Result<()> {
         let supply = &mut self.gc.borrow_mut().supply;
         match &mut self.open.dirty {
             Some(dirty) if supply.is_overfull() && dirty.bytes() > supply.memory.in_use() / 2 => {
@@ -481,7 +484,7 @@ impl TableMut<'_> {
         }
     }
 
-    fn check_sound(&self) -> Result<()> {
+    pub(super) fn check_sound(&self) -> Result<()> {
         if self.failed.get() {
             Err(Error::TxnFailed)
         } else {
@@ -489,7 +492,7 @@ impl TableMut<'_> {
         }
     }
 
-    fn incompatible(&self, reason: &'static str) -> Error {
+    pub(super) fn incompatible(&self, reason: &'static str) -> Error {
         let name = name_of(self.store, self.table).map_or("main".to_owned(), show);
         Error::Incompatible { name, reason }
     }

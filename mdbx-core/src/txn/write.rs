@@ -380,6 +380,19 @@ impl<'env> WriteTxn<'env> {
         self.table_mut(table)?.delete_dup(key, value)
     }
 
+    /// Deletes all items whose keys lie in `bounds`, as [`TableMut::delete_range`] does; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::delete_range`] and of [`table`](WriteTxn::table).
+    pub fn delete_range<'k>(
+        &mut self,
+        table: Table,
+        bounds: impl RangeBounds<&'k [u8]>,
+    ) -> Result<u64> {
+        self.table_mut(table)?.delete_range(bounds)
+    }
+
     /// Deletes all items of a table. Its sequence goes on.
     ///
     /// # Errors
