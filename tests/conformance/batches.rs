@@ -23,6 +23,10 @@ pub(crate) fn put_at(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
     if flags.contains(PutFlags::NO_OVERWRITE) && is_present {
         return refused("key_exists");
     }
+    let is_last = cursor.go(|cursor| Ok(cursor.clone().seek_after(&key)?.is_none()))?;
+    if flags.contains(PutFlags::APPEND) && !is_last {
+        return refused("key_mismatch");
+    }
     if flags.contains(PutFlags::CURRENT) {
         // The batch is put in the place of the value the cursor stands on, or of all values of its key.
         let was_there = if flags.contains(PutFlags::ALL_DUPS) {
@@ -52,11 +56,7 @@ fn values<'b>(step: &Step, batch: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
 
 /// Returns the conditions for each value; the others are about the key, and hold once.
 fn of_each(flags: PutFlags) -> PutFlags {
-    let each = [
-        PutFlags::APPEND,
-        PutFlags::APPEND_DUP,
-        PutFlags::NO_DUP_DATA,
-    ];
+    let each = [PutFlags::APPEND_DUP, PutFlags::NO_DUP_DATA];
     let each = each.into_iter().filter(|flag| flags.contains(*flag));
     each.fold(PutFlags::empty(), |flags, flag| flags | flag)
 }

@@ -135,10 +135,8 @@ pub(crate) fn at<T>(
 /// Performs one move.
 fn go(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     at(stage, step.name("c"), |table, cursor| {
-        let before = cursor.save()?;
-        let nothing = quirks::nothing_there(step, table, &before);
+        let nothing = quirks::nothing_there(step, table, &cursor.save()?);
         let Some((key, value)) = moved(table, cursor, step)? else {
-            quirks::settle_at_end(step, &before, cursor)?;
             return Ok(whereabouts(step, cursor, Answer::of(nothing)));
         };
         let answer = Answer::done(is_exact(step, table, key, value))
@@ -223,7 +221,7 @@ pub(crate) fn whereabouts(step: &Step, cursor: &Cursor<'_>, answer: Answer) -> A
         answer = answer.with("pos", pos);
     }
     if step.wants("eof") {
-        answer = answer.with("eof", cursor.is_at_end());
+        answer = answer.with("eof", quirks::is_at_end(step, cursor));
     }
     answer
 }

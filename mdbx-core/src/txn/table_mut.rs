@@ -133,8 +133,8 @@ impl TableMut<'_> {
     /// Stores many values of one size under `key`, one after the other, and returns how many they were.
     ///
     /// Of `flags`, [`NO_DUP_DATA`](PutFlags::NO_DUP_DATA) and [`APPEND_DUP`](PutFlags::APPEND_DUP) are conditions for
-    /// each of them, [`NO_OVERWRITE`](PutFlags::NO_OVERWRITE) is one for the key beforehand, and
-    /// [`CURRENT`](PutFlags::CURRENT) lets them replace all values that the key has.
+    /// each of them, [`NO_OVERWRITE`](PutFlags::NO_OVERWRITE) and [`APPEND`](PutFlags::APPEND) are some for the key
+    /// beforehand, and [`CURRENT`](PutFlags::CURRENT) lets them replace all values that the key has.
     ///
     /// # Errors
     ///
@@ -151,9 +151,12 @@ impl TableMut<'_> {
             return Err(self.incompatible("its values have no fixed size"));
         }
         flags.check()?;
-        let exists = self.find(key)?.exact;
-        if exists && flags.contains(PutFlags::NO_OVERWRITE) {
+        let place = self.find(key)?;
+        if place.exact && flags.contains(PutFlags::NO_OVERWRITE) {
             return Err(Error::KeyExists);
+        }
+        if flags.contains(PutFlags::APPEND) && !self.is_last(&place)? {
+            return Err(Error::KeyMismatch);
         }
         if flags.contains(PutFlags::CURRENT) && !self.delete(key)? {
             return Err(Error::NotFound);
