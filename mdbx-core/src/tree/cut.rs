@@ -26,7 +26,6 @@ use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::interval::{Ends, Interval};
 use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
-use crate::tree::remove::free_tree;
 use crate::tree::search::check_kind;
 use crate::tree::stack::Path;
 use crate::tree::walk::{Leaves, Visit, walk_below, walk_entry};
@@ -40,19 +39,17 @@ pub(crate) enum Part<'k> {
     Values(&'k [u8], Interval<'k>),
 }
 
-/// What one step removes.
-enum Cut {
-    /// All there is.
-    Everything,
-    /// Some entries of the page that the path ends with.
-    Run(Path, Range<usize>),
+/// What one step removes: some entries, or all, of the page that the path ends with.
+struct Run {
+    path: Path,
+    entries: Range<usize>,
 }
 
 impl TreeMut<'_, '_> {
     /// Returns whether the tree has items of `part`.
     pub(crate) fn has_part(&self, part: Part<'_>) -> Result<bool> {
         let (key, values) = match part {
-            Part::Keys(keys) => return Ok(self.find_cut(keys)?.is_some()),
+            Part::Keys(keys) => return Ok(self.find_run(keys)?.is_some()),
             Part::Values(key, values) => (key, values),
         };
         let place = self.find(key)?;
@@ -64,8 +61,8 @@ impl TreeMut<'_, '_> {
             Value::Nested(nested) => {
                 let end = self.pager.pages().end;
                 nested.check(end).map_err(|fault| fault.at(at))?;
-                let cut = find_cut(self.pager.pages(), &nested, dups, values)?;
-                Ok(cut.is_some())
+                let run = find_run(self.pager.pages(), &nested, dups, values)?;
+                Ok(run.is_some())
             }
             Value::SubPage(page) => {
                 let run = values.entries(page, dups).map_err(|fault| fault.at(at))?;
@@ -93,34 +90,17 @@ impl TreeMut<'_, '_> {
     }
 
     fn cut_keys(&mut self, keys: Interval<'_>) -> Result<u64> {
-        match self.find_cut(keys)? {
-            None => Ok(0),
-            Some(Cut::Everything) => self.cut_everything(),
-            Some(Cut::Run(path, run)) => self.cut_run(path, &run),
-        }
-    }
-
-    fn cut_everything(&mut self) -> Result<u64> {
-        free_tree(self.pager, self.root)?;
-        let before = *self.root;
-        *self.root = TreeRoot {
-            sequence: before.sequence,
-            dupfix_size: before.dupfix_size,
-            ..TreeRoot::empty(before.flags)
+        let Some(Run { mut path, entries }) = self.find_run(keys)? else {
+            return Ok(0);
         };
-        Ok(before.items)
-    }
-
-    /// Removes a run of entries of the page that `path` ends with.
-    fn cut_run(&mut self, mut path: Path, run: &Range<usize>) -> Result<u64> {
-        let debris = self.debris(&path, run)?;
+        let debris = self.debris(&path, &entries)?;
         self.touch(&mut path)?;
         let page = path.leaf().pgno;
         debris.discount(self.root).map_err(|fault| fault.at(page))?;
         for (first, count) in debris.pages {
             self.pager.free(first, count);
         }
-        self.pager.page_mut(page).remove_run(run);
+        self.pager.page_mut(page).remove_run(&entries);
         self.rebalance(&path)?;
         Ok(debris.items)
     }
@@ -171,41 +151,37 @@ impl TreeMut<'_, '_> {
         Ok(count)
     }
 
-    fn find_cut(&self, keys: Interval<'_>) -> Result<Option<Cut>> {
-        find_cut(self.pager.pages(), self.root, self.order, keys)
+    fn find_run(&self, keys: Interval<'_>) -> Result<Option<Run>> {
+        find_run(self.pager.pages(), self.root, self.order, keys)
     }
 }
 
 /// Returns what the next step removes of the keys in an interval; `None` if there are none.
-fn find_cut(
+fn find_run(
     pages: Pages<'_>,
     root: &TreeRoot,
     order: Order,
     keys: Interval<'_>,
-) -> Result<Option<Cut>> {
-    let ends = keys.open_ends();
+) -> Result<Option<Run>> {
     if root.is_empty() || keys.is_empty(order) {
         return Ok(None);
     }
-    if ends.first && ends.last {
-        return Ok(Some(Cut::Everything));
-    }
-    for way in [End::First, End::Last] {
-        if let Some(cut) = find_run(pages, root, order, keys, way)? {
-            return Ok(Some(cut));
+    for end in [End::First, End::Last] {
+        if let Some(run) = find_run_towards(end, pages, root, order, keys)? {
+            return Ok(Some(run));
         }
     }
     Ok(None)
 }
 
 /// Descends to an end of an interval until a page has entries that lie in it as a whole.
-fn find_run(
+fn find_run_towards(
+    end: End,
     pages: Pages<'_>,
     root: &TreeRoot,
     order: Order,
     keys: Interval<'_>,
-    way: End,
-) -> Result<Option<Cut>> {
+) -> Result<Option<Run>> {
     let (mut path, mut pgno, mut ends) = (Path::new(), root.root, keys.open_ends());
     for level in 1..=root.height {
         let page = pages.page(pgno)?;
@@ -218,12 +194,12 @@ fn find_run(
         let run = run.map_err(|fault| fault.at(pgno))?;
         if !run.is_empty() {
             path.push(pgno, run.start);
-            return Ok(Some(Cut::Run(path, run)));
+            return Ok(Some(Run { path, entries: run }));
         }
         if !page.is_branch() {
             return Ok(None);
         }
-        let index = match way {
+        let index = match end {
             End::First => run.start.saturating_sub(1),
             End::Last => run.end.min(page.len() - 1),
         };

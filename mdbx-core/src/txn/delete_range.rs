@@ -309,10 +309,14 @@ impl TableMut<'_> {
         let (level, memory) = (gc.supply.level, &mut gc.supply.memory);
         let dirty = self.open.dirty.as_deref_mut();
         if done.is_ok() {
-            dirty.into_iter().for_each(|d| d.merge_level(level, memory));
+            if let Some(dirty) = dirty {
+                dirty.merge_level(level, memory);
+            }
             gc.merge_level();
         } else {
-            dirty.into_iter().for_each(|d| d.undo_level(level, memory));
+            if let Some(dirty) = dirty {
+                dirty.undo_level(level, memory);
+            }
             gc.undo_level(mark);
             (self.open.root, self.open.changed) = (root, changed);
             self.failed.set(false);
