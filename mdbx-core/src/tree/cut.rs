@@ -45,32 +45,50 @@ struct Run {
     entries: Range<usize>,
 }
 
+/// How many of the items that are to be deleted the next step removes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    /// Some of them, or perhaps all.
+    Some,
+    All,
+}
+
 impl TreeMut<'_, '_> {
     /// Returns whether the tree has items of `part`.
     pub(crate) fn has_part(&self, part: Part<'_>) -> Result<bool> {
+        Ok(self.next_step(part)?.is_some())
+    }
+
+    /// Returns whether all items of `part`, if there are any, go in one step.
+    pub(crate) fn goes_in_one_step(&self, part: Part<'_>) -> Result<bool> {
+        Ok(self.next_step(part)? != Some(Reach::Some))
+    }
+
+    /// Returns how far the next step of deleting `part` reaches; `None` if there is nothing left.
+    fn next_step(&self, part: Part<'_>) -> Result<Option<Reach>> {
+        let pages = self.pager.pages();
         let (key, values) = match part {
-            Part::Keys(keys) => return Ok(self.find_run(keys)?.is_some()),
+            Part::Keys(keys) => return reach(pages, self.root, self.order, keys),
             Part::Values(key, values) => (key, values),
         };
         let place = self.find(key)?;
         if !place.exact {
-            return Ok(false);
+            return Ok(None);
         }
         let (at, dups) = (place.path.leaf().pgno, Order::of_dups(self.root.flags));
-        match self.value_at(&place)? {
+        let has_some = match self.value_at(&place)? {
             Value::Nested(nested) => {
-                let end = self.pager.pages().end;
-                nested.check(end).map_err(|fault| fault.at(at))?;
-                let run = find_run(self.pager.pages(), &nested, dups, values)?;
-                Ok(run.is_some())
+                nested.check(pages.end).map_err(|fault| fault.at(at))?;
+                return reach(pages, &nested, dups, values);
             }
             Value::SubPage(page) => {
                 let run = values.entries(page, dups).map_err(|fault| fault.at(at))?;
-                Ok(!run.is_empty())
+                !run.is_empty()
             }
-            Value::Inline(only) => Ok(values.contains(dups, only)),
-            Value::Large { .. } | Value::Table(_) => Err(PageFault::BadTreeRecord.at(at)),
-        }
+            Value::Inline(only) => values.contains(dups, only),
+            Value::Large { .. } | Value::Table(_) => return Err(PageFault::BadTreeRecord.at(at)),
+        };
+        Ok(has_some.then_some(Reach::All))
     }
 
     /// Returns the most pages that one step of deleting `part` takes.
@@ -90,7 +108,8 @@ impl TreeMut<'_, '_> {
     }
 
     fn cut_keys(&mut self, keys: Interval<'_>) -> Result<u64> {
-        let Some(Run { mut path, entries }) = self.find_run(keys)? else {
+        let run = find_run(self.pager.pages(), self.root, self.order, keys)?;
+        let Some(Run { mut path, entries }) = run else {
             return Ok(0);
         };
         let debris = self.debris(&path, &entries)?;
@@ -150,10 +169,23 @@ impl TreeMut<'_, '_> {
         self.root.items = less(self.root.items, count).map_err(|fault| fault.at(at))?;
         Ok(count)
     }
+}
 
-    fn find_run(&self, keys: Interval<'_>) -> Result<Option<Run>> {
-        find_run(self.pager.pages(), self.root, self.order, keys)
-    }
+/// Returns how many of the keys in an interval the next step removes; `None` if there are none.
+fn reach(
+    pages: Pages<'_>,
+    root: &TreeRoot,
+    order: Order,
+    keys: Interval<'_>,
+) -> Result<Option<Reach>> {
+    let Some(run) = find_run(pages, root, order, keys)? else {
+        return Ok(None);
+    };
+    let at_end = find_run_towards(End::Last, pages, root, order, keys)?;
+    // Both ends of the interval lie in one leaf, and so does everything between them.
+    let is_all = run.path.len() == usize::from(root.height)
+        && at_end.is_some_and(|other| other.path.leaf() == run.path.leaf());
+    Ok(Some(if is_all { Reach::All } else { Reach::Some }))
 }
 
 /// Returns what the next step removes of the keys in an interval; `None` if there are none.
