@@ -39,7 +39,11 @@ fn a_new_file_has_its_lower_bound_and_grows_by_its_step() -> Result<()> {
         .growth_step(48 << 10);
     let env = TempEnv::with_geometry(geometry);
     assert_eq!(
-        (file_len(&env), env.info()?.file_len, env.info()?.upper),
+        (
+            file_len(&env),
+            env.info()?.file_len,
+            env.info()?.geometry.upper
+        ),
         (32 << 10, 32 << 10, 1 << 20)
     );
     let mut lengths = vec![file_len(&env)];
@@ -91,7 +95,7 @@ fn fill(
             let (key, value) = (rng.bytes(12), rng.bytes(value_len));
             if let Err(error) = txn.put(table, &key, &value) {
                 assert!(
-                    matches!(error, Error::MapFull { upper } if upper == env.info()?.upper),
+                    matches!(error, Error::MapFull { upper } if upper == env.info()?.geometry.upper),
                     "{error}"
                 );
                 assert_eq!(txn.get(table, &key)?, None, "a failed call changes nothing");
@@ -129,7 +133,7 @@ fn a_full_database_refuses_the_call_and_nothing_else() -> Result<()> {
             );
 
             env.reopen_with(Env::options().geometry(Geometry::default().upper(1 << 19)))?;
-            assert_eq!(env.info()?.upper, 1 << 19);
+            assert_eq!(env.info()?.geometry.upper, 1 << 19);
             let table = env.read()?.open_table("t")?;
             assert!(env.items(table)?.into_iter().eq(model.clone()));
             let mut txn = env.write()?;

@@ -14,7 +14,8 @@ use crate::format::geometry::PageCounts;
 use crate::format::meta::{Meta, Sign};
 use crate::format::root::TreeRoot;
 use crate::ids::Txnid;
-use crate::store::open::{Store, body_offset};
+use crate::store::open::Store;
+use crate::store::troika::body_offset;
 use crate::sys::process::boot_id;
 use crate::txn::write::WriteTxn;
 
@@ -41,10 +42,11 @@ impl WriteTxn<'_> {
         }
         let commit_id = self.gc.settle(&mut self.pager)?; // pages we no longer need are listed for reuse
         let mut meta = self.next_meta(commit_id);
-        let grew = self.store_ref().grow(&mut meta.geometry)?; // the pages have a place in the file
+        let grew = self.store_ref().fit(&mut meta.geometry)?; // the pages have a place in the file
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         self.sync_pages(grew)?; // every page is durable before a meta names it
         self.write_meta(&meta)?; // the commit point, and durable when it returns
+        self.store_ref().cut(&meta.geometry); // what the file no longer needs at its end is given back
         Ok(commit_id)
     }
 
@@ -89,8 +91,7 @@ impl WriteTxn<'_> {
             txnid: commit_id,
             geometry: PageCounts {
                 first_unallocated,
-                now: base.geometry.now,
-                ..self.store_ref().bounds
+                ..base.geometry
             },
             gc: self.gc.root_at_commit(txnid),
             main: TreeRoot {

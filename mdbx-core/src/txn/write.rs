@@ -58,7 +58,7 @@ impl<'env> WriteTxn<'env> {
             .checked_add(1)
             .ok_or(Error::TxnidsUsedUp { last: base.txnid })?;
         let oldest = store.readers.oldest(head.steady);
-        let reserve = Reserve::new(base.geometry.first_unallocated, Pgno(store.bounds.upper));
+        let reserve = Reserve::new(base.geometry.first_unallocated, Pgno(base.geometry.upper));
         let (gc, tables) = (Gc::new(base.gc, oldest), Tables::new(base.main));
         // The lists are empty between transactions, so a panic elsewhere cannot have left them half changed.
         let memory =
