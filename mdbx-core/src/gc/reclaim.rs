@@ -5,6 +5,7 @@
 //! commit is recorded anew.
 
 use crate::error::{Error, PageFault, Result};
+use crate::format::geometry::grown;
 use crate::format::pnl::read_record;
 use crate::format::root::TreeRoot;
 use crate::ids::{Pgno, Txnid};
@@ -22,10 +23,15 @@ pub(crate) struct Gc {
     pub(super) root: TreeRoot,
     /// Whether the tree was changed.
     pub(super) changed: bool,
-    /// Records up to this id list pages that nobody needs, and were neither taken nor written by this transaction.
-    usable: Txnid,
+    /// The oldest snapshot in use, as far as is known.
+    oldest: Txnid,
+    /// Which records list pages that nobody needs, and were neither taken nor written by this transaction: those with
+    /// ids above the first, up to the second of each pair. The last pair's are taken first.
+    usable: Vec<(Txnid, Txnid)>,
     /// Whether no usable record is left.
     exhausted: bool,
+    /// The file may become so long without readers being asked for room, in pages; 0 is its present length.
+    granted: u32,
     /// The ids of the records taken: all are free, and low enough for pages that nobody needs.
     pub(super) taken: Vec<Txnid>,
 }
@@ -36,8 +42,10 @@ impl Gc {
         Gc {
             root,
             changed: false,
-            usable: oldest,
+            oldest,
+            usable: vec![(Txnid::VOID, oldest)],
             exhausted: root.is_empty(),
+            granted: 0,
             taken: Vec::new(),
         }
     }
@@ -49,8 +57,24 @@ impl Gc {
     /// [`Error::MapFull`] if they cannot: nothing but the reserve was changed. [`Error::Corrupted`] if a record is.
     #[inline]
     pub(crate) fn reserve(&mut self, pager: &mut Writer<'_>, count: usize) -> Result<()> {
-        while pager.reserve().spare() < count && !self.exhausted {
-            self.take_record(pager)?;
+        if pager.reserve().spare() >= count {
+            return Ok(());
+        }
+        self.reserve_more(pager, count)
+    }
+
+    fn reserve_more(&mut self, pager: &mut Writer<'_>, count: usize) -> Result<()> {
+        loop {
+            while pager.reserve().spare() < count && !self.exhausted {
+                self.take_record(pager)?;
+            }
+            let missing = count.saturating_sub(pager.reserve().spare());
+            if missing == 0 {
+                return Ok(());
+            }
+            if !self.room_from_readers(pager, missing) {
+                break;
+            }
         }
         let reserve = pager.reserve();
         if reserve.spare() + reserve.room_at_end() >= count {
@@ -58,6 +82,30 @@ impl Gc {
         } else {
             Err(full(pager))
         }
+    }
+
+    /// Has readers give up snapshots if `pages` more pages at its end would make the file longer. Returns whether there
+    /// are records to take now.
+    fn room_from_readers(&mut self, pager: &mut Writer<'_>, pages: usize) -> bool {
+        let next = pager.reserve().first_unallocated();
+        let end = u32::try_from(pages)
+            .ok()
+            .and_then(|pages| next.checked_add(pages));
+        let end = end.unwrap_or(Pgno(Pgno::MAX.0 + 1));
+        let (page_size, turn) = (pager.page_size(), pager.turn());
+        let mut counts = turn.head().meta.geometry;
+        counts.now = counts.now.max(self.granted);
+        if end.0 <= counts.now {
+            return false;
+        }
+        let Some(oldest) = turn.store().make_room(turn.head(), self.oldest) else {
+            self.granted = grown(&counts, end, page_size).unwrap_or(counts.now);
+            return false;
+        };
+        self.usable.push((self.oldest, oldest));
+        self.oldest = oldest;
+        self.exhausted = self.root.is_empty();
+        true
     }
 
     /// Makes sure that `run` consecutive pages can be allocated, and then `count` pages one by one.
@@ -72,10 +120,14 @@ impl Gc {
         count: usize,
     ) -> Result<()> {
         for _ in 0..MOST_RECORDS_FOR_A_RUN {
-            if self.exhausted || pager.reserve().has_run(run) {
+            if pager.reserve().has_run(run) {
                 break;
             }
-            self.take_record(pager)?;
+            if !self.exhausted {
+                self.take_record(pager)?;
+            } else if !self.room_from_readers(pager, run as usize) {
+                break;
+            }
         }
         self.reserve(pager, count + run as usize)?;
         let reserve = pager.reserve();
@@ -113,18 +165,39 @@ impl Gc {
 
     /// Keeps the record `id`, and those after it, from being taken.
     pub(super) fn use_up(&mut self, id: Txnid) {
-        self.usable = self.usable.min(Txnid(id.0.saturating_sub(1)));
+        for (above, up_to) in &mut self.usable {
+            if *above < id {
+                *up_to = (*up_to).min(Txnid(id.0.saturating_sub(1)));
+            }
+        }
     }
 
     /// Returns the newest usable record.
-    fn newest_record(&self, pager: &Writer<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
+    fn newest_record(&mut self, pager: &Writer<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
+        while let Some(&(above, up_to)) = self.usable.last() {
+            let record = self.newest_record_between(pager, above, up_to)?;
+            if record.is_some() {
+                return Ok(record);
+            }
+            self.usable.pop();
+        }
+        Ok(None)
+    }
+
+    /// Returns the newest record with an id above `above`, up to `up_to`.
+    fn newest_record_between(
+        &self,
+        pager: &Writer<'_>,
+        above: Txnid,
+        up_to: Txnid,
+    ) -> Result<Option<(Txnid, Vec<Pgno>)>> {
         let pages = pager.pages();
         let mut cursor = Cursor::new(pages, self.root);
-        let at_newest = cursor.seek_exact(&self.usable.0.to_le_bytes(), End::First)?;
+        let at_newest = cursor.seek_exact(&up_to.0.to_le_bytes(), End::First)?;
         let record = if let Some(record) = at_newest {
             Some(record)
         } else {
-            cursor.seek(&self.usable.0.to_le_bytes())?;
+            cursor.seek(&up_to.0.to_le_bytes())?;
             cursor.step(End::Last)?
         };
         let Some((key, value)) = record else {
@@ -133,7 +206,7 @@ impl Gc {
         let fault = |fault: PageFault| fault.at(self.root.root);
         let id = key.try_into().map_err(|_| fault(PageFault::BadPageList))?;
         let id = Txnid(u64::from_le_bytes(id));
-        if id > self.usable {
+        if id > up_to || id <= above {
             return Ok(None);
         }
         let list = read_record(value, pages.end, pages.page_size).map_err(fault)?;

@@ -102,6 +102,21 @@ impl<'env> ReadTxn<'env> {
 
     /// Gives the snapshot up, and keeps the place among the readers, to [`renew`](ResetTxn::renew) the transaction
     /// without looking for one.
+    ///
+    /// # Examples
+    ///
+    /// What was read is gone with the snapshot, so this does not compile:
+    ///
+    /// ```compile_fail,E0505
+    /// # use mdbx_core::{Env, Table};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("app.mdbx"))?;
+    /// let txn = env.read()?;
+    /// let value = txn.get(Table::MAIN, b"key")?;
+    /// let reset = txn.reset();
+    /// assert_eq!(value, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "mdbx_txn_reset")]
     #[must_use = "dropping it gives up the place that it keeps"]
     pub fn reset(self) -> ResetTxn<'env> {
