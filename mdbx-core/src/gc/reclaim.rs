@@ -3,6 +3,9 @@
 //! The newest usable record is taken first: its pages were written last, so they are likely still in memory, and
 //! under a steady load the same few pages go round. A record is deleted as soon as it is taken; what of it is left at
 //! commit is recorded anew.
+//!
+//! That leaves pages alone that were freed long ago. So after very many were freed, a few transactions take all records
+//! first: what they write moves to the lowest free pages, and the end of the file comes free.
 
 use crate::error::{Error, PageFault, Result};
 use crate::format::geometry::grown;
@@ -16,6 +19,19 @@ use crate::tree::order::Order;
 
 /// Records that may be read in search of one run of pages: then the file grows instead.
 const MOST_RECORDS_FOR_A_RUN: usize = 64;
+
+/// Free pages that a transaction takes for no need of its own: 4 MiB of records.
+const MOST_PAGES_TO_COMPACT: usize = 1 << 20;
+
+/// Whether a transaction moves what it writes towards the start of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compacts {
+    No,
+    /// It will take all records when it needs the first page.
+    Later,
+    /// It has taken all records.
+    Yes,
+}
 
 /// The table of freed pages, in a write transaction.
 #[derive(Debug)]
@@ -32,13 +48,15 @@ pub(crate) struct Gc {
     exhausted: bool,
     /// The file may become so long without readers being asked for room, in pages; 0 is its present length.
     granted: u32,
+    /// Whether this transaction moves what it writes towards the start of the file.
+    pub(super) compacts: Compacts,
     /// The ids of the records taken: all are free, and low enough for pages that nobody needs.
     pub(super) taken: Vec<Txnid>,
 }
 
 impl Gc {
-    /// The table `root`, of which records up to `oldest` may be taken.
-    pub(crate) fn new(root: TreeRoot, oldest: Txnid) -> Gc {
+    /// The table `root`, of which records up to `oldest` may be taken; all of them if the transaction `compacts`.
+    pub(crate) fn new(root: TreeRoot, oldest: Txnid, compacts: bool) -> Gc {
         Gc {
             root,
             changed: false,
@@ -46,6 +64,11 @@ impl Gc {
             usable: vec![(Txnid::VOID, oldest)],
             exhausted: root.is_empty(),
             granted: 0,
+            compacts: if compacts {
+                Compacts::Later
+            } else {
+                Compacts::No
+            },
             taken: Vec::new(),
         }
     }
@@ -57,10 +80,21 @@ impl Gc {
     /// [`Error::MapFull`] if they cannot: nothing but the reserve was changed. [`Error::Corrupted`] if a record is.
     #[inline]
     pub(crate) fn reserve(&mut self, pager: &mut Writer<'_>, count: usize) -> Result<()> {
+        if self.compacts == Compacts::Later {
+            self.take_all_records(pager)?;
+        }
         if pager.reserve().spare() >= count {
             return Ok(());
         }
         self.reserve_more(pager, count)
+    }
+
+    fn take_all_records(&mut self, pager: &mut Writer<'_>) -> Result<()> {
+        self.compacts = Compacts::Yes;
+        while !self.exhausted && pager.reserve().spare() < MOST_PAGES_TO_COMPACT {
+            self.take_record(pager)?;
+        }
+        Ok(())
     }
 
     fn reserve_more(&mut self, pager: &mut Writer<'_>, count: usize) -> Result<()> {

@@ -10,11 +10,12 @@
 //! Source: format document, "What a commit must store" and "Commits spanning several ids".
 
 use crate::error::{Error, PageFault, Result};
+use crate::format::geometry::unpack;
 use crate::format::limits::leaf_node_max;
 use crate::format::node::{NewNode, node_span};
 use crate::format::pnl::{record_capacity, record_len, write_record};
 use crate::format::root::TreeRoot;
-use crate::gc::reclaim::Gc;
+use crate::gc::reclaim::{Compacts, Gc};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::pager::list::PageList;
 use crate::pager::writer::Writer;
@@ -42,6 +43,11 @@ impl Gc {
     /// [`Error::MapFull`] if the table of freed pages itself finds no room, [`Error::TxnidsUsedUp`], and
     /// [`Error::Corrupted`] if a page turns out to be freed twice.
     pub(crate) fn settle(&mut self, pager: &mut Writer<'_>) -> Result<Txnid> {
+        pager
+            .reserve()
+            .settle()
+            .map_err(|twice| PageFault::BadPageList.at(twice))?;
+        self.note_free(pager);
         let mut for_spare: Vec<Room> = Vec::new();
         let mut for_retired: Vec<Room> = Vec::new();
         let mut lowest = None;
@@ -69,6 +75,22 @@ impl Gc {
         }
         self.fill(pager, &for_spare, &for_retired)?;
         Ok(for_retired.last().map_or(pager.txnid(), |room| room.id))
+    }
+
+    /// Has later transactions compact the file if very many pages are free.
+    fn note_free(&self, pager: &mut Writer<'_>) {
+        let threshold = unpack(pager.turn().head().meta.geometry.shrink_pv);
+        if threshold == 0 {
+            return;
+        }
+        let spare = pager.reserve().spare();
+        let due = &pager.turn().store().compaction_due;
+        due.note_freed(pager.txnid(), pager.retired().len(), threshold);
+        if self.compacts == Compacts::Yes {
+            // Records that are left belong to readers.
+            let is_much_free = spare > threshold as usize || !self.root.is_empty();
+            due.note_done(pager.txnid(), is_much_free);
+        }
     }
 
     /// Returns the record of the table, as the meta of this commit holds it.

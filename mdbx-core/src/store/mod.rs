@@ -8,6 +8,7 @@
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
 //! | `reader` | a reader: a slot, and the snapshot that it pins |
 //! | `slow` | readers that keep a writer from reusing pages |
+//! | `compaction` | when to move what is written towards the start of the file |
 //! | `names` | the names of the tables that were opened |
 //! | `turn` | the writer's turn: one write transaction at a time |
 //! | `geometry` | what geometry was asked for, and what a file gets |
@@ -16,6 +17,7 @@
 //! For now one process at a time has a database open, and the reader table is private to it; the lock that sees to
 //! that is taken in `open`.
 
+pub(crate) mod compaction;
 pub(crate) mod geometry;
 pub(crate) mod names;
 pub(crate) mod open;

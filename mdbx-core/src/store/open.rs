@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::meta::Meta;
 use crate::ids::{PageSize, Pgno, Txnid};
+use crate::store::compaction::CompactionDue;
 use crate::store::geometry::Geometry;
 use crate::store::names::Names;
 use crate::store::readers::Readers;
@@ -52,6 +53,8 @@ pub(crate) struct Store {
     pub(crate) file: Box<dyn DataFile>,
     /// The length of the file in pages. Only the writer changes it.
     pub(crate) file_pages: AtomicU64,
+    /// When to move what is written towards the start of the file.
+    pub(crate) compaction_due: CompactionDue,
     pub(crate) readers: Readers,
     /// Asked when a reader holds pages back that the writer needs.
     pub(crate) slow_reader: Mutex<Option<SlowReaderHandler>>,
@@ -114,6 +117,7 @@ impl Store {
             map,
             file: Box::new(file),
             file_pages: AtomicU64::new(len / page_size.bytes() as u64),
+            compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(options.max_readers),
             slow_reader: Mutex::new(options.slow_reader.clone()),
             names: Names::new(options.max_tables),

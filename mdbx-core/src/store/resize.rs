@@ -17,13 +17,13 @@ use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
 use crate::store::geometry::shrunk;
 use crate::store::open::Store;
-use crate::store::troika::{body_offset, end_of_pages};
+use crate::store::troika::{Head, body_offset, end_of_pages};
 use crate::store::turn::Turn;
 use crate::sys::process::boot_id;
 
 impl Store {
-    /// Makes the file long enough for all pages before `counts.first_unallocated`, and sets `counts.now` to its
-    /// length in pages; tells whether it grew.
+    /// Makes the file long enough for all pages before `counts.first_unallocated`, for a commit that builds on `base`,
+    /// and sets `counts.now` to its length in pages; tells whether it grew.
     ///
     /// If so much of the file is unused that it should shrink, it sets `counts.now` to what shall be left; once that is
     /// in a meta, [`cut`](Store::cut) does it.
@@ -31,12 +31,12 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::MapFull`] if the geometry does not allow that, [`Error::Io`] if the operating system does not.
-    pub(crate) fn fit(&self, counts: &mut PageCounts) -> Result<bool> {
+    pub(crate) fn fit(&self, base: &Head, counts: &mut PageCounts) -> Result<bool> {
         let upper = Pgno(counts.upper).offset(self.page_size);
         counts.now = grown(counts, counts.first_unallocated, self.page_size)
             .ok_or(Error::MapFull { upper })?;
         if let Some(now) = shrunk(counts, counts.first_unallocated, self.page_size)
-            && let Some(needed) = self.needed()?
+            && let Some(needed) = self.needed(Some(base.tail))?
             && needed.0 <= now
         {
             counts.now = now;
@@ -51,7 +51,7 @@ impl Store {
             return;
         }
         // All of this can wait: a file longer than its meta says is legal, and the next commit tries again.
-        let Ok(Some(needed)) = self.needed() else {
+        let Ok(Some(needed)) = self.needed(None) else {
             return;
         };
         let pages = counts.now.max(needed.0);
@@ -110,6 +110,7 @@ impl Store {
             }
         })?;
         self.cut(&geometry);
+        self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
         Ok(())
     }
 
@@ -127,9 +128,10 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns the end of the pages that somebody may look at; `None` if that is just being decided.
-    fn needed(&self) -> Result<Option<Pgno>> {
-        let by_metas = end_of_pages(&self.map, self.page_size, &self.file_pages)?;
+    /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`; `None` if that is just
+    /// being decided.
+    fn needed(&self, overwritten: Option<usize>) -> Result<Option<Pgno>> {
+        let by_metas = end_of_pages(&self.map, self.page_size, &self.file_pages, overwritten)?;
         Ok(self.readers.end_of_pages().map(|end| end.max(by_metas)))
     }
 }

@@ -75,15 +75,20 @@ fn look(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Result
     }))
 }
 
-/// Returns the end of the pages that any of the three metas describes. Only the holder of the writer's turn, which
-/// alone writes metas, may ask.
+/// Returns the end of the pages that any of the three metas but `except` describes. Only the holder of the writer's
+/// turn, which alone writes metas, may ask.
 ///
 /// # Errors
 ///
 /// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
-pub(crate) fn end_of_pages(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Pgno> {
+pub(crate) fn end_of_pages(
+    map: &Map,
+    page_size: PageSize,
+    file_pages: &AtomicU64,
+    except: Option<usize>,
+) -> Result<Pgno> {
     let mut end = Pgno::FIRST_DATA;
-    for number in 0..3 {
+    for number in (0..3).filter(|&number| Some(number) != except) {
         let body = load_body(map, page_size, number)?;
         // One that is void, or not whole, describes nothing.
         if let Ok(meta) = Meta::parse_body(&body, file_pages.load(Ordering::Acquire)) {

@@ -42,7 +42,8 @@ impl WriteTxn<'_> {
         }
         let commit_id = self.gc.settle(&mut self.pager)?; // pages we no longer need are listed for reuse
         let mut meta = self.next_meta(commit_id);
-        let grew = self.store_ref().fit(&mut meta.geometry)?; // the pages have a place in the file
+        let base = self.pager.turn().head();
+        let grew = self.store_ref().fit(base, &mut meta.geometry)?; // the pages have a place in the file
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         self.sync_pages(grew)?; // every page is durable before a meta names it
         self.write_meta(&meta)?; // the commit point, and durable when it returns

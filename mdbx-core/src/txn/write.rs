@@ -59,7 +59,10 @@ impl<'env> WriteTxn<'env> {
             .ok_or(Error::TxnidsUsedUp { last: base.txnid })?;
         let oldest = store.readers.oldest(head.steady);
         let reserve = Reserve::new(base.geometry.first_unallocated, Pgno(base.geometry.upper));
-        let (gc, tables) = (Gc::new(base.gc, oldest), Tables::new(base.main));
+        let (gc, tables) = (
+            Gc::new(base.gc, oldest, store.compaction_due.is_due(oldest)),
+            Tables::new(base.main),
+        );
         // The lists are empty between transactions, so a panic elsewhere cannot have left them half changed.
         let memory =
             std::mem::take(&mut *engine.memory.lock().unwrap_or_else(PoisonError::into_inner));
