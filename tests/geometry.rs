@@ -333,7 +333,7 @@ fn an_open_database_is_resized_at_once_and_for_good() -> Result<()> {
         .growth_step(MIB)
         .shrink_threshold(2 * MIB);
     let mut env = TempEnv::with_geometry(all);
-    env.put(Table::MAIN, b"key", &[1; 400_000])?;
+    env.put(Table::MAIN, b"key", &vec![1; 400_000])?;
     let reader = env.read_owned()?;
     let ask = Geometry::default;
     env.resize(ask().now(8 * MIB))?;
@@ -346,12 +346,15 @@ fn an_open_database_is_resized_at_once_and_for_good() -> Result<()> {
     assert_eq!(env.info()?.last_txnid, Txnid(7), "each was a commit");
     env.resize(ask().upper(12 * MIB))?;
     assert_eq!(env.info()?.last_txnid, Txnid(7), "unless nothing changed");
-    assert_eq!(reader.get(Table::MAIN, b"key")?, Some(&[1; 400_000][..]));
+    assert_eq!(
+        reader.get(Table::MAIN, b"key")?,
+        Some(&vec![1; 400_000][..])
+    );
     assert_eq!(reader.lag()?, 3);
     drop(reader);
     env.reopen_with(Env::options())?;
     assert_eq!(geometry(&env)?, smaller);
-    assert_eq!(env.items(Table::MAIN)?[0].1, [1; 400_000]);
+    assert_eq!(env.items(Table::MAIN)?[0].1, vec![1; 400_000]);
     Ok(())
 }
 
@@ -359,7 +362,7 @@ fn an_open_database_is_resized_at_once_and_for_good() -> Result<()> {
 fn a_resize_that_cannot_be_changes_nothing() -> Result<()> {
     let all = Geometry::default().lower(MIB).upper(16 * MIB);
     let env = TempEnv::with_geometry(all);
-    env.put(Table::MAIN, b"key", &[1; 1_500_000])?;
+    env.put(Table::MAIN, b"key", &vec![1; 1_500_000])?;
     let before = env.info()?;
     let refused = |geometry: Geometry| env.resize(geometry).unwrap_err();
     let ask = Geometry::default;
@@ -385,7 +388,7 @@ fn a_resize_that_cannot_be_changes_nothing() -> Result<()> {
 #[test]
 fn a_database_in_use_beyond_the_upper_bound_asked_for_is_not_opened_with_it() -> Result<()> {
     let mut env = TempEnv::with_geometry(Geometry::default().lower(MIB));
-    env.put(Table::MAIN, b"key", &[1; 1_500_000])?;
+    env.put(Table::MAIN, b"key", &vec![1; 1_500_000])?;
     let error = env
         .reopen_with(Env::options().geometry(Geometry::default().upper(MIB)))
         .unwrap_err();

@@ -538,13 +538,16 @@ fn a_reader_that_is_ended_for_a_large_value_makes_room_for_it() -> Result<()> {
     let parked = env.read()?.park();
     let mut txn = env.write()?;
     txn.clear(table)?;
-    txn.put(table, b"large", &[1; 300_000])?;
+    txn.put(table, b"large", &vec![1; 300_000])?;
     txn.commit()?;
-    env.put(table, b"large", &[2; 300_000])?;
-    env.put(table, b"large", &[3; 300_000])?;
-    env.put(table, b"large", &[4; 300_000])?;
+    env.put(table, b"large", &vec![2; 300_000])?;
+    env.put(table, b"large", &vec![3; 300_000])?;
+    env.put(table, b"large", &vec![4; 300_000])?;
     assert!(matches!(parked.unpark(), Err(Error::Ousted { .. })));
-    assert_eq!(env.read()?.get(table, b"large")?, Some(&[4; 300_000][..]));
+    assert_eq!(
+        env.read()?.get(table, b"large")?,
+        Some(&vec![4; 300_000][..])
+    );
     Ok(())
 }
 

@@ -182,7 +182,7 @@ impl Geometry {
             let upper = Pgno(counts.upper).offset(unit.page_size);
             return Err(Error::MapFull { upper });
         }
-        check_order(counts.lower, counts.upper)?;
+        check_order(counts.lower.into(), counts.upper.into())?;
         let now = self.now.map_or(present.now, |now| narrow(unit.pages(now)));
         Ok(PageCounts {
             now: now.max(used.0).clamp(counts.lower, counts.upper),
@@ -273,7 +273,7 @@ fn default_step(lower: u64, upper: u64) -> u64 {
     step.clamp(STEP_UNIT, most)
 }
 
-fn check_order<T: Ord>(lower: T, upper: T) -> Result<()> {
+fn check_order(lower: u64, upper: u64) -> Result<()> {
     if lower > upper {
         return Err(Error::Geometry {
             reason: "the upper bound is below the lower bound",

@@ -7,7 +7,8 @@
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
 //! | `reader` | a reader: a slot, and the snapshot that it pins |
-//! | `slow` | readers that keep a writer from reusing pages |
+//! | `slow` | what the application is told about readers, and asked about slow ones |
+//! | `room` | room from readers that keep a writer from using pages again |
 //! | `compaction` | when to move what is written towards the start of the file |
 //! | `names` | the names of the tables that were opened |
 //! | `turn` | the writer's turn: one write transaction at a time |
@@ -25,6 +26,7 @@ pub(crate) mod reader;
 pub(crate) mod readers;
 pub(crate) mod recover;
 pub(crate) mod resize;
+pub(crate) mod room;
 pub(crate) mod slow;
 pub(crate) mod troika;
 pub(crate) mod turn;

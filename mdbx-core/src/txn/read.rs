@@ -240,6 +240,10 @@ pub struct ParkedTxn<'env> {
 }
 
 /// What a parked transaction has, as far as it knows.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one, and there are as few as readers"
+)]
 enum Place<'env> {
     Parked(ParkedReader<'env>, Tables),
     /// A writer took the snapshot away.
