@@ -81,6 +81,7 @@ fn look(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Result
 /// # Errors
 ///
 /// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+#[cold]
 pub(crate) fn end_of_pages(
     map: &Map,
     page_size: PageSize,
@@ -125,6 +126,7 @@ pub(crate) fn load_ranks(map: &Map, page_size: PageSize) -> Result<[Rank; 3]> {
     Ok(ranks)
 }
 
+#[inline]
 fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result<MetaBody> {
     let words: [u32; (META_BODY.end - META_BODY.start) / 4] =
         load(map, page_size, number, META_BODY.start)?;

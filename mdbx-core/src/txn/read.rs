@@ -31,8 +31,9 @@ pub struct ReadTxn<'env> {
 }
 
 impl<'env> ReadTxn<'env> {
+    #[inline]
     pub(crate) fn begin(store: StoreRef<'env>) -> Result<ReadTxn<'env>> {
-        Reader::begin(store).map(ReadTxn::of)
+        Ok(ReadTxn::of(Reader::begin(store)?))
     }
 
     #[inline]
