@@ -177,7 +177,7 @@ impl ParkedValues {
 mod tests {
     use super::*;
     use crate::env::handle::Env;
-    use crate::env::options::Geometry;
+    use crate::store::geometry::Geometry;
     use crate::ids::PageSize;
     use crate::txn::read::ReadTxn;
     use crate::txn::table::{Table, TableFlags};
