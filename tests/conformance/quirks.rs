@@ -2,8 +2,8 @@
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
 use mdbx_core::{
-    Anchor, Cursor, Error, Item, Position, PutFlags, ReadTxn, Result, Table, TableFlags, TableMut,
-    TableRef, Txnid, WriteTxn,
+    Anchor, Around, Cursor, CursorMut, Error, Item, Position, PutFlags, ReadTxn, Result, Table,
+    TableFlags, TableMut, TableRef, Txnid, WriteTxn,
 };
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -100,6 +100,21 @@ pub(crate) fn stay_at_end(before: &Position, cursor: &mut Cursor<'_>) -> Result<
         cursor.next()?;
     }
     Ok(())
+}
+
+/// There, what comes after a cursor that was not placed yet begins with the first item, as `next` would find it. Here
+/// such a cursor has nothing around it.
+pub(crate) fn after_nothing(cursor: &mut CursorMut<'_>, around: Around) -> Result<Around> {
+    let from = match around {
+        Around::After => Around::From,
+        Around::DupsAfter => Around::DupsFrom,
+        around => return Ok(around),
+    };
+    if cursor.save()? != Position::Unset {
+        return Ok(around);
+    }
+    cursor.go(Cursor::first)?;
+    Ok(from)
 }
 
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as
