@@ -71,12 +71,19 @@ impl<'a> Page<'a> {
     /// but a key.
     #[inline]
     pub(crate) fn node(self, index: usize) -> Result<Node<'a>, PageFault> {
-        let node = if self.is_packed() {
-            self.item(index).map(Node::of_item)
-        } else {
-            self.node_at(self.node_offset(index))
-        };
-        node.ok_or(PageFault::BadNode { index })
+        if self.is_packed() {
+            return self.item_node(index);
+        }
+        self.node_at(self.node_offset(index))
+            .ok_or(PageFault::BadNode { index })
+    }
+
+    /// Returns item `index` of a packed page as a node. Apart from [`node`](Page::node), to keep that short.
+    #[inline(never)]
+    fn item_node(self, index: usize) -> Result<Node<'a>, PageFault> {
+        self.item(index)
+            .map(Node::of_item)
+            .ok_or(PageFault::BadNode { index })
     }
 
     /// Returns where node `index` starts, in bytes from the start of the page; may lie outside it. Packed pages have no

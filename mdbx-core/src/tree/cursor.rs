@@ -70,7 +70,7 @@ impl<'p> Cursor<'p> {
         let State::On(values) = &mut self.state else {
             return self.step_from_beside(end);
         };
-        if values.step(end)? {
+        if !matches!(values, Values::One(_)) && values.step(end)? {
             return self.item();
         }
         if !self.keys.step(end)? {
