@@ -1,7 +1,8 @@
 //! Environments: opening, closing, copying, and what is set and told while they are open.
 
 use mdbx_core::tools::check::check;
-use mdbx_core::{Env, Geometry, PageSize, TableFlags, max_value_len_dup_sort};
+use mdbx_core::tools::copy::CopyOptions;
+use mdbx_core::{Env, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
 use serde_json::Value;
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -14,12 +15,11 @@ use crate::world::{Stage, World};
 const WITHOUT_EFFECT: [&str; 4] = ["durable", "coalesce", "no_readahead", "no_meminit"];
 
 /// Flags that say how a commit reaches the disk; answers depend on them only in traces about files.
-const DURABILITY: [&str; 5] = [
+const DURABILITY: [&str; 4] = [
     "no_meta_sync",
     "safe_no_sync",
     "utterly_no_sync",
     "writemap",
-    "lifo",
 ];
 
 pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
@@ -33,10 +33,16 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             close(world)
         }
         "snapshot_files" => Err(Stop::Waiting("durability modes")),
-        "delete_env" => Err(Stop::Waiting("deleting an environment")),
-        "copy" => Err(Stop::Waiting("copies")),
+        "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
+        "copy" => copy(world, step),
         "sync" => Err(Stop::Waiting("durability modes")),
-        "set_geometry" | "get_geometry" | "check_size" => Err(Stop::Waiting("geometry")),
+        "check_size" => {
+            let len = world.env()?.info()?.file_len;
+            let bound = |member: &str, default| step.number(member).unwrap_or(default);
+            let is_within = (bound("min", 0)..=bound("max", u64::MAX)).contains(&len);
+            Ok(Answer::ok().with("ok", is_within))
+        }
+        "set_geometry" | "get_geometry" => Err(Stop::Waiting("geometry")),
         "set_option" | "get_option" => Err(Stop::Waiting("options of an open environment")),
         "set_flags" => Err(Stop::Waiting("flags of an open environment")),
         "limits" => limits(world, step),
@@ -63,12 +69,17 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         .max_tables(quirks::max_tables(
             number(step.value("tables")).unwrap_or(0),
         ));
+    if world.page_size.is_some() {
+        // The other order gets its share too.
+        options = options.reclaim_order(ReclaimOrder::OldestFirst);
+    }
     if let Some(readers) = number(step.value("readers")) {
         options = options.max_readers(readers);
     }
     let mut name = step.text("path").unwrap_or("db").to_owned();
     for flag in step.words("flags") {
         match flag.as_str() {
+            "lifo" => options = options.reclaim_order(ReclaimOrder::NewestFirst),
             "no_subdir" => {
                 options = options.sub_directory(false);
                 name.push_str(".mdbx");
@@ -89,6 +100,21 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         }
     }
     world.env = Some(options.open(world.path(&name))?);
+    Ok(Answer::ok())
+}
+
+/// Copies a snapshot to a new database.
+fn copy(world: &World, step: &Step) -> Outcome {
+    let flags = step.words("f");
+    let has = |wanted: &str| flags.iter().any(|flag| flag == wanted);
+    let options = CopyOptions::new()
+        .compact(has("compact"))
+        .overwrite(has("overwrite"));
+    let target = world.path(step.name("to"));
+    match step.text("t") {
+        Some(name) => options.to_path(world.reader(name)?, target)?,
+        None => options.to_path(&world.env()?.read()?, target)?,
+    };
     Ok(Answer::ok())
 }
 

@@ -1,6 +1,8 @@
 //! Where a recorded answer shows the reference's interface rather than what it does, and this engine answers
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
+use std::path::Path;
+
 use mdbx_core::{
     Anchor, Around, Cursor, CursorMut, Error, Item, Position, PutFlags, ReadTxn, Result, Table,
     TableFlags, TableMut, TableRef, Txnid, WriteTxn,
@@ -115,6 +117,11 @@ pub(crate) fn after_nothing(cursor: &mut CursorMut<'_>, around: Around) -> Resul
     }
     cursor.go(Cursor::first)?;
     Ok(from)
+}
+
+/// There, a call deletes a database. Here a database is its files, and whoever may delete them does.
+pub(crate) fn delete(path: &Path) -> Answer {
+    Answer::done(std::fs::remove_dir_all(path).is_ok())
 }
 
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as
