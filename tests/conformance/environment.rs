@@ -22,6 +22,9 @@ const DURABILITY: [&str; 4] = [
     "writemap",
 ];
 
+/// How many bytes of changed pages are kept in memory where that is not left to the engine.
+const DIRTY_LIMIT: usize = 32 << 10;
+
 pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let world = &mut *stage.world;
     match step.op() {
@@ -70,8 +73,10 @@ fn open(world: &mut World, step: &Step) -> Outcome {
             number(step.value("tables")).unwrap_or(0),
         ));
     if world.page_size.is_some() {
-        // The other order gets its share too.
-        options = options.reclaim_order(ReclaimOrder::OldestFirst);
+        // The other order of reuse, and pages written before the commit, get their share too.
+        options = options
+            .reclaim_order(ReclaimOrder::OldestFirst)
+            .dirty_limit(DIRTY_LIMIT);
     }
     if let Some(readers) = number(step.value("readers")) {
         options = options.max_readers(readers);
