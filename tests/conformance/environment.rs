@@ -35,10 +35,9 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             }
             close(world)
         }
-        "snapshot_files" => Err(Stop::Waiting("durability modes")),
+        "snapshot_files" | "sync" => Err(Stop::Waiting("durability modes")),
         "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
         "copy" => copy(world, step),
-        "sync" => Err(Stop::Waiting("durability modes")),
         "check_size" => {
             let len = world.env()?.info()?.file_len;
             let bound = |member: &str, default| step.number(member).unwrap_or(default);
