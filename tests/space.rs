@@ -76,14 +76,14 @@ fn all_ways_to_count_the_pages_agree() -> Result<()> {
     assert_eq!(sizes.file_len, env.info()?.file_len);
     assert_eq!(sizes.page_size, PageSize::MIN);
 
-    let names: Vec<(&str, TableFlags)> = sizes
+    let names: Vec<(&[u8], TableFlags)> = sizes
         .tables
         .iter()
         .map(|table| (&table.name[..], table.flags))
         .collect();
     let expected = [
-        ("dups", TableFlags::DUP_SORT),
-        ("plain", TableFlags::empty()),
+        (&b"dups"[..], TableFlags::DUP_SORT),
+        (&b"plain"[..], TableFlags::empty()),
     ];
     assert_eq!(names, expected);
     assert!(sizes.tables.iter().all(|table| table.stat.items == 100));

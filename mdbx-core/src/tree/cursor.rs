@@ -251,6 +251,11 @@ impl<'p> Cursor<'p> {
         let Some((key, value)) = self.keys.entry()? else {
             return Ok(None);
         };
+        // The plain entry, which most are, takes no way through memory.
+        if let Value::Inline(value) = value {
+            self.state = State::On(Values::One(value));
+            return Ok(Some((key, value)));
+        }
         let values = Values::of(&self.keys, value, self.dups, end)?;
         let value = values.value()?;
         self.state = State::On(values);

@@ -26,7 +26,6 @@ use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::interval::{Ends, Interval};
 use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
-use crate::tree::remove::free_tree;
 use crate::tree::search::check_kind;
 use crate::tree::stack::Path;
 use crate::tree::walk::{Leaves, Visit, walk_below, walk_entry};
@@ -40,40 +39,56 @@ pub(crate) enum Part<'k> {
     Values(&'k [u8], Interval<'k>),
 }
 
-/// What one step removes.
-enum Cut {
-    /// All there is.
-    Everything,
-    /// Some entries of the page that the path ends with.
-    Run(Path, Range<usize>),
+/// What one step removes: some entries, or all, of the page that the path ends with.
+struct Run {
+    path: Path,
+    entries: Range<usize>,
+}
+
+/// How many of the items that are to be deleted the next step removes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    /// Some of them, or perhaps all.
+    Some,
+    All,
 }
 
 impl TreeMut<'_, '_> {
     /// Returns whether the tree has items of `part`.
     pub(crate) fn has_part(&self, part: Part<'_>) -> Result<bool> {
+        Ok(self.next_step(part)?.is_some())
+    }
+
+    /// Returns whether all items of `part`, if there are any, go in one step.
+    pub(crate) fn goes_in_one_step(&self, part: Part<'_>) -> Result<bool> {
+        Ok(self.next_step(part)? != Some(Reach::Some))
+    }
+
+    /// Returns how far the next step of deleting `part` reaches; `None` if there is nothing left.
+    fn next_step(&self, part: Part<'_>) -> Result<Option<Reach>> {
+        let pages = self.pager.pages();
         let (key, values) = match part {
-            Part::Keys(keys) => return Ok(self.find_cut(keys)?.is_some()),
+            Part::Keys(keys) => return reach(pages, self.root, self.order, keys),
             Part::Values(key, values) => (key, values),
         };
         let place = self.find(key)?;
         if !place.exact {
-            return Ok(false);
+            return Ok(None);
         }
         let (at, dups) = (place.path.leaf().pgno, Order::of_dups(self.root.flags));
-        match self.value_at(&place)? {
+        let has_some = match self.value_at(&place)? {
             Value::Nested(nested) => {
-                let end = self.pager.pages().end;
-                nested.check(end).map_err(|fault| fault.at(at))?;
-                let cut = find_cut(self.pager.pages(), &nested, dups, values)?;
-                Ok(cut.is_some())
+                nested.check(pages.end).map_err(|fault| fault.at(at))?;
+                return reach(pages, &nested, dups, values);
             }
             Value::SubPage(page) => {
                 let run = values.entries(page, dups).map_err(|fault| fault.at(at))?;
-                Ok(!run.is_empty())
+                !run.is_empty()
             }
-            Value::Inline(only) => Ok(values.contains(dups, only)),
-            Value::Large { .. } | Value::Table(_) => Err(PageFault::BadTreeRecord.at(at)),
-        }
+            Value::Inline(only) => values.contains(dups, only),
+            Value::Large { .. } | Value::Table(_) => return Err(PageFault::BadTreeRecord.at(at)),
+        };
+        Ok(has_some.then_some(Reach::All))
     }
 
     /// Returns the most pages that one step of deleting `part` takes.
@@ -93,34 +108,18 @@ impl TreeMut<'_, '_> {
     }
 
     fn cut_keys(&mut self, keys: Interval<'_>) -> Result<u64> {
-        match self.find_cut(keys)? {
-            None => Ok(0),
-            Some(Cut::Everything) => self.cut_everything(),
-            Some(Cut::Run(path, run)) => self.cut_run(path, &run),
-        }
-    }
-
-    fn cut_everything(&mut self) -> Result<u64> {
-        free_tree(self.pager, self.root)?;
-        let before = *self.root;
-        *self.root = TreeRoot {
-            sequence: before.sequence,
-            dupfix_size: before.dupfix_size,
-            ..TreeRoot::empty(before.flags)
+        let run = find_run(self.pager.pages(), self.root, self.order, keys)?;
+        let Some(Run { mut path, entries }) = run else {
+            return Ok(0);
         };
-        Ok(before.items)
-    }
-
-    /// Removes a run of entries of the page that `path` ends with.
-    fn cut_run(&mut self, mut path: Path, run: &Range<usize>) -> Result<u64> {
-        let debris = self.debris(&path, run)?;
+        let debris = self.debris(&path, &entries)?;
         self.touch(&mut path)?;
         let page = path.leaf().pgno;
         debris.discount(self.root).map_err(|fault| fault.at(page))?;
         for (first, count) in debris.pages {
             self.pager.free(first, count);
         }
-        self.pager.page_mut(page).remove_run(run);
+        self.pager.page_mut(page).remove_run(&entries);
         self.rebalance(&path)?;
         Ok(debris.items)
     }
@@ -170,42 +169,51 @@ impl TreeMut<'_, '_> {
         self.root.items = less(self.root.items, count).map_err(|fault| fault.at(at))?;
         Ok(count)
     }
-
-    fn find_cut(&self, keys: Interval<'_>) -> Result<Option<Cut>> {
-        find_cut(self.pager.pages(), self.root, self.order, keys)
-    }
 }
 
-/// Returns what the next step removes of the keys in an interval; `None` if there are none.
-fn find_cut(
+/// Returns how many of the keys in an interval the next step removes; `None` if there are none.
+fn reach(
     pages: Pages<'_>,
     root: &TreeRoot,
     order: Order,
     keys: Interval<'_>,
-) -> Result<Option<Cut>> {
-    let ends = keys.open_ends();
+) -> Result<Option<Reach>> {
+    let Some(run) = find_run(pages, root, order, keys)? else {
+        return Ok(None);
+    };
+    let at_end = find_run_towards(End::Last, pages, root, order, keys)?;
+    // Both ends of the interval lie in one leaf, and so does everything between them.
+    let is_all = run.path.len() == usize::from(root.height)
+        && at_end.is_some_and(|other| other.path.leaf() == run.path.leaf());
+    Ok(Some(if is_all { Reach::All } else { Reach::Some }))
+}
+
+/// Returns what the next step removes of the keys in an interval; `None` if there are none.
+fn find_run(
+    pages: Pages<'_>,
+    root: &TreeRoot,
+    order: Order,
+    keys: Interval<'_>,
+) -> Result<Option<Run>> {
     if root.is_empty() || keys.is_empty(order) {
         return Ok(None);
     }
-    if ends.first && ends.last {
-        return Ok(Some(Cut::Everything));
-    }
-    for way in [End::First, End::Last] {
-        if let Some(cut) = find_run(pages, root, order, keys, way)? {
-            return Ok(Some(cut));
+    for end in [End::First, End::Last] {
+        if let Some(run) = find_run_towards(end, pages, root, order, keys)? {
+            return Ok(Some(run));
         }
     }
     Ok(None)
 }
 
 /// Descends to an end of an interval until a page has entries that lie in it as a whole.
-fn find_run(
+fn find_run_towards(
+    end: End,
     pages: Pages<'_>,
     root: &TreeRoot,
     order: Order,
     keys: Interval<'_>,
-    way: End,
-) -> Result<Option<Cut>> {
+) -> Result<Option<Run>> {
     let (mut path, mut pgno, mut ends) = (Path::new(), root.root, keys.open_ends());
     for level in 1..=root.height {
         let page = pages.page(pgno)?;
@@ -218,12 +226,12 @@ fn find_run(
         let run = run.map_err(|fault| fault.at(pgno))?;
         if !run.is_empty() {
             path.push(pgno, run.start);
-            return Ok(Some(Cut::Run(path, run)));
+            return Ok(Some(Run { path, entries: run }));
         }
         if !page.is_branch() {
             return Ok(None);
         }
-        let index = match way {
+        let index = match end {
             End::First => run.start.saturating_sub(1),
             End::Last => run.end.min(page.len() - 1),
         };

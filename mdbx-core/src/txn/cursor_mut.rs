@@ -237,7 +237,7 @@ impl CursorMut<'_> {
     /// # Errors
     ///
     /// [`Error::NoItem`] if the cursor stands on no item, but for [`Around::All`]; and those of
-    /// [`TableMut::delete_range`]. Nothing was changed then.
+    /// [`TableMut::delete_range`].
     #[doc(alias = "mdbx_cursor_bunch_delete")]
     pub fn delete_around(&mut self, around: Around) -> Result<u64> {
         let (key, value) = match self.current()? {

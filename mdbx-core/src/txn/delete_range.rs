@@ -4,6 +4,8 @@
 //! how many pages they take in all, shows only as they are made. So they are made as a level, like a nested
 //! transaction: each step sets aside its own pages, and if the database has no room left for one of them, or a page
 //! turns out to be damaged, the level is undone. Then nothing was changed, and the transaction goes on.
+//!
+//! A single step needs no level: it is a change like any other.
 
 use std::cmp::Ordering;
 use std::ops::{Bound, RangeBounds};
@@ -100,10 +102,8 @@ impl TableMut<'_> {
     /// # Errors
     ///
     /// - [`Error::Incompatible`] if one of the keys is the name of a table in the main table.
-    /// - [`Error::MapFull`] if the database has no room left; deletions need some for a while.
+    /// - [`Error::MapFull`] if the database has no room left: deletions need some for a while. Nothing was changed.
     /// - [`Error::Corrupted`], [`Error::TxnFailed`].
-    ///
-    /// Nothing was changed then.
     #[doc(alias = "mdbx_cursor_delete_range")]
     pub fn delete_range<'k>(&mut self, bounds: impl RangeBounds<&'k [u8]>) -> Result<u64> {
         self.delete_parts(&[Part::Keys(Interval {
@@ -266,22 +266,26 @@ impl TableMut<'_> {
         self.check_sound()?;
         self.make_room()?;
         self.check_no_names(parts)?;
-        self.as_a_whole(|table| {
-            let mut items = 0;
-            for &part in parts {
-                while table.with_tree(|tree| tree.has_part(part))? {
-                    let pages = table.with_tree(|tree| tree.most_pages_for_cut(part))?;
-                    table.gc.borrow_mut().reserve(table.base, pages)?;
-                    let mut cut = 0;
-                    table.edit(|mut tree| {
-                        cut = tree.cut(part)?;
-                        Ok(cut > 0)
-                    })?;
-                    items += cut;
-                }
-            }
-            Ok(items)
-        })
+        if let &[part] = parts
+            && self.with_tree(|tree| tree.goes_in_one_step(part))?
+        {
+            return self.delete_part(part);
+        }
+        self.as_a_whole(|table| parts.iter().map(|&part| table.delete_part(part)).sum())
+    }
+
+    /// Deletes the items of a part step by step; returns how many there were.
+    fn delete_part(&mut self, part: Part<'_>) -> Result<u64> {
+        let mut items = 0;
+        while self.with_tree(|tree| tree.has_part(part))? {
+            let pages = self.with_tree(|tree| tree.most_pages_for_cut(part))?;
+            self.gc.borrow_mut().reserve(self.base, pages)?;
+            self.edit(|mut tree| {
+                items += tree.cut(part)?;
+                Ok(true)
+            })?;
+        }
+        Ok(items)
     }
 
     /// Checks that no key of `parts` is the name of a table.
@@ -309,10 +313,14 @@ impl TableMut<'_> {
         let (level, memory) = (gc.supply.level, &mut gc.supply.memory);
         let dirty = self.open.dirty.as_deref_mut();
         if done.is_ok() {
-            dirty.into_iter().for_each(|d| d.merge_level(level, memory));
+            if let Some(dirty) = dirty {
+                dirty.merge_level(level, memory);
+            }
             gc.merge_level();
         } else {
-            dirty.into_iter().for_each(|d| d.undo_level(level, memory));
+            if let Some(dirty) = dirty {
+                dirty.undo_level(level, memory);
+            }
             gc.undo_level(mark);
             (self.open.root, self.open.changed) = (root, changed);
             self.failed.set(false);
