@@ -494,6 +494,34 @@ impl<'env> Txn<'env> {
         Ok(sequence)
     }
 
+    /// Returns the three numbers of the canary, and the transaction that set them.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn canary(&self) -> Result<[u64; 4]> {
+        let mut canary = sys::MDBX_canary {
+            x: 0,
+            y: 0,
+            z: 0,
+            v: 0,
+        };
+        // SAFETY: the transaction is live.
+        done(unsafe { sys::mdbx_canary_get(self.txn.as_ptr(), &raw mut canary) })?;
+        Ok([canary.x, canary.y, canary.z, canary.v])
+    }
+
+    /// Sets the three numbers of the canary.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn set_canary(&mut self, [x, y, z]: [u64; 3]) -> Result<()> {
+        let canary = sys::MDBX_canary { x, y, z, v: 0 };
+        // SAFETY: the transaction is live, and the numbers are only read.
+        done(unsafe { sys::mdbx_canary_put(self.txn.as_ptr(), &raw const canary) })
+    }
+
     /// Returns the value of `key`, the first one if it has several.
     ///
     /// # Errors
@@ -553,6 +581,15 @@ impl<'env> Txn<'env> {
     #[inline]
     pub fn put(&mut self, dbi: Dbi, key: &[u8], value: &[u8]) -> Result<()> {
         done(self.put_with(dbi, key, value, sys::MDBX_UPSERT))
+    }
+
+    /// Stores `value` under `key`, which is the last one.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn append(&mut self, dbi: Dbi, key: &[u8], value: &[u8]) -> Result<()> {
+        done(self.put_with(dbi, key, value, sys::MDBX_APPEND))
     }
 
     /// Stores `value` under `key` if there is no such key; tells whether it did.

@@ -103,6 +103,10 @@ impl Spec {
         self.flags.contains(TableFlags::DUP_SORT)
     }
 
+    pub(crate) fn is_dup_fixed(&self) -> bool {
+        self.flags.contains(TableFlags::DUP_FIXED)
+    }
+
     /// Returns a key that `number` alone determines; several numbers may have the same.
     pub(crate) fn key(&self, number: u32) -> Vec<u8> {
         if self.flags.contains(TableFlags::INTEGER_KEY) {
@@ -260,6 +264,24 @@ impl ModelTable {
             left -= values.len();
         }
         None
+    }
+
+    /// Returns items from `key` on, at most so many.
+    pub(crate) fn items_from(&self, key: &[u8], count: u8) -> Items {
+        let pairs = self.pairs.range(self.spec.key_form(key)..);
+        let items = pairs.flat_map(|(key, values)| {
+            let key = self.spec.key_form(key);
+            values
+                .iter()
+                .map(move |value| (key.clone(), self.spec.value_form(value)))
+        });
+        items.take(count.into()).collect()
+    }
+
+    /// Returns whether `key` comes after all others.
+    pub(crate) fn is_last(&self, key: &[u8]) -> bool {
+        let last = self.pairs.last_key_value();
+        last.is_none_or(|(last, _)| *last < self.spec.key_form(key))
     }
 
     /// Returns the first value of `key`, and how many it has.
