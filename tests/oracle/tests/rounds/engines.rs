@@ -44,7 +44,9 @@ pub(crate) fn open_here(path: &Path, plan: &Plan) -> Outcome<Env> {
         .upper(UPPER as u64)
         .growth_step(plan.growth_step as u64)
         .shrink_threshold(plan.shrink_threshold as u64);
-    let options = Env::options().geometry(geometry);
+    let options = Env::options()
+        .geometry(geometry)
+        .reclaim_order(plan.reclaim_order);
     let options = match plan.dirty_limit {
         Some(bytes) => options.dirty_limit(bytes),
         None => options,
@@ -67,6 +69,9 @@ pub(crate) fn name(table: usize) -> Option<String> {
     let padding = if table.is_multiple_of(3) { 40 } else { 0 };
     (table > 0).then(|| format!("t{table}{}", "-".repeat(padding)))
 }
+
+/// A key and one of its values.
+type Pair = (Vec<u8>, Vec<u8>);
 
 /// A write transaction of either engine. Tables are numbers, and are created when they are used.
 ///
@@ -102,6 +107,15 @@ pub(crate) trait Writer {
 
     /// Deletes the items, which are all there are from `key` up to the last one.
     fn sweep(&mut self, table: usize, _key: &[u8], items: &Items) -> Outcome<()> {
+        self.delete_each(table, items)
+    }
+
+    /// Deletes the items, which are all there are between the two, both included.
+    fn delete_pairs(&mut self, table: usize, _: &Pair, _: &Pair, items: &Items) -> Outcome<()> {
+        self.delete_each(table, items)
+    }
+
+    fn delete_each(&mut self, table: usize, items: &Items) -> Outcome<()> {
         for (key, value) in items {
             same("deleted", &self.delete_dup(table, key, value)?, &true)?;
         }
@@ -207,6 +221,18 @@ impl Writer for Ours<'_, '_> {
             same("swept away", &cursor.delete()?, &true)?;
         }
         Ok(())
+    }
+
+    fn delete_pairs(
+        &mut self,
+        table: usize,
+        first: &Pair,
+        last: &Pair,
+        items: &Items,
+    ) -> Outcome<()> {
+        let (first, last) = ((&first.0[..], &first.1[..]), (&last.0[..], &last.1[..]));
+        let deleted = self.table(table)?.delete_pairs(first..=last)?;
+        same("delete_pairs", &deleted, &(items.len() as u64))
     }
 
     fn rename_and_back(&mut self, table: usize) -> Outcome<()> {

@@ -1,6 +1,6 @@
 //! What happens in a round, as plain data: made up at random, repeated from a seed, and shortened when it fails.
 
-use mdbx_core::{PageSize, TableFlags};
+use mdbx_core::{PageSize, ReclaimOrder, TableFlags};
 use mdbx_oracle::c;
 
 use crate::common::Rng;
@@ -34,6 +34,8 @@ pub(crate) enum Change {
     DeleteAt(u32),
     /// Of this many items from a key on, in order.
     Sweep(u32, u8),
+    /// Of all items from this position on, up to so many, at once.
+    Range(u32, u32),
     Clear,
     Drop,
     /// To another name, and back.
@@ -83,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) shrink_threshold: usize,
     /// The bytes of changed pages that we keep in memory, if not the default.
     pub(crate) dirty_limit: Option<usize>,
+    /// Which free pages we use first.
+    pub(crate) reclaim_order: ReclaimOrder,
     /// The main table, and the named ones.
     pub(crate) specs: Vec<Spec>,
     pub(crate) turns: Vec<Turn>,
@@ -143,6 +147,7 @@ impl Plan {
             page_size,
             growth_step: *rng.pick(&[1 << 16, 1 << 18]),
             shrink_threshold: *rng.pick(&[1 << 17, 1 << 20]),
+            reclaim_order: *rng.pick(&[ReclaimOrder::NewestFirst, ReclaimOrder::OldestFirst]),
             dirty_limit: rng.once_in(3).then(|| 16 * page_size.bytes()),
             specs,
             turns,
@@ -279,6 +284,7 @@ fn random_change(rng: &mut Rng, mood: Mood, keys: usize) -> Change {
         0..2 => Change::Delete(key),
         2..4 => Change::DeleteDup(key, value),
         4 => Change::Sweep(key, rng.byte() / 4),
+        5 if rng.once_in(4) => Change::Range(value, number(rng, keys)),
         _ => Change::DeleteAt(value),
     }
 }

@@ -27,9 +27,11 @@ fn apply(op: Op, plan: &Plan, model: &mut Model, writer: &mut impl Writer) -> Ou
         | Change::Append(..)
         | Change::Reserve(..)
         | Change::PutMany(..) => store(op, spec, contents, writer),
-        Change::Delete(..) | Change::DeleteDup(..) | Change::DeleteAt(_) | Change::Sweep(..) => {
-            delete(op, spec, contents, writer)
-        }
+        Change::Delete(..)
+        | Change::DeleteDup(..)
+        | Change::DeleteAt(_)
+        | Change::Sweep(..)
+        | Change::Range(..) => delete(op, spec, contents, writer),
         Change::Drop if table > 0 => {
             model.remove(&table);
             writer.drop_table(table)
@@ -109,28 +111,27 @@ fn delete(op: Op, spec: &Spec, contents: &mut ModelTable, writer: &mut impl Writ
             )
         }
         Change::DeleteAt(at) => {
-            let Some((key, value)) = contents.item_at(at) else {
+            let items = contents.items_at(at, 1);
+            contents.delete_all(&items);
+            writer.delete_each(table, &items)
+        }
+        Change::Range(at, count) => {
+            let items = contents.items_at(at, count);
+            let (Some(first), Some(last)) = (items.first(), items.last()) else {
                 return Ok(());
             };
-            contents.delete_dup(&key, &value);
-            same(
-                "delete_dup",
-                &writer.delete_dup(table, &key, &value)?,
-                &true,
-            )
+            contents.delete_all(&items);
+            if table == 0 && first.0.is_empty() {
+                return writer.delete_each(table, &items); // the records of tables are among them
+            }
+            writer.delete_pairs(table, first, last, &items)
         }
         Change::Sweep(key, count) => {
             let key = spec.key(key);
             let items = contents.items_from(&key, count);
-            for (key, value) in &items {
-                contents.delete_dup(key, value);
-            }
-            // In a main table that holds records, one of them may follow.
-            let records_follow = table == 0 && key.is_empty();
-            if records_follow {
-                return items.iter().try_for_each(|(key, value)| {
-                    same("delete_dup", &writer.delete_dup(table, key, value)?, &true)
-                });
+            contents.delete_all(&items);
+            if table == 0 && key.is_empty() {
+                return writer.delete_each(table, &items); // the records of tables are among them
             }
             writer.sweep(table, &key, &items)
         }
