@@ -253,6 +253,26 @@ impl Env {
         })
     }
 
+    /// Copies the newest snapshot to the data file `path`: as it is, or only what is in use.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    ///
+    /// # Panics
+    ///
+    /// If the path has a zero byte in it.
+    pub fn copy(&self, path: &Path, compact: bool) -> Result<()> {
+        let flags = if compact {
+            sys::MDBX_CP_COMPACT
+        } else {
+            sys::MDBX_CP_DEFAULTS
+        };
+        let path = CString::new(path.as_os_str().as_bytes()).expect("a path has no zero byte");
+        // SAFETY: the environment is open, and the path ends with a zero.
+        done(unsafe { sys::mdbx_env_copy(self.env.as_ptr(), path.as_ptr(), flags) })
+    }
+
     /// Has libmdbx check everything in the file: all that its tool `mdbx_chk` checks.
     ///
     /// # Errors

@@ -90,6 +90,8 @@ pub(crate) struct Plan {
     /// The main table, and the named ones.
     pub(crate) specs: Vec<Spec>,
     pub(crate) turns: Vec<Turn>,
+    /// Whether both engines copy the file in the end.
+    pub(crate) copies: bool,
     /// What the lookups are made from.
     pub(crate) seed: u64,
 }
@@ -151,6 +153,7 @@ impl Plan {
             dirty_limit: rng.once_in(3).then(|| 16 * page_size.bytes()),
             specs,
             turns,
+            copies: rng.once_in(4),
             seed: rng.next(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mdbx_core::tools::copy::CopyOptions;
 use mdbx_core::{Env, TableFlags};
 use mdbx_oracle::c;
 
@@ -250,6 +251,24 @@ fn make_main(path: &Path, plan: &Plan) -> Outcome<()> {
     Ok(())
 }
 
+/// Has both engines copy the file, as it is and compact, and inspects the copies.
+fn copy_and_inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally> {
+    let mut tally = Tally::default();
+    for compact in [false, true] {
+        let to = path.with_extension(format!("copy-{compact}"));
+        CopyOptions::new()
+            .compact(compact)
+            .to_path(&open_here(path, plan)?.read()?, &to)?;
+        let inspected = inspect(&to, plan, model);
+        tally.add(inspected.map_err(|error| format!("our copy, compact {compact}: {error}"))?);
+        let to = path.with_extension(format!("copy-there-{compact}"));
+        open_there(path, plan, c::DURABLE)?.copy(&to, compact)?;
+        let inspected = inspect(&to, plan, model);
+        tally.add(inspected.map_err(|error| format!("their copy, compact {compact}: {error}"))?);
+    }
+    Ok(tally)
+}
+
 /// Does a round.
 pub(crate) fn run(plan: &Plan, label: &str) -> Outcome<Tally> {
     // If libmdbx ends the process, the directory that is left tells the round.
@@ -270,6 +289,9 @@ pub(crate) fn run(plan: &Plan, label: &str) -> Outcome<Tally> {
         tally.add(written.map_err(|error| format!("turn {number}: {error}"))?);
         let inspected = inspect(&path, plan, &model);
         tally.add(inspected.map_err(|error| format!("after turn {number}: {error}"))?);
+    }
+    if plan.copies && !plan.turns.is_empty() {
+        tally.add(copy_and_inspect(&path, plan, &model)?);
     }
     Ok(tally)
 }
