@@ -56,6 +56,8 @@ struct State {
     root: TreeRoot,
     /// Whether the tree was changed.
     changed: bool,
+    /// Whether an error left a change half done.
+    broken: bool,
     /// The oldest snapshot in use, as far as is known.
     oldest: Txnid,
     /// Which records list pages that nobody needs, and were neither taken nor written by this transaction: those with
@@ -93,6 +95,7 @@ impl Gc {
             state: State {
                 root,
                 changed: false,
+                broken: false,
                 oldest,
                 usable: vec![(Txnid::VOID, oldest)],
                 exhausted: root.is_empty(),
@@ -151,7 +154,9 @@ impl Gc {
     ///
     /// # Errors
     ///
-    /// [`Error::MapFull`] if they cannot: nothing but the reserve was changed. [`Error::Corrupted`] if a record is.
+    /// - [`Error::MapFull`] if they cannot: nothing but the reserve was changed.
+    /// - [`Error::Corrupted`] if a record is, or the table. If the table was being changed, the transaction can only be
+    ///   aborted, and every call from then on that needs the table answers [`Error::TxnFailed`].
     #[inline]
     pub(crate) fn reserve(&mut self, base: Base<'_>, count: usize) -> Result<()> {
         if self.state.compacts == Compacts::Later {
@@ -271,13 +276,19 @@ impl Gc {
         base: Base<'_>,
         edit: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
     ) -> Result<T> {
+        if self.state.broken {
+            return Err(Error::TxnFailed);
+        }
         self.state.changed = true;
+        self.state.broken = true; // until the change is whole
         let mut pager = Writer::new(base, &mut self.pages, &mut self.supply);
-        edit(TreeMut::new(
+        let edited = edit(TreeMut::new(
             &mut pager,
             &mut self.state.root,
             Order::Integer,
-        ))
+        ))?;
+        self.state.broken = false;
+        Ok(edited)
     }
 
     /// Returns the height of the table's tree.
@@ -319,6 +330,9 @@ impl Gc {
 
     /// Returns the usable record whose turn it is.
     fn next_record(&mut self, base: Base<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
+        if self.state.broken {
+            return Err(Error::TxnFailed);
+        }
         while let Some(&(above, up_to)) = self.state.usable.last() {
             let record = self.next_record_between(base, above, up_to)?;
             if record.is_some() {
