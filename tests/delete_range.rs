@@ -133,11 +133,11 @@ fn some_pair(kind: Kind, items: &Items, rng: &mut Rng, page_size: PageSize) -> P
 }
 
 /// Returns the bounds in another form.
-fn keys_of<'p>(bound: &'p Bound<Pair>) -> Bound<&'p [u8]> {
+fn keys_of(bound: &Bound<Pair>) -> Bound<&[u8]> {
     bound.as_ref().map(|(key, _)| &key[..])
 }
 
-fn pairs_of<'p>(bound: &'p Bound<Pair>) -> Bound<(&'p [u8], &'p [u8])> {
+fn pairs_of(bound: &Bound<Pair>) -> Bound<(&[u8], &[u8])> {
     bound.as_ref().map(|(key, value)| (&key[..], &value[..]))
 }
 
@@ -537,7 +537,7 @@ fn place(table: &TableRef<'_>, key: &str, value: &str) -> Result<Position> {
 #[test]
 fn a_cursor_deletes_around_itself_and_stays_or_stands_in_the_gap() -> Result<()> {
     let (env, table) = with_groups()?;
-    let expected: [(Around, u64, Option<(&str, &str)>); 10] = [
+    let expected = [
         (Around::DupsBefore, 1, Some(("20", "3"))),
         (Around::DupsThrough, 2, Some(("20", "5"))),
         (Around::DupsFrom, 2, Some(("30", "2"))),
