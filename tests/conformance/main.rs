@@ -12,7 +12,7 @@
 //! | `answers` | what an operation gave, and whether it was to |
 //! | `world` | what a trace has made, by name |
 //! | `replay` | one trace from its first step to its last |
-//! | `transactions`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
+//! | `transactions`, `readers`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
 //! | `batches` | puts of many values at once |
 //! | `quirks` | where answers are translated |
 //! | `abilities` | what traces need and is not here |
@@ -32,6 +32,7 @@ mod data;
 mod environment;
 mod layouts;
 mod quirks;
+mod readers;
 mod replay;
 mod tables;
 mod trace;
