@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::quirks;
+use crate::snapshots;
 use crate::tables;
 use crate::trace::Step;
 use crate::world::{Stage, World};
@@ -44,7 +45,8 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             }
             close(world)
         }
-        "snapshot_files" | "sync" => Err(Stop::Waiting("durability modes")),
+        "snapshot_files" => snapshots::take(world, step),
+        "sync" => Err(Stop::Waiting("durability modes")),
         "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
         "copy" => copy(world, step),
         "check_size" => {

@@ -14,6 +14,7 @@
 //! | `replay` | one trace from its first step to its last |
 //! | `transactions`, `readers`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
 //! | `batches` | puts of many values at once |
+//! | `snapshots` | copies of files as a crash leaves them |
 //! | `quirks` | where answers are translated |
 //! | `abilities` | what traces need and is not here |
 //! | `layouts` | the page sizes a trace is replayed at |
@@ -34,6 +35,7 @@ mod layouts;
 mod quirks;
 mod readers;
 mod replay;
+mod snapshots;
 mod tables;
 mod trace;
 mod transactions;
