@@ -12,8 +12,9 @@
 //! | `answers` | what an operation gave, and whether it was to |
 //! | `world` | what a trace has made, by name |
 //! | `replay` | one trace from its first step to its last |
-//! | `transactions`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
+//! | `transactions`, `readers`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
 //! | `batches` | puts of many values at once |
+//! | `snapshots` | copies of files as a crash leaves them |
 //! | `quirks` | where answers are translated |
 //! | `abilities` | what traces need and is not here |
 //! | `layouts` | the page sizes a trace is replayed at |
@@ -32,7 +33,9 @@ mod data;
 mod environment;
 mod layouts;
 mod quirks;
+mod readers;
 mod replay;
+mod snapshots;
 mod tables;
 mod trace;
 mod transactions;
