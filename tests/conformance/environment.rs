@@ -2,7 +2,7 @@
 
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::copy::CopyOptions;
-use mdbx_core::{Env, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
+use mdbx_core::{Env, Error, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -113,8 +113,13 @@ fn open(world: &mut World, step: &Step) -> Outcome {
             None => return Ok(Answer::of("invalid").with("at", "geometry")),
         }
     }
-    world.env = Some(options.open(world.path(&name))?);
-    Ok(Answer::ok())
+    match options.open(world.path(&name)) {
+        Err(Error::Geometry { .. }) => Ok(Answer::of("invalid").with("at", "geometry")),
+        opened => {
+            world.env = Some(opened?);
+            Ok(Answer::ok())
+        }
+    }
 }
 
 /// Copies a snapshot to a new database.

@@ -83,7 +83,9 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
                 Some(_) => stage.world.env()?.read_owned()?,
                 None => stage.world.reader(name)?.try_clone()?,
             };
-            Ok(stage.world.put_reader(step.name("to"), State::Running(copy)))
+            Ok(stage
+                .world
+                .put_reader(step.name("to"), State::Running(copy)))
         }
         "lag" => Ok(Answer::ok().with("n", world.reader(name)?.lag()?)),
         "list_readers" => {

@@ -55,9 +55,25 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     }
     match step.op() {
         "note" => Ok(Answer::ok()),
-        "begin" | "commit" | "abort" | "reset" | "renew" | "refresh" | "park" | "unpark"
-        | "amend" | "rollback" | "break" | "checkpoint" | "clone" | "lag" | "exhaust_readers"
-        | "release_readers" => transactions::perform(stage, step),
+        "begin"
+        | "commit"
+        | "abort"
+        | "reset"
+        | "renew"
+        | "refresh"
+        | "park"
+        | "unpark"
+        | "amend"
+        | "rollback"
+        | "break"
+        | "checkpoint"
+        | "clone"
+        | "lag"
+        | "exhaust_readers"
+        | "release_readers"
+        | "list_readers"
+        | "set_slow_reader_handler"
+        | "slow_reader_calls" => transactions::perform(stage, step),
         "open_table" | "close_table" | "drop" | "rename" | "list_tables" | "table_flags"
         | "stat" | "sequence" | "canary_put" | "canary_get" | "canary_v" => {
             tables::perform(stage, step)
