@@ -6,6 +6,7 @@ use mdbx_core::{Env, Error, Geometry, PageSize, ReclaimOrder, TableFlags, max_va
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::common;
 use crate::quirks;
 use crate::snapshots;
 use crate::tables;
@@ -45,7 +46,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             }
             close(world)
         }
-        "snapshot_files" => snapshots::take(world, step),
+        "snapshot_files" => Ok(snapshots::take(world, step)),
         "sync" => Err(Stop::Waiting("durability modes")),
         "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
         "copy" => copy(world, step),
@@ -108,7 +109,7 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         }
     }
     if let Some(wanted) = step.value("geometry") {
-        match geometry(world, wanted)? {
+        match geometry(world, wanted) {
             Some(geometry) => options = options.geometry(geometry),
             None => return Ok(Answer::of("invalid").with("at", "geometry")),
         }
@@ -139,8 +140,12 @@ fn copy(world: &World, step: &Step) -> Outcome {
 
 /// Closes the environment, after a look at every page of it.
 fn close(world: &mut World) -> Outcome {
+    let path = world.env()?.path().to_owned();
     let report = check(&world.env()?.read()?);
     world.close();
+    if world.page_size.is_none() {
+        common::inspect(&path); // it takes its time, so not at every page size
+    }
     if report.is_sound() {
         Ok(Answer::ok())
     } else {
@@ -149,15 +154,13 @@ fn close(world: &mut World) -> Outcome {
 }
 
 /// Returns the geometry asked for; `None` if there is no such page size.
-fn geometry(world: &World, wanted: &Value) -> Outcome<Option<Geometry>> {
+fn geometry(world: &World, wanted: &Value) -> Option<Geometry> {
     let bytes = |member: &str| wanted.get(member).and_then(Value::as_u64);
     let mut geometry = Geometry::default();
     let page_size = bytes("pagesize").map(|size| u32::try_from(size).unwrap_or(0));
     if let Some(size) = page_size {
         // There, 0 stands for the smallest.
-        let Some(size) = PageSize::new(if size == 0 { 256 } else { size }) else {
-            return Ok(None);
-        };
+        let size = PageSize::new(if size == 0 { 256 } else { size })?;
         geometry = geometry.page_size(world.page_size.unwrap_or(size));
     }
     if let Some(lower) = bytes("lower") {
@@ -175,7 +178,7 @@ fn geometry(world: &World, wanted: &Value) -> Outcome<Option<Geometry>> {
     if let Some(threshold) = bytes("shrink") {
         geometry = geometry.shrink_threshold(threshold);
     }
-    Ok(Some(geometry))
+    Some(geometry)
 }
 
 fn get_geometry(world: &World) -> Outcome {
@@ -195,7 +198,7 @@ fn get_geometry(world: &World) -> Outcome {
 fn set_geometry(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let world = &mut *stage.world;
     let wanted = step.value("geometry").unwrap_or(&Value::Null);
-    let Some(geometry) = geometry(world, wanted)? else {
+    let Some(geometry) = geometry(world, wanted) else {
         return refused("invalid");
     };
     if stage.writer.is_some() {

@@ -27,6 +27,8 @@ mod abilities;
 mod answers;
 mod batches;
 mod bytes;
+#[path = "../common/mod.rs"]
+mod common;
 mod cursor_writes;
 mod cursors;
 mod data;

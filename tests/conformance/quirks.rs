@@ -49,7 +49,7 @@ pub(crate) fn break_off(stage: &mut Stage<'_, '_>, name: &str) -> Outcome {
     match &mut stage.writer {
         Some(writer) if writer.name == name => *writer.failed = true,
         _ if stage.world.readers.contains_key(name) => {
-            stage.world.put_reader(name, State::Broken);
+            stage.world.put_reader(name, State::OutOfUse);
         }
         _ => return refused("bad_txn"),
     }

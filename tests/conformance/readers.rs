@@ -28,12 +28,11 @@ pub(crate) enum State {
         /// Whether the next use takes it up again.
         auto: bool,
     },
-    /// The handler of slow readers may reset it; `None` once it has.
-    Victim(Victim),
-    /// The trace takes it for failed.
-    Broken,
+    /// The handler of slow readers has it, or the trace takes it for failed.
+    OutOfUse,
 }
 
+/// A reader in the hands of the handler of slow readers, until that ends it.
 type Victim = Arc<Mutex<Option<ReadTxn<'static>>>>;
 
 impl World {
@@ -154,7 +153,7 @@ fn renew(world: &mut World, name: &str) -> Outcome {
         }
         State::Reset(txn) => txn.renew()?,
         State::Parked { txn, .. } => txn.unpark_or_renew()?,
-        State::Victim(_) | State::Broken => world.env()?.read_owned()?,
+        State::OutOfUse => world.env()?.read_owned()?,
     };
     Ok(world.put_reader(name, State::Running(txn)))
 }
@@ -255,7 +254,6 @@ fn release_by_handler(world: &mut World, name: &str) -> Outcome<Victim> {
     let State::Running(txn) = world.take_reader(name)? else {
         return Err(Stop::Refused("no victim".to_owned()));
     };
-    let victim = Arc::new(Mutex::new(Some(txn)));
-    world.put_reader(name, State::Victim(Arc::clone(&victim)));
-    Ok(victim)
+    world.put_reader(name, State::OutOfUse);
+    Ok(Arc::new(Mutex::new(Some(txn))))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::answers::{Answer, Outcome};
+use crate::answers::Answer;
 use crate::trace::Step;
 use crate::world::World;
 
@@ -16,7 +16,7 @@ const BOOT_ID_AT: usize = 212;
 const OTHER_BOOT: [u8; 16] = *b"some other boot!";
 
 /// Copies the data file, but not the lock file, of a database that may be open.
-pub(crate) fn take(world: &World, step: &Step) -> Outcome {
+pub(crate) fn take(world: &World, step: &Step) -> Answer {
     let source = world.path(step.text("path").unwrap_or("db"));
     let target = world.path(step.name("to"));
     let mut bytes = std::fs::read(source.join(DATA_NAME)).unwrap();
@@ -24,7 +24,7 @@ pub(crate) fn take(world: &World, step: &Step) -> Outcome {
         restart_machine(&mut bytes);
     }
     write(&target, &bytes);
-    Ok(Answer::ok())
+    Answer::ok()
 }
 
 /// Makes the file look as if the machine had been restarted since it was written.
