@@ -143,7 +143,9 @@ fn replay_at(path: &Path, page_size: Option<PageSize>) -> Result {
         let is_about_files = header.class == "durability";
         replay::replay(&mut World::new(page_size, is_about_files), &mut steps)
     };
-    match catch_unwind(AssertUnwindSafe(run)) {
+    let complaint = format!("FAILED {}: it does not return", path.display());
+    let patient = || common::with_patience(&complaint, run);
+    match catch_unwind(AssertUnwindSafe(patient)) {
         Ok(Ok(())) => Result::Passed,
         Ok(Err(Halt::Differs(difference))) => Result::Failed(difference),
         Ok(Err(Halt::Waiting(feature))) => Result::LeftOut(Verdict::Waiting(feature)),
