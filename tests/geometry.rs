@@ -530,7 +530,12 @@ fn readers_that_come_and_go_see_whole_snapshots_while_the_file_grows_and_shrinks
         done.store(true, Ordering::Relaxed);
         Ok(())
     })?;
-    delete_from(&env, table, 10)?;
+    // It is tried again after as many commits as it was in vain.
+    for _ in 0..20 {
+        if file_len(&env) >= longest / 2 {
+            delete_from(&env, table, 10)?;
+        }
+    }
     assert!(
         file_len(&env) < longest / 2,
         "{} of {longest}",
