@@ -543,3 +543,28 @@ fn readers_that_come_and_go_see_whole_snapshots_while_the_file_grows_and_shrinks
     );
     Ok(())
 }
+
+#[test]
+fn a_transaction_changes_the_geometry_with_its_commit_or_not_at_all() -> Result<()> {
+    let env = TempEnv::with_geometry(Geometry::default().upper(1 << 30));
+    let before = env.geometry()?;
+    let mut txn = env.write()?;
+    txn.resize(Geometry::default().upper(1 << 20))?;
+    txn.abort();
+    assert_eq!(env.geometry()?, before);
+
+    let mut txn = env.write()?;
+    txn.resize(Geometry::default().upper(1 << 20))?;
+    let mut nested = txn.nested()?;
+    nested.resize(Geometry::default().upper(1 << 22))?;
+    nested.abort();
+    let full = txn.put(Table::MAIN, b"key", &vec![1; 2 << 20]);
+    assert!(matches!(full, Err(Error::MapFull { .. })));
+    txn.resize(Geometry::default().upper(1 << 23))?;
+    txn.put(Table::MAIN, b"key", &vec![1; 2 << 20])?;
+    let below = txn.resize(Geometry::default().upper(1 << 20));
+    assert!(matches!(below, Err(Error::MapFull { .. })));
+    txn.commit()?;
+    assert_eq!(env.geometry()?.upper, 1 << 23);
+    Ok(())
+}

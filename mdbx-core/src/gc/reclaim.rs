@@ -206,7 +206,7 @@ impl Gc {
             .ok()
             .and_then(|pages| next.checked_add(pages));
         let end = end.unwrap_or(Pgno(Pgno::MAX.0 + 1));
-        let mut counts = base.head.meta.geometry;
+        let mut counts = *base.geometry;
         counts.now = counts.now.max(state.granted);
         if end.0 <= counts.now {
             return false;

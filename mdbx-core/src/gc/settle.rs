@@ -72,7 +72,7 @@ impl Gc {
 
     /// Has later transactions compact the file if very many pages are free.
     fn note_free(&self, base: Base<'_>, spare: usize) {
-        let threshold = unpack(base.head.meta.geometry.shrink_pv);
+        let threshold = unpack(base.geometry.shrink_pv);
         let due = &base.store.compaction_due;
         if threshold == 0 {
             due.forget();

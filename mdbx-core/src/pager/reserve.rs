@@ -46,6 +46,11 @@ impl Reserve {
         self.upper
     }
 
+    /// Moves the end of the geometry, which no page used lies behind.
+    pub(crate) fn set_upper(&mut self, upper: Pgno) {
+        self.upper = upper.max(self.next);
+    }
+
     /// Returns the first page that was never used.
     pub(crate) fn first_unallocated(&self) -> Pgno {
         self.next

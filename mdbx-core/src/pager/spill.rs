@@ -29,7 +29,7 @@ impl Supply {
     /// [`Error::Io`]; nothing but the file was changed.
     pub(crate) fn spill(&mut self, base: Base<'_>, dirty: &mut DirtyList) -> Result<()> {
         let end = self.reserve.first_unallocated();
-        base.store.reach(&base.head.meta.geometry, end)?;
+        base.store.reach(base.geometry, end)?;
         write_pages(base.store, dirty.iter())?;
         dirty.set_spilled(&mut self.memory.buffers);
         Ok(())

@@ -7,6 +7,7 @@
 //! Source: format document, "Copy-on-write rules and txnids".
 
 use crate::error::{Error, Result};
+use crate::format::geometry::PageCounts;
 use crate::format::limits::PAGE_HEADER;
 use crate::format::page::{BRANCH, LEAF, Page, PageMut, init_large};
 use crate::format::verify::verify_tree_page;
@@ -28,6 +29,8 @@ pub(crate) struct Base<'t> {
     /// The pin of the base snapshot, and of what the transaction itself has written to the file.
     pub(crate) pin: &'t SnapshotPin,
     pub(crate) page_size: PageSize,
+    /// The geometry that the transaction will commit, but for what the commit itself makes of it.
+    pub(crate) geometry: &'t PageCounts,
     /// The id that every page written carries.
     pub(crate) txnid: Txnid,
 }

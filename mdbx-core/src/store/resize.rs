@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, grown, pages_per_unit};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
+use crate::store::geometry::Geometry;
 use crate::store::geometry::shrunk;
 use crate::store::open::Store;
 use crate::store::troika::{Head, body_offset, end_of_pages};
@@ -73,6 +74,29 @@ impl Store {
         }
     }
 
+    /// Returns the geometry that a file with the geometry `present` gets.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Geometry::for_open_file`]; [`Error::AddressSpace`] if the file could become longer than its mapping.
+    pub(crate) fn choose_geometry(
+        &self,
+        geometry: Geometry,
+        present: &PageCounts,
+    ) -> Result<PageCounts> {
+        let chosen = geometry.for_open_file(present, self.page_size)?;
+        self.check_mapped(&chosen)?;
+        Ok(chosen)
+    }
+
+    fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
+        let reserved = self.map.len() as u64;
+        if Pgno(geometry.upper).offset(self.page_size) > reserved {
+            return Err(Error::AddressSpace { reserved });
+        }
+        Ok(())
+    }
+
     /// Changes the geometry to what `choose` makes of the present one, in a commit of its own.
     ///
     /// # Errors
@@ -89,12 +113,9 @@ impl Store {
         let turn = Turn::wait(self)?;
         let base = &turn.head().meta;
         let geometry = choose(&base.geometry)?;
+        self.check_mapped(&geometry)?;
         if geometry == base.geometry {
             return Ok(());
-        }
-        let reserved = self.map.len() as u64;
-        if Pgno(geometry.upper).offset(self.page_size) > reserved {
-            return Err(Error::AddressSpace { reserved });
         }
         let txnid = base.txnid.checked_add(1);
         let txnid = txnid.ok_or(Error::TxnidsUsedUp { last: base.txnid })?;

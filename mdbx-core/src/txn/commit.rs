@@ -74,14 +74,16 @@ impl<'env> WriteTxn<'env> {
     /// Returns whether there is anything to commit.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.canary.to_meta() != self.turn.head().meta.canary || self.tables.are_changed()
+        let base = &self.turn.head().meta;
+        let is_marked = self.canary.to_meta() != base.canary || self.geometry != base.geometry;
+        is_marked || self.tables.are_changed()
     }
 
     /// Writes the changes and makes them the newest snapshot; returns its id, or `None` if there are none.
     fn publish(&mut self) -> Result<Option<Txnid>> {
         self.check_sound()?;
         self.check_outermost()?;
-        // Every change shows in a table or the canary. Free pages may have been set aside for changes that were none.
+        // Every change shows in a table, the canary or the geometry. Free pages may have been set aside for changes that were none.
         if !self.is_dirty() {
             return Ok(None);
         }
@@ -116,10 +118,8 @@ impl<'env> WriteTxn<'env> {
         if !main.changed || main.root.is_empty() {
             return Ok(());
         }
-        let (engine, turn, txnid) = (self.engine, &self.turn, self.txnid);
-        self.gc
-            .get_mut()
-            .reserve(base(&engine.store, turn, txnid), 1)?;
+        let base = base(&self.engine.store, &self.turn, &self.geometry, self.txnid);
+        self.gc.get_mut().reserve(base, 1)?;
         self.table_mut(Table::MAIN)?.edit(|tree| {
             tree.root.root = tree.pager.touch(tree.root.root)?;
             Ok(true)
@@ -128,7 +128,7 @@ impl<'env> WriteTxn<'env> {
     }
 
     fn settle_gc(&mut self) -> Result<Txnid> {
-        let base = base(&self.engine.store, &self.turn, self.txnid);
+        let base = base(&self.engine.store, &self.turn, &self.geometry, self.txnid);
         self.gc.get_mut().settle(base)
     }
 
@@ -145,7 +145,7 @@ impl<'env> WriteTxn<'env> {
             txnid: commit_id,
             geometry: PageCounts {
                 first_unallocated: gc.supply.reserve.first_unallocated(),
-                ..base.geometry
+                ..self.geometry
             },
             gc: gc.root_at_commit(txnid),
             main: TreeRoot {

@@ -5,6 +5,7 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::error::Result;
+use crate::format::geometry::PageCounts;
 use crate::gc::reclaim::GcMark;
 use crate::txn::canary::Canary;
 use crate::txn::table::TablesMark;
@@ -41,6 +42,7 @@ pub struct NestedTxn<'t, 'env> {
 struct Before {
     gc: GcMark,
     tables: TablesMark,
+    geometry: PageCounts,
     canary: Canary,
 }
 
@@ -66,6 +68,7 @@ impl<'env> WriteTxn<'env> {
         Before {
             gc: self.gc.get_mut().begin_level(),
             tables: self.tables.mark(),
+            geometry: self.geometry,
             canary: self.canary,
         }
     }
@@ -78,6 +81,7 @@ impl<'env> WriteTxn<'env> {
         }
         self.tables.undo_to(&before.tables, &mut gc.supply.memory);
         gc.undo_level(before.gc);
+        self.geometry = before.geometry;
         self.canary = before.canary;
         self.failed.set(false);
     }

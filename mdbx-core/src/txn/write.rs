@@ -6,6 +6,7 @@ use std::ops::RangeBounds;
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
+use crate::format::geometry::PageCounts;
 use crate::format::node::{NewNode, TREE};
 use crate::format::root;
 use crate::format::root::TreeRoot;
@@ -16,6 +17,7 @@ use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
 use crate::pager::supply::Supply;
 use crate::pager::writer::Base;
+use crate::store::geometry::Geometry;
 use crate::store::open::Store;
 use crate::store::turn::Turn;
 use crate::tree::edit::{most_pages_for_delete, most_pages_for_put};
@@ -39,6 +41,8 @@ pub struct WriteTxn<'env> {
     pub(super) txnid: Txnid,
     pub(super) gc: RefCell<Gc>,
     pub(super) tables: Tables,
+    /// The geometry, as the commit will store it, but for what the commit itself makes of it.
+    pub(super) geometry: PageCounts,
     /// The canary, as the commit will store it.
     pub(super) canary: Canary,
     /// Whether an error left a change half done.
@@ -55,6 +59,7 @@ impl<'env> WriteTxn<'env> {
             txnid,
             gc: RefCell::new(gc),
             tables,
+            geometry: turn.head().meta.geometry,
             canary: Canary::from_meta(turn.head().meta.canary),
             turn,
             failed: Cell::new(false),
@@ -95,7 +100,7 @@ impl<'env> WriteTxn<'env> {
         let store = &*self.engine.store;
         Ok(TableMut {
             table,
-            base: base(store, &self.turn, self.txnid),
+            base: base(store, &self.turn, &self.geometry, self.txnid),
             gc: &self.gc,
             failed: &self.failed,
             open: self.tables.get_mut(store, table)?,
@@ -130,7 +135,7 @@ impl<'env> WriteTxn<'env> {
         }
         self.make_room()?;
         let store = &*self.engine.store;
-        let base = base(store, &self.turn, self.txnid);
+        let base = base(store, &self.turn, &self.geometry, self.txnid);
         let (gc, failed) = (&self.gc, &self.failed);
         let mut number = 0;
         let open = self.tables.get_disjoint_mut(store, tables)?;
@@ -311,6 +316,24 @@ impl<'env> WriteTxn<'env> {
         Ok(())
     }
 
+    /// Changes how long the file is and may become, with the commit of this transaction. What is not set stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TxnFailed`], and those of [`Env::resize`](crate::Env::resize), which does it in a transaction of its own.
+    #[doc(alias = "mdbx_env_set_geometry")]
+    pub fn resize(&mut self, geometry: Geometry) -> Result<()> {
+        self.check_sound()?;
+        let reserve = &mut self.gc.get_mut().supply.reserve;
+        let present = PageCounts {
+            first_unallocated: reserve.first_unallocated(),
+            ..self.geometry
+        };
+        self.geometry = self.engine.store.choose_geometry(geometry, &present)?;
+        reserve.set_upper(Pgno(self.geometry.upper));
+        Ok(())
+    }
+
     /// Stores `value` under `key`, as [`TableMut::put`] does.
     ///
     /// # Errors
@@ -425,6 +448,7 @@ impl<'env> WriteTxn<'env> {
         let memory = self.take_memory();
         let (txnid, gc, tables) = first_state(&self.engine.store, &self.turn, memory)?;
         (self.txnid, self.gc, self.tables) = (txnid, RefCell::new(gc), tables);
+        self.geometry = self.turn.head().meta.geometry;
         self.canary = Canary::from_meta(self.turn.head().meta.canary);
         self.failed.set(false);
         Ok(())
@@ -459,7 +483,7 @@ impl<'env> WriteTxn<'env> {
     fn reserve_for_record(&mut self) -> Result<()> {
         let height = self.tables.main.root.height;
         let pages = most_pages_for_delete(height) + most_pages_for_put(height + 1);
-        let base = base(&self.engine.store, &self.turn, self.txnid);
+        let base = base(&self.engine.store, &self.turn, &self.geometry, self.txnid);
         self.gc.get_mut().reserve(base, pages)
     }
 
@@ -496,7 +520,7 @@ impl<'env> WriteTxn<'env> {
     #[cold]
     fn spill(&mut self) -> Result<()> {
         let supply = &mut self.gc.get_mut().supply;
-        let base = base(&self.engine.store, &self.turn, self.txnid);
+        let base = base(&self.engine.store, &self.turn, &self.geometry, self.txnid);
         let mut lists: Vec<_> = self.tables.dirty_mut().collect();
         lists.sort_unstable_by_key(|dirty| std::cmp::Reverse(dirty.bytes()));
         for dirty in lists {
@@ -524,7 +548,7 @@ impl<'env> WriteTxn<'env> {
     }
 
     pub(super) fn base(&self) -> Base<'_> {
-        base(&self.engine.store, &self.turn, self.txnid)
+        base(&self.engine.store, &self.turn, &self.geometry, self.txnid)
     }
 
     /// Returns where the pages of this transaction end.
@@ -550,12 +574,18 @@ fn check_named(table: Table, reason: &'static str) -> Result<()> {
 
 /// Returns what a write transaction stands on.
 #[inline]
-pub(super) fn base<'t>(store: &'t Store, turn: &'t Turn<'_>, txnid: Txnid) -> Base<'t> {
+pub(super) fn base<'t>(
+    store: &'t Store,
+    turn: &'t Turn<'_>,
+    geometry: &'t PageCounts,
+    txnid: Txnid,
+) -> Base<'t> {
     Base {
         store,
         head: turn.head(),
         pin: turn.pin(),
         page_size: store.page_size,
+        geometry,
         txnid,
     }
 }
