@@ -208,6 +208,9 @@ pub enum Error {
     /// The table handle belongs to another environment. (`MDBX_BAD_DBI`)
     #[error("the table handle belongs to another environment")]
     ForeignTable,
+    /// The caller's progress callback ended the work. What was done until then has left nothing behind.
+    #[error("stopped by the caller")]
+    Stopped,
 }
 
 /// Which length a table expects of a key or a value, in bytes.

@@ -153,7 +153,7 @@ fn create(file: &OsFile, path: &Path, options: &OpenOptions) -> Result<()> {
 }
 
 /// Makes the name of a new file durable.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
     let directory = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty());

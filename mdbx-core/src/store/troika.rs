@@ -124,7 +124,8 @@ fn join([low, high]: [u32; 2]) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-fn reason_of(fault: MetaFault) -> &'static str {
+/// Returns what is wrong with a meta, as words that follow "but".
+pub(crate) fn reason_of(fault: MetaFault) -> &'static str {
     match fault {
         MetaFault::NotAMeta => "it does not start like one",
         MetaFault::Version { .. } => "its format version is another one",

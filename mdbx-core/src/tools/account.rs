@@ -23,7 +23,8 @@ pub struct Accounting {
     pub free: u64,
     /// Pages that are neither: lost.
     pub lost: u64,
-    /// Pages that are used twice, or used and free, in the order they were met.
+    /// Pages that are used twice, or used and free, in the order they were met; one used more often stands here as
+    /// often.
     pub twice: Vec<Pgno>,
 }
 
@@ -46,7 +47,8 @@ impl Accounting {
 ///
 /// # Errors
 ///
-/// [`Error::Corrupted`](crate::Error::Corrupted) if a page that had to be read is damaged.
+/// [`Error::Corrupted`](crate::Error::Corrupted) if a page that had to be read is damaged, or as many uses are second
+/// ones as there are pages: pages that lead to one another would never end.
 pub fn account(txn: &ReadTxn<'_>) -> Result<Accounting> {
     let (pages, meta) = (txn.pages(), txn.meta());
     let mut seen = Seen::new(pages.end);
@@ -109,6 +111,9 @@ impl Seen {
         for number in first.0..end.0 {
             let (word, bit) = (&mut self.bits[number as usize / 64], 1 << (number % 64));
             if *word & bit != 0 {
+                if self.twice.len() >= self.end.0 as usize {
+                    return Err(PageFault::WrongLevel.at(first));
+                }
                 self.twice.push(Pgno(number));
             } else {
                 *word |= bit;

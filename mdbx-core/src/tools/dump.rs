@@ -16,7 +16,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, PageFault, Result};
 use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor::Cursor;
@@ -29,7 +29,7 @@ use crate::txn::table::named_root;
 /// # Errors
 ///
 /// - [`Error::Io`] if `out` does not take them.
-/// - [`Error::Corrupted`] if a page on the way is damaged.
+/// - [`Error::Corrupted`] if a page on the way is damaged, or a table has more items than its record says.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -84,7 +84,12 @@ impl<W: io::Write> Dump<'_, W> {
             "[{title}] flags={flags:#04x} seq={sequence} items={items}"
         ))?;
         let mut cursor = Cursor::new(self.pages, *root);
+        let mut left = items;
         while let Some((key, value)) = cursor.step(End::First)? {
+            // Pages that lead to one another would never end.
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| PageFault::BadTreeRecord.at(root.root))?;
             let key = hex(key);
             if cursor.is_on_table()? {
                 self.line(format_args!("{key} T"))?;

@@ -62,7 +62,7 @@ impl<'env> ReadTxn<'env> {
         TableRef::new(self.pages(), self.tables.main.root)
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.reader.store
     }
 

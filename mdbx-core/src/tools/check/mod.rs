@@ -1,15 +1,17 @@
 //! Is every page of a snapshot sound, and used exactly once?
 //!
-//! The check walks every tree of a snapshot page by page and holds each against the format: the page by itself, its
-//! keys against their order and the separators above them, its transaction against that of the page above, and at
-//! the end the counters of the tree's record against what was met. Every page is entered once, and every page of
-//! the snapshot must have been: in one tree, in one large value, or in one record of free pages.
+//! First come the metas and the length of the file, whatever snapshot is checked. Then every tree of the snapshot is
+//! walked page by page and each held against the format: the page by itself, its keys against their order and the
+//! separators above them, its transaction against that of the page above, and at the end the counters of the tree's
+//! record against what was met. Every page is entered once, and every page of the snapshot must have been: in one
+//! tree, in one large value, or in one record of free pages.
 //!
 //! Damage does not end the check. What a damaged page would have led to is not known then, so counters and lost
 //! pages are told apart from that.
 //!
 //! | file | its job |
 //! | --- | --- |
+//! | `metas` | the metas and the length of the file |
 //! | `tree` | one tree: its pages, from the root down |
 //! | `values` | what the leaves of a tree hold |
 //! | `uses` | what each page is used for |
@@ -17,6 +19,7 @@
 //!
 //! Source: format document, "What `mdbx_chk` verifies".
 
+mod metas;
 mod report;
 mod tree;
 mod uses;
@@ -52,8 +55,10 @@ pub fn check(txn: &ReadTxn<'_>) -> Report {
         uses: Uses::new(pages.end),
         is_complete: true,
     };
-    checker.check_trees(txn.meta());
-    checker.account();
+    if checker.check_metas(txn.store()) {
+        checker.check_trees(txn.meta());
+        checker.account();
+    }
     checker.report
 }
 
@@ -80,10 +85,10 @@ impl Checker<'_> {
     fn check_trees(&mut self, meta: &Meta) {
         TreeCheck::new(self, "free pages", Role::FreePages, meta.gc).run(meta.txnid);
         let named = TreeCheck::new(self, "main", Role::Main, meta.main).run(meta.txnid);
-        self.report.items += meta.main.items;
+        self.report.items = meta.main.items;
         for table in named {
             self.report.tables += 1;
-            self.report.items += table.root.items;
+            self.report.items = self.report.items.saturating_add(table.root.items);
             if table.root.mod_txnid > table.written {
                 let expected = format!(
                     "the table must be as old as its record of {}, but is of {}",

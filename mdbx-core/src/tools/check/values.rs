@@ -26,6 +26,13 @@ impl<'p> TreeCheck<'_, 'p> {
             match (self.role, value) {
                 (Role::Nested, Value::Inline(b"")) => self.met.items += 1,
                 (Role::FreePages, Value::Inline(record)) => {
+                    // The mapping starts on a page of the system, so the address tells the place in the file.
+                    if !record.as_ptr().addr().is_multiple_of(4) {
+                        self.find(
+                            Some(leaf.pgno()),
+                            format!("record {index} of free pages must be aligned to 4 bytes"),
+                        );
+                    }
                     self.check_free_record(leaf.pgno(), key, record);
                 }
                 (Role::FreePages, Value::Large { pgno, len }) => {
