@@ -28,14 +28,12 @@ use mdbx_core::{Env, Error, Geometry, PageSize, ReadTxn, Result, Table, TableFla
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The kinds of tables that the file has, as far as they can be created.
-fn kinds() -> [(&'static str, TableFlags); 5] {
+fn kinds() -> [(&'static str, TableFlags); 3] {
     let fixed = TableFlags::DUP_SORT | TableFlags::DUP_FIXED;
     [
         ("plain", TableFlags::empty()),
         ("dups", TableFlags::DUP_SORT),
-        ("fixed", fixed),
-        ("ints", TableFlags::INTEGER_KEY),
-        ("intdups", fixed | TableFlags::INTEGER_DUP),
+        ("fixed", TableFlags::INTEGER_KEY | fixed),
     ]
 }
 
@@ -206,37 +204,36 @@ impl Fields<'_> {
         }
     }
 
-    /// Adds the root of a tree, and its first and last leaf.
+    /// Adds the root of a tree and its last leaf; of the table of free pages, with lists in it, the first leaf too.
     fn add_tree(&mut self, name: &str, tree: usize, has_lists: bool) {
         let (branches, leaves) = (self.image.branches(tree), self.image.leaves(tree));
         assert!(!branches.is_empty(), "{name}: a tree without branches");
         self.add_page(&format!("{name}, root"), self.image.page(branches[0]));
-        for leaf in [leaves[0], leaves[leaves.len() - 1]] {
-            let what = format!("{name}, leaf {leaf}");
-            self.add_page(&what, self.image.page(leaf));
-            if has_lists {
-                let list = self.image.data(self.image.nodes(leaf)[0]);
-                let fields = [("count", 0, 4), ("first page", 4, 4), ("second page", 8, 4)];
-                self.add_all(&format!("{what}, list"), list, &fields);
-            }
+        let last = leaves[leaves.len() - 1];
+        self.add_page(&format!("{name}, leaf {last}"), self.image.page(last));
+        if has_lists {
+            let what = format!("{name}, leaf {}", leaves[0]);
+            self.add_page(&what, self.image.page(leaves[0]));
+            let list = self.image.data(self.image.nodes(leaves[0])[0]);
+            let fields = [("count", 0, 4), ("first page", 4, 4), ("second page", 8, 4)];
+            self.add_all(&format!("{what}, list"), list, &fields);
         }
     }
 
-    /// Adds the header of a page, its first entries, and its nodes at both ends; of packed items, the first.
+    /// Adds the header of a page, and unless it holds packed items, its first entries and its nodes at both ends.
     fn add_page(&mut self, what: &str, at: usize) {
         self.add_header(what, at);
-        self.add_all(what, at, &[("entry 0", 20, 2), ("entry 1", 22, 2)]);
         if self.image.u16(at + header::FLAGS) & 0x20 != 0 {
             return;
         }
+        self.add_all(what, at, &[("entry 0", 20, 2), ("entry 1", 22, 2)]);
         let nodes = self.image.nodes_at(at);
-        for index in [0, nodes.len() / 2, nodes.len() - 1] {
+        for index in [0, nodes.len() - 1] {
             let fields = [
                 ("word", node::WORD, 4),
                 ("flags", node::FLAGS, 1),
                 ("extra", node::EXTRA, 1),
                 ("ksize", node::KSIZE, 2),
-                ("flags to ksize", node::FLAGS, 4),
             ];
             self.add_all(&format!("{what}, node {index}"), nodes[index], &fields);
         }
@@ -256,12 +253,12 @@ fn values(image: &Image, field: &Field, now: u64, rng: &mut Rng) -> Vec<u64> {
         rng.next() & max,
     ];
     if field.len == 4 {
-        // Pages: this one, the root of the main table, the first and the last.
+        // Pages: this one, and the root of the main table.
         let this = (field.at / image.page_size) as u64;
         let root = u64::from(image.u32(image.main() + record::ROOT));
-        values.extend([this, root, 3, u64::from(image.end()) - 1]);
-    } else {
-        values.extend([2, 4, now.wrapping_add(2), now.wrapping_sub(2)]);
+        values.extend([this, root]);
+    } else if field.len < 4 {
+        values.extend([2, 4, now ^ 0x20, now.wrapping_sub(2)]);
     }
     values.retain(|&value| value != now && value <= max);
     values.sort_unstable();
@@ -390,8 +387,8 @@ fn exercise(bytes: &[u8], path: &Path, case: usize, newest: u64, expected: Optio
     }
     write_all(&env, case);
     if let Ok(txn) = env.read() {
-        let _ = (check(&txn), stat(&txn));
-        read_all(&txn, most);
+        let _ = check(&txn);
+        let _ = mdbx_core::tools::dump::dump(&txn, &mut std::io::sink());
     }
     true
 }
