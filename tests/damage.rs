@@ -73,6 +73,7 @@ fn file_written_here(page_size: u32) -> Result<Sound> {
     let path = directory.path().join("test.mdbx");
     let geometry = Geometry::default()
         .page_size(PageSize::new(page_size).unwrap())
+        .upper(1 << 24)
         .growth_step(1 << 14);
     let env = Env::options().geometry(geometry).open(&path)?;
     for round in 0..4_u32 {

@@ -41,7 +41,7 @@ fn kinds() -> [(&'static str, TableFlags); 3] {
 /// their own, sub-pages, nested trees with branches, and more records of free pages than one leaf holds.
 fn sound_file() -> Result<Image> {
     let geometry = Geometry::default().page_size(PageSize::MIN);
-    let env = TempEnv::with_geometry(geometry.lower(1 << 15).growth_step(1 << 12));
+    let env = TempEnv::with_geometry(geometry.lower(1 << 15).upper(1 << 24).growth_step(1 << 12));
     let mut txn = env.write()?;
     for (name, flags) in kinds() {
         let table = match txn.create_table(name, flags) {
@@ -510,5 +510,62 @@ fn a_damaged_field_gives_an_error_or_an_answer() -> Result<()> {
         "most files can be opened, or nothing is tested: {opened} of {}",
         cases.len()
     );
+    Ok(())
+}
+
+/// Makes the main table a chain of branch pages, each of which leads to the next one twice and the last one to a leaf: a
+/// few pages, and 2^30 ways to the leaf.
+fn with_chain(mut image: Image) -> Image {
+    let (first, height) = (image.end(), 31_u16);
+    let leaf = first + u32::from(height) - 1;
+    let txnid = image.u64(image.head() + meta::TXNID_A);
+    for pgno in first..=leaf {
+        let (at, is_leaf) = (image.page(pgno), pgno == leaf);
+        image.put_u64(at + header::TXNID, txnid);
+        image.put_u16(at + header::FLAGS, if is_leaf { 2 } else { 1 });
+        image.put_u32(at + header::PGNO, pgno);
+        // Two nodes: without a key, and with one of two bytes.
+        let (upper, entries) = (236 - 18, [236 - 8, 236 - 18]);
+        image.put_u16(at + header::LOWER, 4);
+        image.put_u16(at + header::UPPER, upper);
+        for (index, (entry, key_len)) in (0..).zip(entries.into_iter().zip([0_u16, 2])) {
+            image.put_u16(at + header::LEN + 2 * index, entry);
+            let node = at + header::LEN + usize::from(entry);
+            image.put(node, &[0; node::KEY]);
+            image.put_u32(node + node::WORD, if is_leaf { 0 } else { pgno + 1 });
+            image.put_u16(node + node::KSIZE, key_len);
+        }
+    }
+    let (main, head) = (image.main(), image.head());
+    image.put_u32(head + meta::FIRST_UNALLOCATED, leaf + 1);
+    image.put_u64(main + record::MOD_TXNID, txnid);
+    image.put_u16(main + record::HEIGHT, height);
+    image.put_u32(main + record::ROOT, first);
+    image.put_u32(main + record::LARGE_PAGES, 0);
+    image
+}
+
+#[test]
+fn pages_that_lead_to_others_again_and_again_do_not_keep_any_call_going() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.mdbx");
+    let image = with_chain(sound_file()?);
+    std::fs::write(&path, &image.bytes).unwrap();
+    let geometry = Geometry::default().upper(1 << 24);
+    let env = Env::options()
+        .create(false)
+        .geometry(geometry)
+        .open(&path)?;
+    {
+        let txn = env.read()?;
+        assert!(!check(&txn).is_sound());
+        assert_eq!(txn.get(Table::MAIN, b"")?, Some(&b""[..]));
+        assert!(account(&txn).is_err());
+        assert!(mdbx_core::tools::dump::dump(&txn, &mut std::io::sink()).is_err());
+        let copy = CopyOptions::new().compact(true);
+        assert!(copy.to_writer(&txn, std::io::sink()).is_err());
+    }
+    let mut txn = env.write()?;
+    assert!(txn.clear(Table::MAIN).is_err());
     Ok(())
 }

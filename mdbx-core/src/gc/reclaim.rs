@@ -36,6 +36,8 @@ struct State {
     root: TreeRoot,
     /// Whether the tree was changed.
     changed: bool,
+    /// Whether a change of the tree failed half-way.
+    broken: bool,
     /// Records up to this id list pages that nobody needs, and were neither taken nor written by this transaction.
     usable: Txnid,
     /// Whether no usable record is left.
@@ -61,6 +63,7 @@ impl Gc {
             state: State {
                 root,
                 changed: false,
+                broken: false,
                 usable: oldest,
                 exhausted: root.is_empty(),
                 taken: Vec::new(),
@@ -116,9 +119,11 @@ impl Gc {
     ///
     /// # Errors
     ///
-    /// [`Error::MapFull`] if they cannot: nothing but the reserve was changed. [`Error::Corrupted`] if a record is.
+    /// [`Error::MapFull`] if they cannot: nothing but the reserve was changed. [`Error::Corrupted`] if a record is, or a
+    /// page of the table; if it could not be changed as a whole for that, every later call is [`Error::TxnFailed`].
     #[inline]
     pub(crate) fn reserve(&mut self, base: Base<'_>, count: usize) -> Result<()> {
+        self.check_whole()?;
         while self.supply.reserve.spare() < count && !self.state.exhausted {
             self.take_record(base)?;
         }
@@ -136,6 +141,7 @@ impl Gc {
     ///
     /// As [`reserve`](Gc::reserve).
     pub(crate) fn reserve_run(&mut self, base: Base<'_>, run: u32, count: usize) -> Result<()> {
+        self.check_whole()?;
         for _ in 0..MOST_RECORDS_FOR_A_RUN {
             if self.state.exhausted || self.supply.reserve.has_run(run) {
                 break;
@@ -182,12 +188,25 @@ impl Gc {
         edit: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
     ) -> Result<T> {
         self.state.changed = true;
+        self.state.broken = true; // until the change is whole
         let mut pager = Writer::new(base, &mut self.pages, &mut self.supply);
-        edit(TreeMut::new(
-            &mut pager,
-            &mut self.state.root,
-            Order::Integer,
-        ))
+        let tree = TreeMut::new(&mut pager, &mut self.state.root, Order::Integer);
+        let edited = edit(tree)?;
+        self.state.broken = false;
+        Ok(edited)
+    }
+
+    /// Checks that no change of the table failed half-way: it must not be looked at then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TxnFailed`].
+    pub(super) fn check_whole(&self) -> Result<()> {
+        if self.state.broken {
+            Err(Error::TxnFailed)
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns the height of the table's tree.

@@ -20,8 +20,8 @@ pub(crate) enum Visit<'p> {
 ///
 /// # Errors
 ///
-/// [`Error::Corrupted`](crate::Error::Corrupted) at the first unsound page, and whatever `visit` returns. The height
-/// of the tree bounds the depth, so a page that leads back to its ancestors cannot make the walk endless.
+/// [`Error::Corrupted`](crate::Error::Corrupted) at the first unsound page, or when more pages were met than there are,
+/// and whatever `visit` returns. So pages that lead back to others cannot make the walk endless.
 pub(crate) fn walk<'p>(
     pages: Pages<'p>,
     root: &TreeRoot,
@@ -30,7 +30,18 @@ pub(crate) fn walk<'p>(
     if root.is_empty() {
         return Ok(());
     }
-    walk_page(pages, root.root, root.height, false, visit)
+    let mut left = pages.end.0;
+    let mut counted = |met: Visit<'p>| {
+        let count = match met {
+            Visit::Page(_) => 1,
+            Visit::Large { pages, .. } => pages,
+        };
+        left = left
+            .checked_sub(count)
+            .ok_or_else(|| PageFault::BadTreeRecord.at(root.root))?;
+        visit(met)
+    };
+    walk_page(pages, root.root, root.height, false, &mut counted)
 }
 
 fn walk_page<'p>(
