@@ -265,6 +265,46 @@ fn damaged_tables_of_any_kind_give_errors_or_answers() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_check_finds_what_is_wrong_with_a_packed_page() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.mdbx");
+    let geometry = Geometry::default().page_size(PageSize::MIN);
+    let env = Env::options().geometry(geometry).open(&path)?;
+    let mut txn = env.write()?;
+    let table = txn.create_table("t", integer_dup())?;
+    for n in 0..200_u32 {
+        txn.put(table, b"key", &n.to_le_bytes())?;
+    }
+    txn.commit()?;
+    drop(env);
+    let sound = std::fs::read(&path).unwrap();
+    let is_packed = |page: &[u8]| page[10] == 0x22 && page[12] > 4;
+    let start = 256 * sound.chunks(256).position(is_packed).unwrap();
+    let report_after = |at: usize, bytes: &[u8]| {
+        let mut damaged = sound.clone();
+        damaged[start + at..][..bytes.len()].copy_from_slice(bytes);
+        std::fs::write(&path, &damaged).unwrap();
+        let report = check(&Env::open(&path)?.read()?);
+        Ok::<_, Error>((report.is_sound(), report.to_string()))
+    };
+    let [first, second] = [20, 24].map(|at| sound[start + at..start + at + 4].to_vec());
+    assert!(report_after(20, &first)?.0);
+    for (what, at, bytes) in [
+        ("the length of its items", 8, &[8_u8][..]),
+        ("its kind", 10, &[2]),
+        ("the number of its items", 12, &[2]),
+        ("its free room", 14, &[4, 0]),
+        ("an item twice", 20, &second),
+        ("an item out of order", 24, &[0, 0, 0, 0]),
+        ("an item beyond the separator", 24, &[0xFF; 4]),
+    ] {
+        let (is_sound, report) = report_after(at, bytes)?;
+        assert!(!is_sound, "{what}: {report}");
+    }
+    Ok(())
+}
+
 /// Stores many values under one key in some order, then deletes them in another.
 fn grow_and_shrink(page_size: PageSize, kind: Kind, count: usize, rng: &mut Rng) -> Result<()> {
     let env = TempEnv::with_page_size(page_size);

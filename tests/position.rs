@@ -337,6 +337,12 @@ fn a_position_holds_no_value_where_the_key_is_enough() -> Result<()> {
 
 type Pair = (Vec<u8>, Vec<u8>);
 
+/// Returns the place of an anchor.
+fn pair(anchor: &Anchor) -> Pair {
+    let value = anchor.value.clone();
+    (anchor.key.clone(), value.unwrap_or_default())
+}
+
 /// A table and the cursors in it, as the rules say: places are cuts in the order of the items.
 struct Model {
     is_dup: bool,
@@ -352,10 +358,6 @@ impl Model {
             Vec::new()
         };
         (key.clone(), value)
-    }
-
-    fn pair(anchor: &Anchor) -> Pair {
-        (anchor.key.clone(), anchor.value.clone().unwrap_or_default())
     }
 
     fn position(&self, state: fn(Anchor) -> Position, (key, value): &Pair) -> Position {
@@ -381,7 +383,7 @@ impl Model {
     fn resumed(&self, position: &Position) -> Position {
         match position {
             Position::On(anchor) | Position::AtEnd(anchor) => {
-                let place = Self::pair(anchor);
+                let place = pair(anchor);
                 if self.find(|other| *other == place).is_none() {
                     return Position::Gap(anchor.clone());
                 }
@@ -398,7 +400,7 @@ impl Model {
     fn current(&self, position: &Position) -> Option<&Pair> {
         match position {
             Position::On(anchor) | Position::AtEnd(anchor) | Position::Gap(anchor) => {
-                let place = Self::pair(anchor);
+                let place = pair(anchor);
                 self.find(|other| *other >= place)
             }
             _ => None,
@@ -430,16 +432,15 @@ impl Model {
             other => panic!("no rule for {other:?}"),
         };
         let is_gap = matches!(position, Position::Gap(_));
-        let place = Self::pair(anchor);
+        let place = pair(anchor);
         let has_key = self.count_of(&anchor.key) > 0;
         let key = self.key(position);
         let in_key = |other: &Pair| Some(&other.0[..]) == key;
         let is_after = |other: &Pair| *other > place || (is_gap && *other == place);
         match step {
-            "next" => self.find(is_after),
             "prev" => self.find_last(|other| *other < place),
             "next_key" if has_key => self.find(|other| other.0 > anchor.key),
-            "next_key" => self.find(is_after),
+            "next" | "next_key" => self.find(is_after),
             "prev_key" => self.find_last(|other| other.0 < anchor.key),
             "next_dup" => self.find(|other| in_key(other) && is_after(other)),
             "prev_dup" => self.find_last(|other| in_key(other) && *other < place),
@@ -456,7 +457,7 @@ impl Model {
                 self.position(Position::AtEnd, item)
             }
             (Position::AtEnd(_), Some(item))
-                if step.ends_with("t_dup") && !step.starts_with("next") && is_single(item) =>
+                if matches!(step, "first_dup" | "last_dup") && is_single(item) =>
             {
                 self.position(Position::AtEnd, item)
             }

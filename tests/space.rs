@@ -58,7 +58,7 @@ fn all_ways_to_count_the_pages_agree() -> Result<()> {
     for round in 0..3_u32 {
         let mut txn = env.write()?;
         let plain = txn.create_table("plain", TableFlags::empty())?;
-        let dups = txn.create_table(&b"dups"[..], TableFlags::DUP_SORT)?;
+        let dups = txn.create_table("dups", TableFlags::DUP_SORT)?;
         for n in 0..100_u32 {
             txn.put(plain, &n.to_be_bytes(), &round.to_be_bytes())?;
             txn.put(dups, b"many", &n.to_be_bytes())?;

@@ -80,11 +80,13 @@ pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };
 pub use ids::{PageSize, Pgno, Txnid};
+pub use store::open::ReclaimOrder;
 pub use tree::position::{Anchor, Position};
 pub use tree::seek::Relation;
 pub use txn::canary::Canary;
 pub use txn::cursor::{Cursor, Item};
 pub use txn::cursor_mut::CursorMut;
+pub use txn::delete_range::Around;
 pub use txn::nested::NestedTxn;
 pub use txn::put::PutFlags;
 pub use txn::range::{Dups, Range};

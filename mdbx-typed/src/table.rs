@@ -259,7 +259,12 @@ impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
 
     /// Removes all rows and index entries.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        self.txn.clear(self.handles.rows.table)?;
+        let rows = self.handles.rows.table;
+        let used = self.txn.table(rows)?.sequence();
+        self.txn.clear(rows)?;
+        let left = self.txn.table(rows)?.sequence();
+        // Numbers that were given out are not given out again.
+        self.txn.sequence(rows, used - left)?;
         for index in &self.handles.indexes {
             // The rows are gone, so from here on the entries have to go too.
             self.txn

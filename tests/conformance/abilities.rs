@@ -10,14 +10,13 @@ pub(crate) enum Verdict {
 }
 
 /// The needs that are not met, by the names they have in headers.
-const UNMET: [(&str, Verdict); 4] = [
+const UNMET: [(&str, Verdict); 3] = [
     (
         "bound",
         Verdict::NotApplicable(
             "a transaction belongs to whoever holds it, and the compiler sees to that: no mode ties it to a thread",
         ),
     ),
-    ("nested", Verdict::Waiting("nested transactions")),
     ("number_keys", Verdict::Waiting("keys made of numbers")),
     (
         "custom_order",
@@ -26,10 +25,14 @@ const UNMET: [(&str, Verdict); 4] = [
 ];
 
 /// The traces whose subject is not here, though their headers name no need.
-const WITHOUT_SUBJECT: [(&str, &str); 2] = [
+const WITHOUT_SUBJECT: [(&str, &str); 3] = [
     (
         "tables-limit",
         "a handle is the number of a name, which is never freed: the limit is on the names used, and `tables` tests it",
+    ),
+    (
+        "txn-nested-writemap",
+        "pages are never changed in the mapping, so no mode refuses nested transactions",
     ),
     (
         "readers-full",

@@ -83,13 +83,16 @@ impl From<Error> for Stop {
 fn name_of(error: &Error) -> String {
     let name = match error {
         Error::KeyExists => "key_exists",
+        Error::KeyMismatch => "key_mismatch",
+        Error::MultiVal => "multi_val",
+        Error::NoItem => "no_data",
         Error::KeyTooLong { .. }
         | Error::ValueTooLong { .. }
         | Error::KeyLen { .. }
         | Error::ValueLen { .. }
         | Error::TableName { .. } => "bad_val_size",
-        Error::Incompatible { .. } => "incompatible",
-        Error::NoSuchTable { .. } => "not_found",
+        Error::Incompatible { .. } | Error::NotDupSort => "incompatible",
+        Error::NotFound | Error::NoSuchTable { .. } => "not_found",
         Error::ForeignTable => "bad_table",
         Error::TxnFailed => "bad_txn",
         Error::MapFull { .. } => "map_full",

@@ -7,7 +7,7 @@
 use mdbx_core::{Cursor, Item, Position, Relation, Table, TableFlags, TableRef};
 use serde_json::{Value, json};
 
-use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::answers::{Answer, Outcome, refused};
 use crate::bytes::{Fnv, answer as shown};
 use crate::quirks;
 use crate::trace::Step;
@@ -65,14 +65,11 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "multi_all" => at(stage, name, |table, _| {
             read_values(table, &step.operand("k"))
         }),
-        "cput" | "cput_multi" | "cdel" | "bunch_del" | "range_del" => {
-            Err(Stop::Waiting("write cursors"))
-        }
         op => panic!("{op} is no operation on cursors"),
     }
 }
 
-fn placed<'w>(world: &'w World, name: &str) -> Outcome<&'w Placed> {
+pub(crate) fn placed<'w>(world: &'w World, name: &str) -> Outcome<&'w Placed> {
     match world.cursors.get(name) {
         Some(placed) => Ok(placed),
         None => refused("invalid"),
@@ -119,7 +116,7 @@ fn renew(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 }
 
 /// Does something at a cursor, which then stands where that left it.
-fn at<T>(
+pub(crate) fn at<T>(
     stage: &mut Stage<'_, '_>,
     name: &str,
     act: impl for<'t> FnOnce(&TableRef<'t>, &mut Cursor<'t>) -> Outcome<T>,
@@ -224,7 +221,7 @@ pub(crate) fn whereabouts(step: &Step, cursor: &Cursor<'_>, answer: Answer) -> A
         answer = answer.with("pos", pos);
     }
     if step.wants("eof") {
-        answer = answer.with("eof", cursor.is_at_end());
+        answer = answer.with("eof", quirks::is_at_end(step, cursor));
     }
     answer
 }

@@ -2,9 +2,10 @@
 
 use std::ops::Bound;
 
-use mdbx_core::{Error, TableFlags, TableRef, WriteTxn};
+use mdbx_core::{Error, PutFlags, TableFlags, TableMut, TableRef};
 
-use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::answers::{Answer, Outcome, refused};
+use crate::batches;
 use crate::bytes::{Fnv, answer as shown, generate};
 use crate::quirks;
 use crate::trace::Step;
@@ -20,8 +21,8 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "digest" => digest(stage, step),
         "fill_until" => fill_until(stage, step),
         "churn" => churn(stage, step),
-        "replace" => Err(Stop::Waiting("replace")),
-        "put_multi" => Err(Stop::Waiting("put_many")),
+        "replace" => change(stage, step, |table| quirks::replace(table, step)),
+        "put_multi" => change(stage, step, |mut table| batches::put(&mut table, step)),
         "is_dirty" => is_dirty(stage, step),
         "cmp" => compare(stage, step),
         "estimate_exact" => estimate(stage, step),
@@ -55,17 +56,16 @@ fn get_at_or_after(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let (key, value) = (step.operand("k"), step.bytes("v"));
     let table = table(stage, step)?;
     let is_dup = table.flags().contains(TableFlags::DUP_SORT);
-    // No value means the empty one, the least there is.
-    let wanted = value.unwrap_or_default();
     let found = if is_dup {
-        table.get_pair_at_or_after(&key, &wanted)?
+        // No value means before all values.
+        table.get_pair_at_or_after(&key, value.as_deref().unwrap_or_default())?
     } else {
         table.get_at_or_after(&key)?
     };
     let Some((found_key, found_value)) = found else {
         return refused("not_found");
     };
-    let is_exact = found_key == key && (!is_dup || found_value == wanted);
+    let is_exact = found_key == key && (!is_dup || value.as_deref() == Some(found_value));
     Ok(Answer::done(is_exact)
         .with("rk", shown(found_key))
         .with("rv", shown(found_value)))
@@ -112,41 +112,63 @@ fn estimate(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     Ok(Answer::ok().with("n", estimate))
 }
 
-fn put(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
-    let (key, value) = (step.operand("k"), step.operand("v"));
+/// Conditions of a put, by the names they have in traces.
+const CONDITIONS: [(&str, PutFlags); 6] = [
+    ("no_overwrite", PutFlags::NO_OVERWRITE),
+    ("no_dup_data", PutFlags::NO_DUP_DATA),
+    ("current", PutFlags::CURRENT),
+    ("all_dups", PutFlags::ALL_DUPS),
+    ("append", PutFlags::APPEND),
+    ("append_dup", PutFlags::APPEND_DUP),
+];
+
+pub(crate) fn conditions(step: &Step) -> PutFlags {
+    let words = step.words("f");
+    let named = CONDITIONS
+        .iter()
+        .filter(|(name, _)| words.iter().any(|word| word == name));
+    named.fold(PutFlags::empty(), |flags, (_, flag)| flags | *flag)
+}
+
+/// Changes a table; the error, if any, may fail the transaction.
+fn change(
+    stage: &mut Stage<'_, '_>,
+    step: &Step,
+    change: impl FnOnce(TableMut<'_>) -> Outcome,
+) -> Outcome {
     let table = stage.world.table(step.name("d"));
     let txn = stage.writer_mut(step.name("t"))?;
-    let table = table?;
-    let flags = step.words("f");
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let put = match flags[..] {
-        [] => txn.put(table, &key, &value),
-        ["no_overwrite"] => txn.insert(table, &key, &value),
-        _ => return Err(Stop::Waiting("put_with")),
-    };
-    match put {
-        Ok(()) => Ok(Answer::ok()),
-        Err(Error::KeyExists) => {
-            let present = txn.get(table, &key)?.map(shown);
-            Ok(Answer::of("key_exists").with("rv", present))
+    let table = txn.table_mut(table?).map_err(no_longer)?;
+    let outcome = change(table);
+    quirks::after(stage, outcome)
+}
+
+fn put(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    change(stage, step, |mut table| {
+        if step.words("f").iter().any(|flag| flag == "reserve") {
+            return quirks::reserve(table, step);
         }
-        Err(error) => Err(quirks::after_error(stage, error)),
-    }
+        let (key, value) = (step.operand("k"), step.operand("v"));
+        let flags = conditions(step);
+        match table.put_with(&key, &value, flags) {
+            Err(Error::KeyExists) if flags.contains(PutFlags::NO_OVERWRITE) => {
+                let present = quirks::present_value(&table.as_ref(), &key, flags)?;
+                Ok(Answer::of("key_exists").with("rv", present.map(shown)))
+            }
+            put => Ok(put.map(|()| Answer::ok())?),
+        }
+    })
 }
 
 fn delete(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
-    let (key, value) = (step.operand("k"), step.bytes("v"));
-    let table = stage.world.table(step.name("d"));
-    let txn = stage.writer_mut(step.name("t"))?;
-    let table = table?;
-    let deleted = match value {
-        Some(value) => txn.delete_dup(table, &key, &value),
-        None => txn.delete(table, &key),
-    };
-    match deleted {
-        Ok(was_there) => Ok(Answer::found(was_there)),
-        Err(error) => Err(quirks::after_error(stage, error)),
-    }
+    change(stage, step, |mut table| {
+        let key = step.operand("k");
+        let was_there = match step.bytes("v") {
+            Some(value) => table.delete_dup(&key, &value),
+            None => table.delete(&key),
+        };
+        Ok(Answer::found(was_there?))
+    })
 }
 
 fn digest(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
@@ -168,10 +190,10 @@ fn fill_until(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let table = stage.world.table(step.name("d"))?;
     let (value_len, seed) = (len(step, "vlen"), step.number("seed").unwrap_or_default());
     for i in 0..step.number("max").unwrap_or_default() {
-        let txn: &mut WriteTxn<'_> = stage.writer_mut(step.name("t"))?;
+        let txn = stage.writer_mut(step.name("t"))?;
         let value = generate(value_len, seed + i);
         if let Err(error) = txn.put(table, &i.to_be_bytes(), &value) {
-            return Err(quirks::after_error(stage, error));
+            return quirks::after(stage, Err(error.into()));
         }
     }
     Ok(Answer::ok())

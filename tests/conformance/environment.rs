@@ -1,9 +1,10 @@
 //! Environments: opening, closing, copying, and what is set and told while they are open.
 
+use mdbx_core::tools::check::check;
 use mdbx_core::{Env, Geometry, PageSize, TableFlags, max_value_len_dup_sort};
 use serde_json::Value;
 
-use crate::answers::{Answer, Outcome, Stop};
+use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::quirks;
 use crate::tables;
 use crate::trace::Step;
@@ -29,8 +30,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             if step.flag("dont_sync", false) {
                 return Err(Stop::Waiting("closing without a sync"));
             }
-            world.close();
-            Ok(Answer::ok())
+            close(world)
         }
         "snapshot_files" => Err(Stop::Waiting("durability modes")),
         "delete_env" => Err(Stop::Waiting("deleting an environment")),
@@ -51,7 +51,6 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             Ok(Answer::ok())
         }
         "key_of" => Err(Stop::Waiting("keys made of numbers")),
-        "amend" => Err(Stop::Waiting("amend")),
         op => panic!("{op} is no known operation"),
     }
 }
@@ -91,6 +90,17 @@ fn open(world: &mut World, step: &Step) -> Outcome {
     }
     world.env = Some(options.open(world.path(&name))?);
     Ok(Answer::ok())
+}
+
+/// Closes the environment, after a look at every page of it.
+fn close(world: &mut World) -> Outcome {
+    let report = check(&world.env()?.read()?);
+    world.close();
+    if report.is_sound() {
+        Ok(Answer::ok())
+    } else {
+        refused(&format!("unsound: {report}"))
+    }
 }
 
 /// Returns the geometry asked for; `None` if there is no such page size.

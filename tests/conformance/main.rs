@@ -12,7 +12,8 @@
 //! | `answers` | what an operation gave, and whether it was to |
 //! | `world` | what a trace has made, by name |
 //! | `replay` | one trace from its first step to its last |
-//! | `transactions`, `tables`, `data`, `cursors`, `environment` | the operations |
+//! | `transactions`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
+//! | `batches` | puts of many values at once |
 //! | `quirks` | where answers are translated |
 //! | `abilities` | what traces need and is not here |
 //! | `layouts` | the page sizes a trace is replayed at |
@@ -23,7 +24,9 @@
 
 mod abilities;
 mod answers;
+mod batches;
 mod bytes;
+mod cursor_writes;
 mod cursors;
 mod data;
 mod environment;

@@ -3,7 +3,7 @@
 use crate::answers::{Answer, Outcome, Stop, difference};
 use crate::trace::{Step, Steps};
 use crate::world::{Stage, World};
-use crate::{cursors, data, environment, tables, transactions};
+use crate::{cursor_writes, cursors, data, environment, tables, transactions};
 
 /// Why a trace did not get to its end.
 pub(crate) enum Halt {
@@ -53,7 +53,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     match step.op() {
         "note" => Ok(Answer::ok()),
         "begin" | "commit" | "abort" | "reset" | "renew" | "refresh" | "park" | "unpark"
-        | "rollback" | "break" | "checkpoint" | "clone" | "lag" | "exhaust_readers"
+        | "amend" | "rollback" | "break" | "checkpoint" | "clone" | "lag" | "exhaust_readers"
         | "release_readers" => transactions::perform(stage, step),
         "open_table" | "close_table" | "drop" | "rename" | "list_tables" | "table_flags"
         | "stat" | "sequence" | "canary_put" | "canary_get" | "canary_v" => {
@@ -65,9 +65,11 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         }
         "cursor" | "cursor_new" | "cursor_bind" | "cursor_unbind" | "cursor_renew"
         | "cursor_reset" | "cursor_copy" | "cursor_close" | "cursor_compare" | "move" | "where"
-        | "eof" | "predicates" | "count" | "cput" | "cput_multi" | "cdel" | "bunch_del"
-        | "range_del" | "distance" | "scroll" | "batch_all" | "multi_all" => {
+        | "eof" | "predicates" | "count" | "distance" | "scroll" | "batch_all" | "multi_all" => {
             cursors::perform(stage, step)
+        }
+        "cput" | "cput_multi" | "cdel" | "bunch_del" | "range_del" => {
+            cursor_writes::perform(stage, step)
         }
         _ => environment::perform(stage, step),
     }

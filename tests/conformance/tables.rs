@@ -1,6 +1,6 @@
 //! Tables: opening, creating and dropping them, what is known about them, and the numbers kept beside the data.
 
-use mdbx_core::{Error, Table, TableFlags};
+use mdbx_core::{Canary, Error, Table, TableFlags};
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -28,7 +28,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             Ok(Answer::ok())
         }
         "drop" => drop_or_clear(stage, step),
-        "rename" => Err(Stop::Waiting("rename_table")),
+        "rename" => rename(stage, step),
         "list_tables" => list(stage, step),
         "table_flags" => {
             let table = stage.table(step.name("t"), step.name("d"))?;
@@ -39,11 +39,17 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             Ok(Answer::ok().with("n", table.stat().items))
         }
         "sequence" => sequence(stage, step),
-        "canary_put" => {
-            stage.writer_mut(step.name("t"))?;
-            Err(Stop::Waiting("canary"))
+        "canary_put" => set_canary(stage, step),
+        "canary_get" => {
+            let canary = canary(stage, step)?;
+            Ok(Answer::ok().with("list", canary.marks.to_vec()))
         }
-        "canary_get" | "canary_v" => Err(Stop::Waiting("canary")),
+        "canary_v" => {
+            let set_by = canary(stage, step)?.set_by;
+            let marks = &mut stage.world.marks;
+            let before = marks.insert(step.name("mark").to_owned(), set_by);
+            Ok(Answer::ok().with("moved", before != Some(set_by)))
+        }
         op => panic!("{op} is no operation on tables"),
     }
 }
@@ -56,18 +62,18 @@ fn open(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let table = open_as(stage, step, flags)?;
     let world = &mut *stage.world;
     world.tables.insert(step.name("d").to_owned(), table);
-    if let Some(name) = name_operand(step)? {
+    if let Some(name) = name_operand(step) {
         world.named.insert(name, table);
     }
     Ok(Answer::ok())
 }
 
 fn open_as(stage: &mut Stage<'_, '_>, step: &Step, flags: TableFlags) -> Outcome<Table> {
-    let Some(name) = name_operand(step)? else {
-        if flags == TableFlags::empty() {
-            return Ok(Table::MAIN);
+    let Some(name) = name_operand(step) else {
+        if step.flag("create", false) {
+            stage.writer_mut(step.name("t"))?.set_main_flags(flags)?;
         }
-        return Err(Stop::Waiting("a main table of another kind"));
+        return Ok(Table::MAIN);
     };
     let txn = step.name("t");
     if step.flag("create", false) {
@@ -92,16 +98,8 @@ fn open_as(stage: &mut Stage<'_, '_>, step: &Step, flags: TableFlags) -> Outcome
 }
 
 /// Returns the name of the table; `None` for the main table.
-fn name_operand(step: &Step) -> Outcome<Option<String>> {
-    let Some(digits) = step.text("name") else {
-        return Ok(None);
-    };
-    let name = String::from_utf8(from_hex(digits));
-    let name = name.map_err(|_| Stop::Waiting("table names that are no text"))?;
-    if name.is_empty() {
-        return Err(Stop::Waiting("the empty table name"));
-    }
-    Ok(Some(name))
+fn name_operand(step: &Step) -> Option<Vec<u8>> {
+    step.text("name").map(from_hex)
 }
 
 pub(crate) fn flags_of(step: &Step) -> TableFlags {
@@ -159,5 +157,36 @@ fn sequence(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         Ok(before) => Ok(Answer::ok().with("n", before)),
         Err(Error::SequenceUsedUp) => Ok(Answer::done(false).with("n", before)),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn rename(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let table = stage.world.table(step.name("d"))?;
+    let name = name_operand(step).unwrap_or_default();
+    let renamed = stage
+        .writer_mut(step.name("t"))?
+        .rename_table(table, &name)
+        .map_err(no_longer)?;
+    quirks::follow_rename(stage.world, table, renamed);
+    Ok(Answer::ok())
+}
+
+fn set_canary(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let txn = stage.writer_mut(step.name("t"))?;
+    match step.value("xyz").and_then(Value::as_array) {
+        Some(marks) => {
+            let mark = |at: usize| marks[at].as_u64().unwrap_or_default();
+            txn.set_canary([mark(0), mark(1), mark(2)])?;
+        }
+        None => txn.touch_canary()?,
+    }
+    Ok(Answer::ok())
+}
+
+fn canary(stage: &Stage<'_, '_>, step: &Step) -> Outcome<Canary> {
+    let txn = step.name("t");
+    match stage.writer_named(txn)? {
+        Some(writer) => Ok(writer.canary()),
+        None => Ok(stage.world.reader(txn)?.canary()),
     }
 }

@@ -1,9 +1,13 @@
 //! Transactions: readers live in the world, under their names; a writer lives in a function that goes on with the
 //! trace until it ends, since it borrows its environment, and a child its parent.
 
-use mdbx_core::{Env, Error};
+use std::collections::HashMap;
 
-use crate::answers::{Answer, Outcome, refused};
+use mdbx_core::{Env, Error, Table, WriteTxn};
+
+use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::cursors::Placed;
+use crate::quirks;
 use crate::replay::{Halt, perform as perform_step, settle};
 use crate::trace::{Step, Steps};
 use crate::world::{Reader, Stage, World, Writer};
@@ -16,68 +20,173 @@ enum End {
     WithTrace,
 }
 
+/// What an aborted write transaction leaves as it was.
+struct Before {
+    tables: HashMap<String, Table>,
+    cursors: HashMap<String, Placed>,
+}
+
 /// Returns whether a step wants a write transaction.
 pub(crate) fn begins_writer(step: &Step) -> bool {
-    step.op() == "begin" && step.text("mode") == Some("rw")
+    step.op() == "amend" || (step.op() == "begin" && step.text("mode") == Some("rw"))
 }
 
 /// Begins a write transaction and goes on with the trace until it has ended.
 pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> Result<(), Halt> {
-    if begin.text("parent").is_some() {
-        return settle(begin, refused("bad_txn")); // the parent is no writer
-    }
-    let env: Env = match world.env() {
+    let env = match world.env() {
         Ok(env) => env.clone(),
         Err(stop) => return settle(begin, Err(stop)),
     };
-    let begun = if begin.words("f").iter().any(|flag| flag == "try") {
+    let begun = if begin.op() == "amend" {
+        amend(world, &env, begin)
+    } else {
+        begin_writer(&env, begin)
+    };
+    let (mut txn, name) = match begun {
+        Ok(Some(txn)) => (txn, begin.text("w").unwrap_or(begin.name("t"))),
+        Ok(None) => return settle(begin, Ok(Answer::done(false))),
+        Err(stop) => return settle(begin, Err(stop)),
+    };
+    settle(begin, Ok(Answer::ok()))?;
+
+    let before = Before::of(world);
+    let (mut failed, number) = (false, world.next_number());
+    let end = serve(
+        world,
+        steps,
+        &mut Writer {
+            name,
+            number,
+            txn: &mut txn,
+            failed: &mut failed,
+            is_read_only: false,
+        },
+    )?;
+    let End::By(step) = end else {
+        return Ok(());
+    };
+    let outcome = match step.op() {
+        "abort" => {
+            txn.abort();
+            before.restore_tables(world);
+            Ok(Answer::ok())
+        }
+        _ if failed => {
+            txn.abort();
+            before.restore_tables(world);
+            Ok(Answer::done(false))
+        }
+        "commit" => txn.commit().map(|_| Answer::ok()).map_err(Stop::from),
+        _ => commit_and_read(world, &env, txn, &step),
+    };
+    settle(&step, outcome)
+}
+
+fn begin_writer<'env>(env: &'env Env, begin: &Step) -> Outcome<Option<WriteTxn<'env>>> {
+    if begin.text("parent").is_some() {
+        return refused("bad_txn"); // the parent is no writer
+    }
+    let txn = if begin.words("f").iter().any(|flag| flag == "try") {
         env.try_write()
     } else {
         env.write()
     };
-    let mut txn = match begun {
-        Ok(txn) => txn,
+    Ok(Some(txn?))
+}
+
+/// Turns a reader into a writer; `None` if its snapshot is not the newest any more.
+fn amend<'env>(world: &mut World, env: &'env Env, step: &Step) -> Outcome<Option<WriteTxn<'env>>> {
+    let name = step.name("t");
+    let snapshot = world.reader(name)?.id();
+    let txn = env.write()?;
+    if !quirks::builds_on(&txn, snapshot) {
+        return Ok(None);
+    }
+    if step.words("f").iter().any(|flag| flag == "prepare") {
+        reset(world, name)?;
+    } else {
+        world.readers.remove(name);
+    }
+    Ok(Some(txn))
+}
+
+/// Commits and keeps the reader that comes of it under the name of the writer.
+fn commit_and_read(world: &mut World, env: &Env, txn: WriteTxn<'_>, step: &Step) -> Outcome {
+    let reader = txn.commit_and_read()?;
+    // It borrows the environment, which the world cannot know to outlive it; so it makes way for one on the same
+    // snapshot that holds the environment.
+    let owned = env.read_owned()?;
+    assert_eq!(owned.id(), reader.id(), "no other writer had its turn");
+    let number = world.next_number();
+    let reader = Reader {
+        number,
+        txn: Some(owned),
+    };
+    world.readers.insert(step.name("t").to_owned(), reader);
+    Ok(Answer::ok())
+}
+
+/// Begins a transaction inside another and goes on with the trace until it has ended.
+fn run_child(
+    world: &mut World,
+    steps: &mut Steps,
+    parent: &mut Writer<'_, '_>,
+    begin: &Step,
+) -> Result<(), Halt> {
+    if *parent.failed || parent.is_read_only {
+        return settle(begin, refused("bad_txn"));
+    }
+    let mut child = match parent.txn.nested() {
+        Ok(child) => child,
         Err(error) => return settle(begin, Err(error.into())),
     };
     settle(begin, Ok(Answer::ok()))?;
+
+    let before = Before::of(world);
+    world.parents.push(parent.name.to_owned());
     let mut failed = false;
-    let number = world.next_number();
-    let mut writer = Writer {
-        name: begin.name("t"),
-        number,
-        txn: &mut txn,
-        failed: &mut failed,
+    let end = serve(
+        world,
+        steps,
+        &mut Writer {
+            name: begin.name("t"),
+            number: parent.number,
+            txn: &mut child,
+            failed: &mut failed,
+            is_read_only: begin.text("mode") == Some("ro"),
+        },
+    )?;
+    world.parents.pop();
+    let End::By(step) = end else {
+        return Ok(());
     };
-    match serve(world, steps, &mut writer)? {
-        End::WithTrace => Ok(()),
-        End::By(step) if step.op() == "commit" => {
-            let answer = if failed {
-                txn.abort();
-                Ok(Answer::done(false))
-            } else {
-                txn.commit().map(|_| Answer::ok()).map_err(Into::into)
-            };
-            settle(&step, answer)
-        }
-        End::By(step) => {
-            txn.abort();
-            settle(&step, Ok(Answer::ok()))
-        }
+    let commits = step.op() == "commit" && !failed;
+    let outcome = if commits {
+        child.commit().map(|()| Answer::ok()).map_err(Stop::from)
+    } else {
+        child.abort();
+        before.restore_tables(world);
+        before.restore_cursors(world);
+        Ok(Answer::done(step.op() == "abort"))
+    };
+    if step.text("t") == Some(begin.name("t")) {
+        return settle(&step, outcome);
     }
+    steps.put_back(step); // it ends a parent, and this one only on the way
+    Ok(())
 }
 
 /// Performs steps until one ends the write transaction.
 fn serve(world: &mut World, steps: &mut Steps, writer: &mut Writer<'_, '_>) -> Result<End, Halt> {
-    for step in steps.by_ref() {
-        let concerns_this = step.text("t") == Some(writer.name);
-        if concerns_this && matches!(step.op(), "commit" | "abort") {
+    while let Some(step) = steps.next() {
+        let txn = step.name("t");
+        let ends = matches!(step.op(), "commit" | "abort" | "commit_then_read");
+        if ends && (txn == writer.name || world.parents.iter().any(|parent| parent == txn)) {
             return Ok(End::By(step));
         }
-        if concerns_this && step.op() == "commit_then_read" {
-            return Err(Halt::Waiting("commit_and_read"));
-        }
         if step.op() == "begin" && step.text("parent") == Some(writer.name) {
-            return Err(Halt::Waiting("nested transactions"));
+            run_child(world, steps, writer, &step)?;
+            continue;
         }
         let mut stage = Stage {
             world,
@@ -93,6 +202,31 @@ fn serve(world: &mut World, steps: &mut Steps, writer: &mut Writer<'_, '_>) -> R
     Ok(End::WithTrace)
 }
 
+impl Before {
+    fn of(world: &World) -> Before {
+        Before {
+            tables: world.tables.clone(),
+            cursors: world.cursors.clone(),
+        }
+    }
+
+    /// Lets the handles that there were mean again what they meant.
+    fn restore_tables(&self, world: &mut World) {
+        for (name, table) in &self.tables {
+            world.tables.insert(name.clone(), *table);
+        }
+    }
+
+    /// Puts the cursors that there were and still are back to where they stood.
+    fn restore_cursors(&self, world: &mut World) {
+        for (name, placed) in &mut world.cursors {
+            if let Some(before) = self.cursors.get(name) {
+                *placed = before.clone();
+            }
+        }
+    }
+}
+
 /// Performs an operation on transactions that does not begin or end a writer.
 pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let name = step.name("t");
@@ -101,7 +235,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         .as_ref()
         .is_some_and(|writer| writer.name == name);
     match step.op() {
-        "begin" if begins_writer(step) => second_writer(stage.world, step),
+        "begin" | "amend" if begins_writer(step) => second_writer(stage.world, step),
         "begin" => begin_reader(stage.world, step),
         "reset" | "renew" | "refresh" if is_writer => refused("invalid"),
         "commit" | "abort" => end_reader(stage.world, step),
@@ -114,11 +248,21 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             stage.world.anonymous.clear();
             Ok(Answer::ok())
         }
-        "break" => crate::quirks::break_off(stage, name),
+        "break" => quirks::break_off(stage, name),
+        "rollback" if is_writer => {
+            stage.writer_mut(name)?.rollback()?;
+            Ok(Answer::ok())
+        }
+        "rollback" => {
+            refresh(stage.world, name)?;
+            Ok(Answer::ok())
+        }
+        "checkpoint" => {
+            let committed = stage.writer_mut(name)?.checkpoint()?;
+            Ok(Answer::done(committed.is_some()))
+        }
         "park" | "unpark" => waiting("parked readers"),
-        "rollback" => waiting("rollback"),
-        "checkpoint" => waiting("checkpoint"),
-        "clone" => waiting("cloned readers"),
+        "clone" => waiting("readers of the snapshot of another transaction"),
         op => panic!("{op} is no operation on transactions"),
     }
 }
@@ -139,7 +283,7 @@ fn second_writer(world: &World, step: &Step) -> Outcome {
 
 fn begin_reader(world: &mut World, step: &Step) -> Outcome {
     if step.text("parent").is_some() {
-        return waiting("read-only children");
+        return refused("bad_txn"); // the parent has a child, or is a reader
     }
     let is_prepared = step.words("f").iter().any(|flag| flag == "prepare");
     let txn = if is_prepared {
@@ -215,5 +359,5 @@ fn exhaust_readers(world: &mut World, step: &Step) -> Outcome {
 }
 
 fn waiting(feature: &'static str) -> Outcome {
-    Err(crate::answers::Stop::Waiting(feature))
+    Err(Stop::Waiting(feature))
 }

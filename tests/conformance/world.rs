@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use mdbx_core::{Env, Error, PageSize, ReadTxn, Table, TableRef, WriteTxn};
+use mdbx_core::{Env, Error, PageSize, ReadTxn, Table, TableRef, Txnid, WriteTxn};
 use tempfile::TempDir;
 
 use crate::answers::{Outcome, Stop, refused};
@@ -24,10 +24,12 @@ pub(crate) struct World {
     pub(crate) parents: Vec<String>,
     pub(crate) tables: HashMap<String, Table>,
     pub(crate) cursors: HashMap<String, Placed>,
+    /// The transactions that set the canary last, as the trace remembers them.
+    pub(crate) marks: HashMap<String, Txnid>,
     /// How many transactions there were.
     pub(crate) txns: u64,
     /// The tables that were opened, by their own names.
-    pub(crate) named: HashMap<String, Table>,
+    pub(crate) named: HashMap<Vec<u8>, Table>,
     /// The working directory of the trace. It goes last: nothing is open in it then.
     directory: TempDir,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Writer<'s, 'env> {
     pub(crate) txn: &'s mut WriteTxn<'env>,
     /// Whether the trace takes it for failed.
     pub(crate) failed: &'s mut bool,
+    /// Whether the trace takes it for a reader.
+    pub(crate) is_read_only: bool,
 }
 
 /// What one operation can reach.
@@ -68,6 +72,7 @@ impl World {
             tables: HashMap::new(),
             named: HashMap::new(),
             cursors: HashMap::new(),
+            marks: HashMap::new(),
             txns: 0,
             directory: tempfile::tempdir().unwrap(),
         }
@@ -138,6 +143,9 @@ impl<'env> Stage<'_, 'env> {
             Some(writer) if writer.name == name => {
                 if *writer.failed {
                     return refused("bad_txn");
+                }
+                if writer.is_read_only {
+                    return refused("access");
                 }
                 Ok(writer.txn)
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::env::handle::Env;
 use crate::error::Result;
 use crate::ids::PageSize;
-use crate::store::open::{OpenOptions, Store};
+use crate::store::open::{OpenOptions, ReclaimOrder, Store};
 use crate::txn::engine::Engine;
 
 /// How long the data file is and may become. All sizes are in bytes and rounded up to whole pages.
@@ -129,6 +129,14 @@ impl EnvOptions {
     #[doc(alias = "MDBX_opt_txn_dp_limit")]
     pub fn dirty_limit(mut self, bytes: usize) -> Self {
         self.options.dirty_limit = bytes;
+        self
+    }
+
+    /// Sets which free pages are used again first; the newest by default.
+    #[must_use]
+    #[doc(alias = "MDBX_LIFORECLAIM")]
+    pub fn reclaim_order(mut self, order: ReclaimOrder) -> Self {
+        self.options.reclaim = order;
         self
     }
 

@@ -15,6 +15,8 @@
 //!
 //! Source: format document, "Nodes" and "lower and upper".
 
+use std::ops::Range;
+
 use crate::error::PageFault;
 use crate::format::bytes::{even, put_u16, put_u32, u16_at, u32_at};
 use crate::format::limits::PAGE_HEADER;
@@ -69,12 +71,19 @@ impl<'a> Page<'a> {
     /// but a key.
     #[inline]
     pub(crate) fn node(self, index: usize) -> Result<Node<'a>, PageFault> {
-        let node = if self.is_packed() {
-            self.item(index).map(Node::of_item)
-        } else {
-            self.node_at(self.node_offset(index))
-        };
-        node.ok_or(PageFault::BadNode { index })
+        if self.is_packed() {
+            return self.item_node(index);
+        }
+        self.node_at(self.node_offset(index))
+            .ok_or(PageFault::BadNode { index })
+    }
+
+    /// Returns item `index` of a packed page as a node. Apart from [`node`](Page::node), to keep that short.
+    #[inline(never)]
+    fn item_node(self, index: usize) -> Result<Node<'a>, PageFault> {
+        self.item(index)
+            .map(Node::of_item)
+            .ok_or(PageFault::BadNode { index })
     }
 
     /// Returns where node `index` starts, in bytes from the start of the page; may lie outside it. Packed pages have no
@@ -374,6 +383,22 @@ impl PageMut<'_> {
         }
         self.set_lower(lower - ENTRY);
         self.set_upper(upper + span);
+    }
+
+    /// Removes the entries `run` and their nodes. The first entry that a branch page keeps has no key then.
+    pub(crate) fn remove_run(&mut self, run: &Range<usize>) {
+        let mut before = self.bytes.to_vec();
+        let before = PageMut::new(&mut before);
+        self.clear();
+        for index in (0..before.page().len()).filter(|index| !run.contains(index)) {
+            let node = before.contents(index);
+            let is_first_of_branch = self.page().is_branch() && self.page().len() == 0;
+            self.append(if is_first_of_branch {
+                node.with_key(b"")
+            } else {
+                node
+            });
+        }
     }
 
     /// Returns the contents of entry `index`.

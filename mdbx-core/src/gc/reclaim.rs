@@ -1,8 +1,11 @@
 //! Take pages no snapshot can see into the pager's reserve.
 //!
-//! The newest usable record is taken first: its pages were written last, so they are likely still in memory, and
-//! under a steady load the same few pages go round. A record is deleted as soon as it is taken; what of it is left at
-//! commit is recorded anew.
+//! By default the newest usable record is taken first: its pages were written last, so they are likely still in memory,
+//! and under a steady load the same few pages go round. Oldest first is the way of LMDB: all free pages go round.
+//!
+//! A record is deleted as soon as it is taken; what of it is left at commit is recorded anew.
+
+use std::ops::RangeInclusive;
 
 use crate::error::{Error, PageFault, Result};
 use crate::format::pnl::read_record;
@@ -12,6 +15,7 @@ use crate::pager::dirty::DirtyList;
 use crate::pager::memory::Memory;
 use crate::pager::supply::{Supply, SupplyMark};
 use crate::pager::writer::{Base, Writer};
+use crate::store::open::ReclaimOrder;
 use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::leaf_cursor::End;
@@ -25,6 +29,7 @@ const MOST_RECORDS_FOR_A_RUN: usize = 64;
 pub(crate) struct Gc {
     /// What all tables draw from.
     pub(crate) supply: Supply,
+    order: ReclaimOrder,
     /// The pages of the table of freed pages itself.
     pages: Box<DirtyList>,
     state: State,
@@ -38,8 +43,9 @@ struct State {
     changed: bool,
     /// Whether a change of the tree failed half-way.
     broken: bool,
-    /// Records up to this id list pages that nobody needs, and were neither taken nor written by this transaction.
-    usable: Txnid,
+    /// Records from the first id to the last list pages that nobody needs, and were neither taken nor written by this
+    /// transaction.
+    usable: RangeInclusive<Txnid>,
     /// Whether no usable record is left.
     exhausted: bool,
     /// The ids of the records taken: all are free, and low enough for pages that nobody needs.
@@ -55,16 +61,22 @@ pub(crate) struct GcMark {
 
 impl Gc {
     /// The table `root`, of which records up to `oldest` may be taken.
-    pub(crate) fn new(root: TreeRoot, oldest: Txnid, mut supply: Supply) -> Gc {
+    pub(crate) fn new(
+        root: TreeRoot,
+        oldest: Txnid,
+        order: ReclaimOrder,
+        mut supply: Supply,
+    ) -> Gc {
         let pages = supply.memory.list();
         Gc {
             supply,
+            order,
             pages,
             state: State {
                 root,
                 changed: false,
                 broken: false,
-                usable: oldest,
+                usable: Txnid::VOID..=oldest,
                 exhausted: root.is_empty(),
                 taken: Vec::new(),
             },
@@ -157,9 +169,9 @@ impl Gc {
         }
     }
 
-    /// Takes the newest usable record.
+    /// Takes the usable record whose turn it is.
     fn take_record(&mut self, base: Base<'_>) -> Result<()> {
-        let Some((id, pages)) = self.newest_record(base)? else {
+        let Some((id, pages)) = self.next_record(base)? else {
             self.state.exhausted = true;
             return Ok(());
         };
@@ -214,14 +226,18 @@ impl Gc {
         self.state.root.height
     }
 
-    /// Returns the ids of the records taken, in descending order, since the newest is taken first.
+    /// Returns the ids of the records taken.
     pub(super) fn taken(&self) -> &[Txnid] {
         &self.state.taken
     }
 
-    /// Keeps the record `id`, and those after it, from being taken.
+    /// Keeps the record `id` from being taken, and those that would have been taken before it.
     pub(super) fn use_up(&mut self, id: Txnid) {
-        self.state.usable = self.state.usable.min(Txnid(id.0.saturating_sub(1)));
+        let (first, last) = (*self.state.usable.start(), *self.state.usable.end());
+        self.state.usable = match self.order {
+            ReclaimOrder::NewestFirst => first..=last.min(Txnid(id.0.saturating_sub(1))),
+            ReclaimOrder::OldestFirst => first.max(Txnid(id.0.saturating_add(1)))..=last,
+        };
     }
 
     /// Returns a cursor over the records.
@@ -230,16 +246,22 @@ impl Gc {
         Cursor::new(base.pages(end, Some(&self.pages)), self.state.root)
     }
 
-    /// Returns the newest usable record.
-    fn newest_record(&self, base: Base<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
-        let usable = self.state.usable;
-        let mut cursor = self.records(base);
-        let at_newest = cursor.seek_exact(&usable.0.to_le_bytes(), End::First)?;
-        let record = if let Some(record) = at_newest {
-            Some(record)
-        } else {
-            cursor.seek(&usable.0.to_le_bytes())?;
-            cursor.step(End::Last)?
+    /// Returns the usable record whose turn it is.
+    fn next_record(&self, base: Base<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
+        let usable = &self.state.usable;
+        let mut records = self.records(base);
+        let record = match self.order {
+            ReclaimOrder::NewestFirst => {
+                let newest = usable.end().0.to_le_bytes();
+                let at_newest = records.seek_exact(&newest, End::First)?;
+                if at_newest.is_some() {
+                    at_newest
+                } else {
+                    records.seek(&newest)?;
+                    records.step(End::Last)?
+                }
+            }
+            ReclaimOrder::OldestFirst => records.seek(&usable.start().0.to_le_bytes())?,
         };
         let Some((key, value)) = record else {
             return Ok(None);
@@ -247,7 +269,7 @@ impl Gc {
         let fault = |fault: PageFault| fault.at(self.state.root.root);
         let id = key.try_into().map_err(|_| fault(PageFault::BadPageList))?;
         let id = Txnid(u64::from_le_bytes(id));
-        if id > usable {
+        if !usable.contains(&id) {
             return Ok(None);
         }
         let end = self.supply.reserve.first_unallocated();

@@ -101,8 +101,9 @@ impl Gc {
 
     /// Returns an id without a record that is not above those taken. `lowest` is the lowest one handed out.
     fn free_id(&self, base: Base<'_>, lowest: &mut Option<Txnid>) -> Result<Option<Txnid>> {
-        let mut taken = self.taken().iter().copied();
-        let unused = taken.find(|&id| lowest.is_none_or(|lowest| id < lowest));
+        let taken = self.taken().iter().copied();
+        let unused = taken.filter(|&id| lowest.is_none_or(|lowest| id < lowest));
+        let unused = unused.max();
         if let Some(id) = unused {
             *lowest = Some(id);
             return Ok(Some(id));

@@ -37,11 +37,25 @@ pub(crate) struct OpenOptions {
     pub(crate) max_readers: usize,
     pub(crate) max_tables: usize,
     pub(crate) dirty_limit: usize,
+    pub(crate) reclaim: ReclaimOrder,
     pub(crate) page_size: Option<PageSize>,
     pub(crate) lower: Option<u64>,
     pub(crate) upper: Option<u64>,
     pub(crate) growth_step: Option<u64>,
     pub(crate) shrink_threshold: Option<u64>,
+}
+
+/// Which free pages are used again first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ReclaimOrder {
+    /// Those that were freed last. Under a steady load the same few pages are written over and over: they stay in
+    /// memory, and the rest of the file is left in peace.
+    #[default]
+    #[doc(alias = "MDBX_LIFORECLAIM")]
+    NewestFirst,
+    /// Those that were freed first. All free pages go round.
+    OldestFirst,
 }
 
 /// One opened database.
@@ -61,6 +75,7 @@ pub(crate) struct Store {
     pub(crate) names: Names,
     /// How many bytes of changed pages a transaction keeps in memory.
     pub(crate) dirty_limit: usize,
+    pub(crate) reclaim: ReclaimOrder,
     /// Held by the one write transaction.
     pub(crate) writer: Mutex<()>,
     /// The thread that holds it, as a number; 0 when nobody does.
@@ -116,6 +131,7 @@ impl Store {
             readers: Readers::new(options.max_readers),
             names: Names::new(options.max_tables),
             dirty_limit: options.dirty_limit,
+            reclaim: options.reclaim,
             writer: Mutex::new(()),
             writer_thread: AtomicU64::new(0),
             failed: AtomicBool::new(false),

@@ -24,7 +24,8 @@ struct Neighbours {
 }
 
 impl TreeMut<'_, '_> {
-    /// Mends the tree after an entry was removed from the leaf of `path`, all of whose pages were touched.
+    /// Mends the tree after entries were removed from the page that `path` ends with. All pages of the path were
+    /// touched.
     pub(crate) fn rebalance(&mut self, path: &Path) -> Result<()> {
         for level in (1..path.len()).rev() {
             let page = self.pager.own_page(path.step(level).pgno);
@@ -156,7 +157,7 @@ impl TreeMut<'_, '_> {
         ))
     }
 
-    /// Drops a root that has become needless: an empty leaf, or a branch with one child.
+    /// Drops a root that has become needless: an empty page, or a branch with one child.
     fn collapse_root(&mut self) -> Result<()> {
         let root = self.root.root;
         let page = self.pager.own_page(root);
@@ -174,7 +175,7 @@ impl TreeMut<'_, '_> {
         } else if page.len() == 0 {
             self.root.root = Pgno::NONE;
             self.root.height = 0;
-            self.root.leaf_pages = 0;
+            (self.root.branch_pages, self.root.leaf_pages) = (0, 0);
             self.pager.free(root, 1);
         }
         Ok(())

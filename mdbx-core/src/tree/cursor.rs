@@ -70,7 +70,7 @@ impl<'p> Cursor<'p> {
         let State::On(values) = &mut self.state else {
             return self.step_from_beside(end);
         };
-        if values.step(end)? {
+        if !matches!(values, Values::One(_)) && values.step(end)? {
             return self.item();
         }
         if !self.keys.step(end)? {
@@ -251,6 +251,11 @@ impl<'p> Cursor<'p> {
         let Some((key, value)) = self.keys.entry()? else {
             return Ok(None);
         };
+        // The plain entry, which most are, takes no way through memory.
+        if let Value::Inline(value) = value {
+            self.state = State::On(Values::One(value));
+            return Ok(Some((key, value)));
+        }
         let values = Values::of(&self.keys, value, self.dups, end)?;
         let value = values.value()?;
         self.state = State::On(values);

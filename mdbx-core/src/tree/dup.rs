@@ -24,8 +24,9 @@ use crate::format::root::{
 };
 use crate::ids::{PageSize, Pgno};
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
+use crate::tree::interval::Interval;
 use crate::tree::order::Order;
-use crate::tree::sub_page::{rebuilt, sub_page_of, with_value, without_value};
+use crate::tree::sub_page::{rebuilt, sub_page_of, with_value, without_values};
 
 impl TreeMut<'_, '_> {
     /// Returns the most pages that adding a value to the entry at `place`, or deleting one from it, takes.
@@ -100,19 +101,7 @@ impl TreeMut<'_, '_> {
                 }
                 deleted
             }
-            held => match without_value(held, value, dups, self.root.flags & DUP_FIXED != 0)
-                .map_err(|fault| fault.at(at))?
-            {
-                None => false,
-                Some(rest) => {
-                    if Page::trusted(&rest).len() == 0 {
-                        self.remove_entry(&mut place)?;
-                    } else {
-                        self.set_values(&mut place, key, &rest)?;
-                    }
-                    true
-                }
-            },
+            _ => self.remove_held(&mut place, key, Interval::only(value), dups)? > 0,
         };
         if deleted {
             self.root.items = self
@@ -122,6 +111,27 @@ impl TreeMut<'_, '_> {
                 .ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
         }
         Ok(deleted)
+    }
+
+    /// Removes those of `values` that the node of `key`, at `place`, holds itself; returns how many.
+    pub(super) fn remove_held(
+        &mut self,
+        place: &mut Place,
+        key: &[u8],
+        values: Interval<'_>,
+        dups: Order,
+    ) -> Result<u64> {
+        let (at, is_packed) = (place.path.leaf().pgno, self.root.flags & DUP_FIXED != 0);
+        let rest = without_values(self.value_at(place)?, values, dups, is_packed);
+        let Some((rest, count)) = rest.map_err(|fault| fault.at(at))? else {
+            return Ok(0);
+        };
+        if Page::trusted(&rest).len() == 0 {
+            self.remove_entry(place)?;
+        } else {
+            self.set_values(place, key, &rest)?;
+        }
+        Ok(count as u64)
     }
 
     /// Makes the values on `sub_page` those of `key`, in the tightest form that the format allows.
@@ -166,7 +176,7 @@ impl TreeMut<'_, '_> {
     }
 
     /// Changes the nested tree in the entry at `place` by `edit`, which tells whether it did.
-    fn edit_nested(
+    pub(super) fn edit_nested(
         &mut self,
         place: &mut Place,
         before: TreeRoot,
@@ -194,7 +204,7 @@ impl TreeMut<'_, '_> {
     }
 
     /// Turns the nested tree in the entry at `place` back into a sub-page, or removes the entry, if it is small enough.
-    fn unnest(&mut self, place: &mut Place, key: &[u8]) -> Result<()> {
+    pub(super) fn unnest(&mut self, place: &mut Place, key: &[u8]) -> Result<()> {
         let Value::Nested(nested) = self.value_at(place)? else {
             return Ok(());
         };
@@ -205,7 +215,7 @@ impl TreeMut<'_, '_> {
             return self.remove_entry(place);
         }
         let page = self.pager.pages().page(nested.root)?;
-        let sub_page = rebuilt(page, None, None).map_err(|fault| fault.at(nested.root))?;
+        let sub_page = rebuilt(page, 0..0, None).map_err(|fault| fault.at(nested.root))?;
         if !is_small(key.len(), sub_page.len(), self.pager.page_size()) {
             return Ok(());
         }

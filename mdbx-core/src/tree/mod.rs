@@ -21,6 +21,8 @@
 //! | `insert` | put: replace in place or insert |
 //! | `split` | where to split a full page, and the two halves |
 //! | `remove` | delete an item, or a whole tree |
+//! | `interval` | the keys between two bounds, and which entries of a page they are |
+//! | `cut` | delete all keys between two bounds, subtrees at once |
 //! | `balance` | borrow from or merge with a neighbour; collapse the root |
 //! | `dup` | duplicates: sub-page, nested tree, and the steps between |
 //! | `sub_page` | the few values of one key inside its node |
@@ -29,10 +31,12 @@
 
 pub(crate) mod balance;
 pub(crate) mod cursor;
+pub(crate) mod cut;
 pub(crate) mod dup;
 pub(crate) mod edit;
 pub(crate) mod estimate;
 pub(crate) mod insert;
+pub(crate) mod interval;
 pub(crate) mod large;
 pub(crate) mod leaf_cursor;
 pub(crate) mod measure;

@@ -17,7 +17,8 @@
 /// | `Gap` | the one that followed | the same | the one before it | of the former | false |
 /// | `Gap`, and nothing followed | none | none | the last item | 0 | true |
 ///
-/// A move that fails leaves the cursor where it is. There is no state "at the beginning": a cursor that `prev` could not
+/// A move that fails leaves the cursor where it is, but for one: after `next` from a gap that nothing follows, it is
+/// `AtEnd` on the item that is the last one now. There is no state "at the beginning": a cursor that `prev` could not
 /// move is on the first item like any other.
 ///
 /// ```

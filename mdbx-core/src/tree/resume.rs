@@ -100,8 +100,13 @@ impl<'p> Cursor<'p> {
 
     /// Turns the cursor into its page numbers.
     pub(crate) fn park(self) -> Result<Parked> {
+        let is_placed = self.state.values().is_some();
         Ok(Parked {
-            path: self.keys.path(),
+            path: if is_placed {
+                self.keys.path()
+            } else {
+                Path::new()
+            },
             state: self.state.try_map(|values| Ok(ParkedValues::of(&values)))?,
         })
     }
@@ -165,5 +170,122 @@ impl ParkedValues {
             (_, ParkedValues::One | ParkedValues::SubPage(_) | ParkedValues::Nested(_)) => {}
         }
         Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::handle::Env;
+    use crate::env::options::Geometry;
+    use crate::ids::PageSize;
+    use crate::txn::read::ReadTxn;
+    use crate::txn::table::{Table, TableFlags};
+
+    fn env(directory: &tempfile::TempDir) -> Env {
+        let geometry = Geometry::default().page_size(PageSize::MIN);
+        let path = directory.path().join("db");
+        Env::options().geometry(geometry).open(path).unwrap()
+    }
+
+    /// Puts items under 300 keys, or deletes most of them.
+    fn change(env: &Env, flags: TableFlags, is_put: bool) {
+        let mut txn = env.write().unwrap();
+        let table = txn.create_table("t", flags).unwrap();
+        for n in 0..300_u32 {
+            let key = format!("key {n:03}");
+            let values = match (flags == TableFlags::DUP_SORT, n % 10) {
+                (true, 3) => 40,
+                (true, 6) => 3,
+                _ => 1,
+            };
+            for value in 0..values {
+                let value = format!("value {value}");
+                if is_put {
+                    txn.put(table, key.as_bytes(), value.as_bytes()).unwrap();
+                } else if n % 7 != 0 {
+                    txn.delete_dup(table, key.as_bytes(), value.as_bytes())
+                        .unwrap();
+                }
+            }
+        }
+        txn.commit().unwrap();
+    }
+
+    fn root(txn: &ReadTxn<'_>) -> TreeRoot {
+        let record = txn.get(Table::MAIN, b"t").unwrap();
+        TreeRoot::read(record.unwrap()).unwrap()
+    }
+
+    /// Returns a cursor in every place of the table, and in some gaps.
+    fn places(pages: Pages<'_>, root: TreeRoot) -> Vec<Cursor<'_>> {
+        let mut cursor = Cursor::new(pages, root);
+        let mut places = vec![cursor.clone()];
+        for position in [Position::Missed, Position::PastEnd] {
+            cursor.resume(&position).unwrap();
+            places.push(cursor.clone());
+        }
+        cursor.reset();
+        while cursor.step(End::First).unwrap().is_some() {
+            places.push(cursor.clone());
+            let Position::On(mut anchor) = cursor.save().unwrap() else {
+                panic!("a move that succeeds leads to an item");
+            };
+            let mut gap = cursor.clone();
+            anchor.value.get_or_insert_default().push(b'0');
+            gap.resume(&Position::On(anchor.clone())).unwrap();
+            places.push(gap.clone());
+            anchor.key.push(b'0');
+            gap.resume(&Position::On(anchor)).unwrap();
+            places.push(gap);
+        }
+        assert!(cursor.is_at_end());
+        places.push(cursor);
+        places
+    }
+
+    #[test]
+    fn a_parked_cursor_comes_back_to_its_place() {
+        for flags in [TableFlags::empty(), TableFlags::DUP_SORT] {
+            let directory = tempfile::tempdir().unwrap();
+            let env = env(&directory);
+            change(&env, flags, true);
+            let txn = env.read().unwrap();
+            for mut cursor in places(txn.pages(), root(&txn)) {
+                let parked = cursor.clone().park().unwrap();
+                let height = usize::from(root(&txn).height);
+                let levels = if cursor.count() == 0 { 0 } else { height };
+                assert_eq!(parked.path.len(), levels);
+                let mut revived = parked.revive(txn.pages(), root(&txn)).unwrap();
+                assert_eq!(revived.save().unwrap(), cursor.save().unwrap());
+                assert_eq!(revived.current().unwrap(), cursor.current().unwrap());
+                assert_eq!(revived.count(), cursor.count());
+                let step = cursor.step(End::First).unwrap();
+                assert_eq!(revived.step(End::First).unwrap(), step);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cursor_parked_in_a_tree_that_changed_comes_back_safely_or_not_at_all() {
+        for flags in [TableFlags::empty(), TableFlags::DUP_SORT] {
+            let directory = tempfile::tempdir().unwrap();
+            let env = env(&directory);
+            change(&env, flags, true);
+            let parked: Vec<Parked> = {
+                let txn = env.read().unwrap();
+                let places = places(txn.pages(), root(&txn)).into_iter();
+                places.map(|cursor| cursor.park().unwrap()).collect()
+            };
+            change(&env, flags, false);
+            let txn = env.read().unwrap();
+            for parked in parked {
+                if let Ok(mut cursor) = parked.revive(txn.pages(), root(&txn)) {
+                    // Whatever it answers, it must answer.
+                    let _ = (cursor.current(), cursor.save(), cursor.count());
+                    let _ = (cursor.step(End::First), cursor.step(End::Last));
+                }
+            }
+        }
     }
 }

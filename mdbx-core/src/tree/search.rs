@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::error::{PageFault, Result};
 use crate::format::limits::PAGE_HEADER;
 use crate::format::node::ENTRY;
-use crate::format::page::Page;
+use crate::format::page::{BRANCH, LEAF, PACKED_LEAF, Page};
 use crate::format::root::TreeRoot;
 use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
@@ -81,15 +81,27 @@ pub(crate) fn check_kind(
     root: &TreeRoot,
     is_leaf_level: bool,
 ) -> Result<(), PageFault> {
+    let expected = match (is_leaf_level, root.is_packed()) {
+        (false, _) => BRANCH,
+        (true, false) => LEAF,
+        (true, true) => PACKED_LEAF,
+    };
+    if page.kind() == expected {
+        Ok(())
+    } else {
+        Err(wrong_kind(page, is_leaf_level))
+    }
+}
+
+#[cold]
+fn wrong_kind(page: Page<'_>, is_leaf_level: bool) -> PageFault {
     if page.is_branch() == is_leaf_level {
-        return Err(PageFault::WrongLevel);
-    }
-    if page.is_packed() != (is_leaf_level && root.is_packed()) {
-        return Err(PageFault::BadFlags {
+        PageFault::WrongLevel
+    } else {
+        PageFault::BadFlags {
             flags: page.flags(),
-        });
+        }
     }
-    Ok(())
 }
 
 /// Returns the entry of a branch page whose child holds the target.
@@ -126,6 +138,9 @@ pub(crate) fn bisect(
     order: Order,
     key: &[u8],
 ) -> Result<(usize, bool), PageFault> {
+    if page.is_packed() {
+        return Ok(bisect_items(page, order, key));
+    }
     match order {
         Order::Bytes => {
             let key = Sought::new(key);
@@ -142,9 +157,6 @@ fn bisect_by(
     from: usize,
     compare: impl Fn(&[u8]) -> Ordering,
 ) -> Result<(usize, bool), PageFault> {
-    if page.is_packed() {
-        return Ok(bisect_items(page, compare));
-    }
     let entries = page.entries();
     let (mut low, mut high) = (from, entries.len());
     while low < high {
@@ -165,9 +177,21 @@ fn bisect_by(
     Ok((low, false))
 }
 
-/// Returns the first item of a packed page that does not compare less, and whether it compares equal.
+/// Does what [`bisect`] does, on a packed page. Apart from it, so that either is compiled for its own sort of page.
+#[inline(never)]
+fn bisect_items(page: Page<'_>, order: Order, key: &[u8]) -> (usize, bool) {
+    match order {
+        Order::Bytes => {
+            let key = Sought::new(key);
+            bisect_items_by(page, |item| key.compare(item))
+        }
+        Order::Reversed => bisect_items_by(page, |item| compare_reversed(item, key)),
+        Order::Integer => bisect_items_by(page, |item| compare_integers(item, key)),
+    }
+}
+
 #[inline]
-fn bisect_items(page: Page<'_>, compare: impl Fn(&[u8]) -> Ordering) -> (usize, bool) {
+fn bisect_items_by(page: Page<'_>, compare: impl Fn(&[u8]) -> Ordering) -> (usize, bool) {
     let (items, item_len) = (page.items(), page.item_len());
     let (mut low, mut high) = (0, page.len());
     while low < high {

@@ -6,6 +6,7 @@
 //! Source: format document, "Sub-page".
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use crate::error::PageFault;
 use crate::format::bytes::even;
@@ -13,6 +14,7 @@ use crate::format::limits::PAGE_HEADER;
 use crate::format::node::{NewNode, Value};
 use crate::format::page::{LEAF, Page, PageMut, SUB_PAGE};
 use crate::ids::{Pgno, Txnid};
+use crate::tree::interval::Interval;
 use crate::tree::order::Order;
 use crate::tree::search::bisect;
 
@@ -36,7 +38,7 @@ pub(crate) fn with_value(
             check_len(page.item_len(), value, is_packed)?;
             match bisect(page, 0, dups, value)? {
                 (_, true) => Ok(None),
-                (index, false) => rebuilt(page, None, Some((index, value))).map(Some),
+                (index, false) => rebuilt(page, 0..0, Some((index, value))).map(Some),
             }
         }
         _ => Err(PageFault::BadTreeRecord),
@@ -51,39 +53,41 @@ fn check_len(len: usize, value: &[u8], is_packed: bool) -> Result<(), PageFault>
     Ok(())
 }
 
-/// Returns a sub-page, perhaps without entries, of the values that a node holds except `value`; `None` if it does not
-/// hold that value.
-pub(crate) fn without_value(
+/// Returns a sub-page, perhaps without entries, of the values that a node holds except those in `values`, and how many
+/// those are; `None` if it holds none of them.
+pub(crate) fn without_values(
     held: Value<'_>,
-    value: &[u8],
+    values: Interval<'_>,
     dups: Order,
     is_packed: bool,
-) -> Result<Option<Vec<u8>>, PageFault> {
+) -> Result<Option<(Vec<u8>, usize)>, PageFault> {
     match held {
         Value::Inline(only) => {
-            let is_it = dups.compare(only, value).is_eq();
-            Ok(is_it.then(|| sub_page_of(&[], is_packed)))
+            let is_in = values.contains(dups, only);
+            Ok(is_in.then(|| (sub_page_of(&[], is_packed), 1)))
         }
         Value::SubPage(page) if page.is_packed() == is_packed => {
-            match bisect(page, 0, dups, value)? {
-                (index, true) => rebuilt(page, Some(index), None).map(Some),
-                (_, false) => Ok(None),
+            let run = values.entries(page, dups)?;
+            if run.is_empty() {
+                return Ok(None);
             }
+            let count = run.len();
+            Ok(Some((rebuilt(page, run, None)?, count)))
         }
         _ => Err(PageFault::BadTreeRecord),
     }
 }
 
-/// Returns a sub-page of the keys of `page` but for number `without`, and with a new one before number `with.0`.
+/// Returns a sub-page of the keys of `page` but for those `without`, and with a new one before number `with.0`.
 pub(crate) fn rebuilt(
     page: Page<'_>,
-    without: Option<usize>,
+    without: Range<usize>,
     with: Option<(usize, &[u8])>,
 ) -> Result<Vec<u8>, PageFault> {
     let mut values = Vec::with_capacity(page.len() + 1);
     for index in 0..page.len() {
         values.extend(with.filter(|&(at, _)| at == index).map(|(_, value)| value));
-        if without != Some(index) {
+        if !without.contains(&index) {
             values.push(page.key(index)?);
         }
     }

@@ -16,6 +16,28 @@ pub(crate) enum Visit<'p> {
     Large { first: Pgno, pages: u32 },
 }
 
+/// What the entries of a leaf may lead to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Leaves {
+    /// Nothing: they are not looked at.
+    Plain,
+    /// Large values and nested trees.
+    Leading,
+    /// Nothing, for they are values themselves. That they do not is checked.
+    Nested,
+}
+
+impl Leaves {
+    /// Returns what the leaves of the tree `root` are like.
+    pub(crate) fn of(root: &TreeRoot) -> Leaves {
+        if root.large_pages > 0 || root.flags & DUP_SORT != 0 {
+            Leaves::Leading
+        } else {
+            Leaves::Plain
+        }
+    }
+}
+
 /// Tells `visit` every page of the tree `root`, a page before those below it. Named tables are not entered.
 ///
 /// # Errors
@@ -41,14 +63,20 @@ pub(crate) fn walk<'p>(
             .ok_or_else(|| PageFault::BadTreeRecord.at(root.root))?;
         visit(met)
     };
-    walk_page(pages, root.root, root.height, false, &mut counted)
+    let leaves = Leaves::of(root);
+    walk_below(pages, root.root, root.height, leaves, &mut counted)
 }
 
-fn walk_page<'p>(
+/// As [`walk`], for page `pgno` and those below it, `height` levels with its own. That it ends is up to `visit`.
+///
+/// # Errors
+///
+/// As [`walk`].
+pub(crate) fn walk_below<'p>(
     pages: Pages<'p>,
     pgno: Pgno,
     height: u16,
-    nested: bool,
+    leaves: Leaves,
     visit: &mut dyn FnMut(Visit<'p>) -> Result<()>,
 ) -> Result<()> {
     let page = pages.page(pgno)?;
@@ -56,34 +84,49 @@ fn walk_page<'p>(
         return Err(PageFault::WrongLevel.at(pgno));
     }
     visit(Visit::Page(page))?;
-    if page.is_packed() {
-        return Ok(()); // its items lead nowhere
-    }
-    for index in 0..page.len() {
-        if page.is_branch() {
+    if page.is_branch() {
+        for index in 0..page.len() {
             let child = page.child(index).map_err(|fault| fault.at(pgno))?;
-            walk_page(pages, child, height - 1, nested, visit)?;
-        } else {
-            match page.value(index).map_err(|fault| fault.at(pgno))? {
-                Value::Inline(_) | Value::SubPage(_) | Value::Table(_) => {}
-                Value::Large { pgno: first, .. } => {
-                    let run = pages.large_run(first)?.len() / pages.page_size.bytes();
-                    visit(Visit::Large {
-                        first,
-                        pages: u32::try_from(run).unwrap_or(u32::MAX),
-                    })?;
-                }
-                Value::Nested(root) if nested || root.is_empty() => {
-                    return Err(PageFault::BadNode { index }.at(pgno));
-                }
-                Value::Nested(root) => {
-                    root.check(pages.end).map_err(|fault| fault.at(pgno))?;
-                    walk_page(pages, root.root, root.height, true, visit)?;
-                }
-            }
+            walk_below(pages, child, height - 1, leaves, visit)?;
+        }
+    } else if leaves != Leaves::Plain && !page.is_packed() {
+        for index in 0..page.len() {
+            walk_entry(pages, page, index, leaves, visit)?;
         }
     }
     Ok(())
+}
+
+/// As [`walk`], for the pages that entry `index` of `leaf` leads to. Its items must not be packed.
+///
+/// # Errors
+///
+/// As [`walk`].
+pub(crate) fn walk_entry<'p>(
+    pages: Pages<'p>,
+    leaf: Page<'p>,
+    index: usize,
+    leaves: Leaves,
+    visit: &mut dyn FnMut(Visit<'p>) -> Result<()>,
+) -> Result<()> {
+    let pgno = leaf.pgno();
+    match leaf.value(index).map_err(|fault| fault.at(pgno))? {
+        Value::Inline(_) | Value::SubPage(_) | Value::Table(_) => Ok(()),
+        Value::Large { pgno: first, .. } => {
+            let run = pages.large_run(first)?.len() / pages.page_size.bytes();
+            visit(Visit::Large {
+                first,
+                pages: u32::try_from(run).unwrap_or(u32::MAX),
+            })
+        }
+        Value::Nested(root) if leaves == Leaves::Nested || root.is_empty() => {
+            Err(PageFault::BadNode { index }.at(pgno))
+        }
+        Value::Nested(root) => {
+            root.check(pages.end).map_err(|fault| fault.at(pgno))?;
+            walk_below(pages, root.root, root.height, Leaves::Nested, visit)
+        }
+    }
 }
 
 /// Tells `visit` the number of every page of the tree `root`, and for large values how many there are from it on.
@@ -98,7 +141,7 @@ pub(crate) fn walk_numbers(
     root: &TreeRoot,
     visit: &mut dyn FnMut(Pgno, u32) -> Result<()>,
 ) -> Result<()> {
-    if root.large_pages > 0 || root.flags & DUP_SORT != 0 {
+    if Leaves::of(root) == Leaves::Leading {
         return walk(pages, root, &mut |met| match met {
             Visit::Page(page) => visit(page.pgno(), 1),
             Visit::Large { first, pages } => visit(first, pages),

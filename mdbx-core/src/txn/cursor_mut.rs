@@ -3,10 +3,13 @@
 //! Between two calls it keeps its place as page numbers, which hold as long as the table is not changed, or as a
 //! [`Position`], which outlasts its own changes. Either way it borrows nothing, so the table is free to be changed.
 
+use std::ops::RangeBounds;
+
 use crate::error::{Error, Result};
 use crate::tree::position::{Anchor, Position};
 use crate::tree::resume::Parked;
 use crate::txn::cursor::{Cursor, Item};
+use crate::txn::delete_range::Around;
 use crate::txn::put::PutFlags;
 use crate::txn::table_mut::TableMut;
 
@@ -210,6 +213,50 @@ impl CursorMut<'_> {
         self.change(|table| table.delete(&key))?;
         self.place = Place::Saved(Position::Gap(Anchor { key, value }));
         Ok(true)
+    }
+
+    /// Deletes many items around the one the cursor stands on, or, in a gap, around the one that followed; returns how
+    /// many. If that one is among them, the cursor then stands in the gap that they leave.
+    ///
+    /// ```
+    /// # use mdbx_core::{Around, Env, Table};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// for name in ["ann", "bob", "cid", "dan"] {
+    ///     txn.put(Table::MAIN, name.as_bytes(), b"")?;
+    /// }
+    /// let mut table = txn.table_mut(Table::MAIN)?;
+    /// let mut cursor = table.cursor_mut();
+    /// cursor.go(|cursor| cursor.seek(b"cid").map(drop))?;
+    /// assert_eq!(cursor.delete_around(Around::Before)?, 2);
+    /// assert_eq!(cursor.current()?, Some((&b"cid"[..], &b""[..])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoItem`] if the cursor stands on no item, but for [`Around::All`]; and those of
+    /// [`TableMut::delete_range`].
+    #[doc(alias = "mdbx_cursor_bunch_delete")]
+    pub fn delete_around(&mut self, around: Around) -> Result<u64> {
+        let (key, value) = match self.current()? {
+            Some((key, value)) => (key.to_vec(), value.to_vec()),
+            None if around == Around::All => Default::default(),
+            None => return Err(Error::NoItem),
+        };
+        self.change(|table| table.delete_around(around, (&key, &value)))
+    }
+
+    /// Deletes the items between two places, as [`TableMut::delete_between`] does; returns how many. If the one that
+    /// the cursor stands on is among them, the cursor then stands in the gap that they leave.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::delete_between`].
+    #[doc(alias = "mdbx_cursor_delete_range")]
+    pub fn delete_between(&mut self, bounds: impl RangeBounds<Position>) -> Result<u64> {
+        self.change(|table| table.delete_between(bounds))
     }
 
     /// Changes the table, after noting where the cursor stands in a way that outlasts the change.

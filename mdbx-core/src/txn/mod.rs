@@ -12,6 +12,7 @@
 //! | `read` | `ReadTxn`: a snapshot and its pin |
 //! | `write` | `WriteTxn`: reserve first, then change |
 //! | `table_mut` | one table inside a write transaction: every change |
+//! | `delete_range` | the deletion of many items at once |
 //! | `cursor_mut` | a cursor that changes the table it stands in |
 //! | `put` | the conditions under which a value is stored |
 //! | `nested` | a write transaction inside another |
@@ -22,6 +23,7 @@ pub(crate) mod canary;
 pub(crate) mod commit;
 pub(crate) mod cursor;
 pub(crate) mod cursor_mut;
+pub(crate) mod delete_range;
 pub(crate) mod engine;
 pub(crate) mod nested;
 pub(crate) mod put;

@@ -9,6 +9,7 @@ use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
 use crate::store::reader::{Reader, StoreRef};
+use crate::txn::canary::Canary;
 use crate::txn::cursor::Cursor;
 use crate::txn::range::{Dups, Range};
 use crate::txn::table::{Table, TableFlags, Tables, handle};
@@ -51,6 +52,13 @@ impl<'env> ReadTxn<'env> {
         let pages = self.pages();
         let open = self.tables.get(self.store(), pages, table)?;
         Ok(TableRef::new(pages, open.root))
+    }
+
+    /// Returns the three numbers that the canary held in this snapshot, and the transaction that had set them.
+    #[must_use]
+    #[doc(alias = "mdbx_canary_get")]
+    pub fn canary(&self) -> Canary {
+        Canary::from_meta(self.meta().canary)
     }
 
     /// Returns the meta page that describes the snapshot.

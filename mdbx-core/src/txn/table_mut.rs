@@ -133,8 +133,8 @@ impl TableMut<'_> {
     /// Stores many values of one size under `key`, one after the other, and returns how many they were.
     ///
     /// Of `flags`, [`NO_DUP_DATA`](PutFlags::NO_DUP_DATA) and [`APPEND_DUP`](PutFlags::APPEND_DUP) are conditions for
-    /// each of them, [`NO_OVERWRITE`](PutFlags::NO_OVERWRITE) is one for the key beforehand, and
-    /// [`CURRENT`](PutFlags::CURRENT) lets them replace all values that the key has.
+    /// each of them, [`NO_OVERWRITE`](PutFlags::NO_OVERWRITE) and [`APPEND`](PutFlags::APPEND) are some for the key
+    /// beforehand, and [`CURRENT`](PutFlags::CURRENT) lets them replace all values that the key has.
     ///
     /// # Errors
     ///
@@ -151,9 +151,12 @@ impl TableMut<'_> {
             return Err(self.incompatible("its values have no fixed size"));
         }
         flags.check()?;
-        let exists = self.find(key)?.exact;
-        if exists && flags.contains(PutFlags::NO_OVERWRITE) {
+        let place = self.find(key)?;
+        if place.exact && flags.contains(PutFlags::NO_OVERWRITE) {
             return Err(Error::KeyExists);
+        }
+        if flags.contains(PutFlags::APPEND) && !self.is_last(&place)? {
+            return Err(Error::KeyMismatch);
         }
         if flags.contains(PutFlags::CURRENT) && !self.delete(key)? {
             return Err(Error::NotFound);
@@ -283,7 +286,7 @@ impl TableMut<'_> {
         })
     }
 
-    /// Deletes all items. The sequence goes on.
+    /// Deletes all items, and sets the sequence back to 0, unless there are none.
     ///
     /// # Errors
     ///
@@ -296,14 +299,11 @@ impl TableMut<'_> {
         }
         self.edit(|tree| {
             free_tree(tree.pager, tree.root)?;
-            let TreeRoot {
-                flags, sequence, ..
-            } = *tree.root;
-            *tree.root = TreeRoot {
-                sequence,
-                ..TreeRoot::empty(flags)
-            };
-            Ok(true)
+            let had_items = !tree.root.is_empty();
+            if had_items {
+                *tree.root = TreeRoot::empty(tree.root.flags);
+            }
+            Ok(had_items)
         })
         .map(drop)
     }
@@ -414,7 +414,10 @@ impl TableMut<'_> {
     }
 
     #[inline]
-    fn with_tree<T>(&mut self, act: impl FnOnce(TreeMut<'_, '_>) -> Result<T>) -> Result<T> {
+    pub(super) fn with_tree<T>(
+        &mut self,
+        act: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
+    ) -> Result<T> {
         let supply = &mut self.gc.borrow_mut().supply;
         let OpenTable { root, dirty, .. } = &mut *self.open;
         let dirty = dirty.get_or_insert_with(|| supply.memory.list());
@@ -471,7 +474,7 @@ impl TableMut<'_> {
 
     /// Writes the table's pages to the file early if there are too many in memory, and this table has most of them.
     #[inline]
-    fn make_room(&mut self) -> Result<()> {
+    pub(super) fn make_room(&mut self) -> Result<()> {
         let supply = &mut self.gc.borrow_mut().supply;
         match &mut self.open.dirty {
             Some(dirty) if supply.is_overfull() && dirty.bytes() > supply.memory.in_use() / 2 => {
@@ -481,7 +484,7 @@ impl TableMut<'_> {
         }
     }
 
-    fn check_sound(&self) -> Result<()> {
+    pub(super) fn check_sound(&self) -> Result<()> {
         if self.failed.get() {
             Err(Error::TxnFailed)
         } else {
@@ -489,7 +492,7 @@ impl TableMut<'_> {
         }
     }
 
-    fn incompatible(&self, reason: &'static str) -> Error {
+    pub(super) fn incompatible(&self, reason: &'static str) -> Error {
         let name = name_of(self.store, self.table).map_or("main".to_owned(), show);
         Error::Incompatible { name, reason }
     }

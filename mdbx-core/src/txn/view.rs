@@ -10,10 +10,12 @@ use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::tree;
 use crate::tree::estimate::estimate;
+use crate::tree::interval::Interval;
 use crate::tree::leaf_cursor::End;
 use crate::tree::order::Order;
 use crate::tree::resume::Parked;
 use crate::tree::search::{Found, Target, bisect, descend};
+use crate::tree::seek::Relation;
 use crate::txn::cursor::{Cursor, Item};
 use crate::txn::range::{Dups, Range};
 use crate::txn::sizes::check_key_on;
@@ -332,6 +334,26 @@ impl<'t> TableRef<'t> {
             }
         }
         Ok(tables)
+    }
+
+    /// Returns the first name in an interval that a table has, of those that this one, the main table, names.
+    pub(super) fn named_table_in(&self, keys: Interval<'_>) -> Result<Option<&'t [u8]>> {
+        let order = Order::of_keys(self.root.flags);
+        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
+        let mut item = match keys.lower {
+            Bound::Unbounded => cursor.go_to(End::First),
+            Bound::Included(key) => cursor.seek_by(Relation::GreaterOrEqual, key),
+            Bound::Excluded(key) => cursor.seek_by(Relation::Greater, key),
+        }?;
+        while let Some((name, _)) = item
+            && keys.is_above(order, name)
+        {
+            if cursor.is_on_table()? {
+                return Ok(Some(name));
+            }
+            item = cursor.step(End::First)?;
+        }
+        Ok(None)
     }
 
     #[inline]

@@ -16,7 +16,7 @@ use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
 use crate::pager::supply::Supply;
 use crate::pager::writer::Base;
-use crate::store::open::Store;
+use crate::store::open::{ReclaimOrder, Store};
 use crate::store::turn::Turn;
 use crate::tree::edit::{most_pages_for_delete, most_pages_for_put};
 use crate::txn::canary::Canary;
@@ -380,6 +380,19 @@ impl<'env> WriteTxn<'env> {
         self.table_mut(table)?.delete_dup(key, value)
     }
 
+    /// Deletes all items whose keys lie in `bounds`, as [`TableMut::delete_range`] does; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TableMut::delete_range`] and of [`table`](WriteTxn::table).
+    pub fn delete_range<'k>(
+        &mut self,
+        table: Table,
+        bounds: impl RangeBounds<&'k [u8]>,
+    ) -> Result<u64> {
+        self.table_mut(table)?.delete_range(bounds)
+    }
+
     /// Deletes all items of a table. Its sequence goes on.
     ///
     /// # Errors
@@ -503,7 +516,12 @@ impl<'env> WriteTxn<'env> {
     /// Gives all pages up and returns the memory they took.
     fn take_memory(&mut self) -> Memory {
         let empty = Supply::new(Reserve::new(Pgno(0), Pgno(0)), Memory::default(), 0);
-        let empty = Gc::new(TreeRoot::empty(0), Txnid::VOID, empty);
+        let empty = Gc::new(
+            TreeRoot::empty(0),
+            Txnid::VOID,
+            ReclaimOrder::default(),
+            empty,
+        );
         let mut memory = self.gc.replace(empty).into_memory();
         self.tables.give_back(&mut memory);
         memory
@@ -564,7 +582,7 @@ fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid,
     );
     let oldest = store.readers.oldest(head.steady);
     let supply = Supply::new(reserve, memory, store.dirty_limit);
-    let gc = Gc::new(head.meta.gc, oldest, supply);
+    let gc = Gc::new(head.meta.gc, oldest, store.reclaim, supply);
     Ok((txnid, gc, Tables::new(head.meta.main)))
 }
 
