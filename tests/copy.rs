@@ -202,7 +202,7 @@ fn a_copy_has_the_geometry_of_its_source() -> Result<()> {
         let len = options(compact).to_path(&env.read()?, &path)?;
         assert_eq!((len, file_len(&path)), (1 << 20, 1 << 20));
         let copy = Env::options().create(false).open(&path)?;
-        assert_eq!(copy.info()?.upper, 1 << 23);
+        assert_eq!(copy.info()?.geometry.upper, 1 << 23);
     }
     Ok(())
 }

@@ -133,11 +133,11 @@ fn some_pair(kind: Kind, items: &Items, rng: &mut Rng, page_size: PageSize) -> P
 }
 
 /// Returns the bounds in another form.
-fn keys_of<'p>(bound: &'p Bound<Pair>) -> Bound<&'p [u8]> {
+fn keys_of(bound: &Bound<Pair>) -> Bound<&[u8]> {
     bound.as_ref().map(|(key, _)| &key[..])
 }
 
-fn pairs_of<'p>(bound: &'p Bound<Pair>) -> Bound<(&'p [u8], &'p [u8])> {
+fn pairs_of(bound: &Bound<Pair>) -> Bound<(&[u8], &[u8])> {
     bound.as_ref().map(|(key, value)| (&key[..], &value[..]))
 }
 

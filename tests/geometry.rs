@@ -5,9 +5,13 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Rng, TempEnv, assert_sound, items, page_sizes};
-use mdbx_core::{Env, Error, Geometry, PageSize, Result, Table, TableFlags};
+use mdbx_core::{Env, Error, Geometry, PageSize, Result, Table, TableFlags, Txnid};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
 
 fn file_len(env: &Env) -> u64 {
     std::fs::metadata(env.path()).unwrap().len()
@@ -39,7 +43,11 @@ fn a_new_file_has_its_lower_bound_and_grows_by_its_step() -> Result<()> {
         .growth_step(48 << 10);
     let env = TempEnv::with_geometry(geometry);
     assert_eq!(
-        (file_len(&env), env.info()?.file_len, env.info()?.upper),
+        (
+            file_len(&env),
+            env.info()?.file_len,
+            env.info()?.geometry.upper
+        ),
         (32 << 10, 32 << 10, 1 << 20)
     );
     let mut lengths = vec![file_len(&env)];
@@ -91,7 +99,7 @@ fn fill(
             let (key, value) = (rng.bytes(12), rng.bytes(value_len));
             if let Err(error) = txn.put(table, &key, &value) {
                 assert!(
-                    matches!(error, Error::MapFull { upper } if upper == env.info()?.upper),
+                    matches!(error, Error::MapFull { upper } if upper == env.info()?.geometry.upper),
                     "{error}"
                 );
                 assert_eq!(txn.get(table, &key)?, None, "a failed call changes nothing");
@@ -129,7 +137,7 @@ fn a_full_database_refuses_the_call_and_nothing_else() -> Result<()> {
             );
 
             env.reopen_with(Env::options().geometry(Geometry::default().upper(1 << 19)))?;
-            assert_eq!(env.info()?.upper, 1 << 19);
+            assert_eq!(env.info()?.geometry.upper, 1 << 19);
             let table = env.read()?.open_table("t")?;
             assert!(env.items(table)?.into_iter().eq(model.clone()));
             let mut txn = env.write()?;
@@ -250,6 +258,282 @@ fn a_file_that_may_not_grow_is_full_at_its_present_length() -> Result<()> {
     assert_eq!(
         (file_len(&env), env.items(Table::MAIN)?.len()),
         (1 << 16, 0)
+    );
+    Ok(())
+}
+
+/// Returns lower and upper bound, present length, growth step and shrink threshold.
+fn geometry(env: &Env) -> Result<[u64; 5]> {
+    let geometry = env.geometry()?;
+    assert_eq!(env.info()?.file_len, file_len(env));
+    Ok([
+        geometry.lower,
+        geometry.upper,
+        geometry.now,
+        geometry.growth_step,
+        geometry.shrink_threshold,
+    ])
+}
+
+#[test]
+fn sizes_are_rounded_up_and_what_is_not_asked_for_follows_from_the_rest() -> Result<()> {
+    let odd = Geometry::default()
+        .page_size(PageSize::new(1024).unwrap())
+        .lower(1000)
+        .now(100_000)
+        .upper(10 * MIB)
+        .growth_step(1)
+        .shrink_threshold(1);
+    let env = TempEnv::with_geometry(odd);
+    assert_eq!(geometry(&env)?, [4096, 10 * MIB, 102_400, 4096, 4096]);
+    let few = Geometry::default().page_size(PageSize::MIN).upper(16 * MIB);
+    let env = TempEnv::with_geometry(few);
+    let steps = [458_752, 917_504];
+    assert_eq!(geometry(&env)?[..3], [16 * KIB, 16 * MIB, 64 * KIB]);
+    assert_eq!(geometry(&env)?[3..], steps);
+    Ok(())
+}
+
+#[test]
+fn opening_without_a_geometry_keeps_it_and_with_a_part_of_one_takes_defaults_for_the_rest()
+-> Result<()> {
+    let all = Geometry::default()
+        .lower(MIB)
+        .now(2 * MIB)
+        .upper(16 * MIB)
+        .growth_step(MIB)
+        .shrink_threshold(2 * MIB);
+    let mut env = TempEnv::with_geometry(all);
+    let given = [MIB, 16 * MIB, 2 * MIB, MIB, 2 * MIB];
+    assert_eq!(geometry(&env)?, given);
+    env.reopen_with(Env::options())?;
+    assert_eq!(geometry(&env)?, given);
+    env.reopen_with(Env::options().geometry(Geometry::default()))?;
+    assert_eq!((geometry(&env)?, env.info()?.last_txnid), (given, Txnid(3)));
+
+    let part = Env::options().geometry(Geometry::default().upper(24 * MIB));
+    env.reopen_with(part)?;
+    let default = [256 * KIB, 24 * MIB, 1280 * KIB, 640 * KIB, 1280 * KIB];
+    assert_eq!(
+        (geometry(&env)?, env.info()?.last_txnid),
+        (default, Txnid(4))
+    );
+    env.reopen()?;
+    let unchanged = (geometry(&env)?, env.info()?.last_txnid);
+    assert_eq!(unchanged, (default, Txnid(4)), "there is nothing to change");
+    Ok(())
+}
+
+#[test]
+fn an_open_database_is_resized_at_once_and_for_good() -> Result<()> {
+    let all = Geometry::default()
+        .lower(MIB)
+        .now(2 * MIB)
+        .upper(16 * MIB)
+        .growth_step(MIB)
+        .shrink_threshold(2 * MIB);
+    let mut env = TempEnv::with_geometry(all);
+    env.put(Table::MAIN, b"key", &vec![1; 400_000])?;
+    let reader = env.read_owned()?;
+    let ask = Geometry::default;
+    env.resize(ask().now(8 * MIB))?;
+    assert_eq!(geometry(&env)?, [MIB, 16 * MIB, 8 * MIB, MIB, 2 * MIB]);
+    env.resize(ask().growth_step(2 * MIB).shrink_threshold(4 * MIB))?;
+    assert_eq!(geometry(&env)?, [MIB, 16 * MIB, 8 * MIB, 2 * MIB, 4 * MIB]);
+    env.resize(ask().upper(12 * MIB).lower(3 * MIB).now(0))?;
+    let smaller = [3 * MIB, 12 * MIB, 3 * MIB, 2 * MIB, 4 * MIB];
+    assert_eq!(geometry(&env)?, smaller);
+    assert_eq!(env.info()?.last_txnid, Txnid(7), "each was a commit");
+    env.resize(ask().upper(12 * MIB))?;
+    assert_eq!(env.info()?.last_txnid, Txnid(7), "unless nothing changed");
+    assert_eq!(
+        reader.get(Table::MAIN, b"key")?,
+        Some(&vec![1; 400_000][..])
+    );
+    assert_eq!(reader.lag()?, 3);
+    drop(reader);
+    env.reopen_with(Env::options())?;
+    assert_eq!(geometry(&env)?, smaller);
+    assert_eq!(env.items(Table::MAIN)?[0].1, vec![1; 400_000]);
+    Ok(())
+}
+
+#[test]
+fn a_resize_that_cannot_be_changes_nothing() -> Result<()> {
+    let all = Geometry::default().lower(MIB).upper(16 * MIB);
+    let env = TempEnv::with_geometry(all);
+    env.put(Table::MAIN, b"key", &vec![1; 1_500_000])?;
+    let before = env.info()?;
+    let refused = |geometry: Geometry| env.resize(geometry).unwrap_err();
+    let ask = Geometry::default;
+    let error = refused(ask().page_size(PageSize::MAX));
+    assert!(matches!(error, Error::Geometry { .. }), "{error}");
+    let error = refused(ask().lower(64 * MIB));
+    assert!(matches!(error, Error::Geometry { .. }), "{error}");
+    let error = refused(ask().upper(MIB));
+    assert!(matches!(error, Error::MapFull { upper: MIB }), "{error}");
+    let error = refused(ask().upper(1 << 30));
+    let reserved = env.info()?.map_len;
+    assert!(
+        matches!(error, Error::AddressSpace { reserved: r } if r == reserved),
+        "{error}"
+    );
+    let _txn = env.write()?;
+    let error = refused(ask().upper(8 * MIB));
+    assert!(matches!(error, Error::WriterBusy), "{error}");
+    assert_eq!(env.info()?, before);
+    Ok(())
+}
+
+#[test]
+fn a_database_in_use_beyond_the_upper_bound_asked_for_is_not_opened_with_it() -> Result<()> {
+    let mut env = TempEnv::with_geometry(Geometry::default().lower(MIB));
+    env.put(Table::MAIN, b"key", &vec![1; 1_500_000])?;
+    let error = env
+        .reopen_with(Env::options().geometry(Geometry::default().upper(MIB)))
+        .unwrap_err();
+    assert!(matches!(error, Error::MapFull { upper: MIB }), "{error}");
+    env.reopen_with(Env::options())?;
+    assert_eq!(env.items(Table::MAIN)?.len(), 1);
+    Ok(())
+}
+
+/// A database that grows and shrinks by small steps.
+fn elastic(page_size: PageSize) -> Result<(TempEnv, Table)> {
+    let geometry = Geometry::default()
+        .page_size(page_size)
+        .lower(256 * KIB)
+        .upper(64 * MIB)
+        .growth_step(256 * KIB)
+        .shrink_threshold(512 * KIB);
+    let env = TempEnv::with_geometry(geometry);
+    let table = env.create_table("t", TableFlags::empty())?;
+    Ok((env, table))
+}
+
+/// Puts `count` values of 2500 bytes.
+fn put_many(env: &Env, table: Table, count: u32) -> Result<()> {
+    let mut txn = env.write()?;
+    for n in 0..count {
+        txn.put(table, &n.to_be_bytes(), &[n.to_le_bytes()[0]; 2500])?;
+    }
+    txn.commit()?;
+    Ok(())
+}
+
+/// Deletes the keys from `from` on, and commits a few times more, so that what is left moves away from the end.
+fn delete_from(env: &Env, table: Table, from: u32) -> Result<()> {
+    let mut txn = env.write()?;
+    let keys = items(&txn.table(table)?)?.into_iter().map(|(key, _)| key);
+    for key in keys.filter(|key| key[..] >= from.to_be_bytes()[..]) {
+        txn.delete(table, &key)?;
+    }
+    txn.commit()?;
+    for n in 0..7_u32 {
+        put_many(env, table, from)?;
+        let mut txn = env.write()?;
+        txn.put(Table::MAIN, b"counter", &n.to_be_bytes())?;
+        txn.commit()?;
+        assert_sound(&env.read()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_grows_with_its_content_and_shrinks_after_it_is_deleted() -> Result<()> {
+    for page_size in [256, 4096, 65536].map(|bytes| PageSize::new(bytes).unwrap()) {
+        let (mut env, table) = elastic(page_size)?;
+        let mut most = 0;
+        for count in [400, 800, 1200] {
+            put_many(&env, table, count)?;
+            let len = file_len(&env);
+            assert!(len > most && len > u64::from(count) * 2500, "{len} bytes");
+            assert_eq!((len % (256 * KIB), env.info()?.file_len), (0, len));
+            most = len;
+        }
+        delete_from(&env, table, 100)?;
+        let info = env.info()?;
+        let used = u64::from(info.allocated_pages) * page_size.bytes() as u64;
+        assert!(
+            file_len(&env) < most / 2,
+            "{page_size} {info:?} {} of {most}",
+            file_len(&env)
+        );
+        assert!(file_len(&env) <= used + 512 * KIB, "{used} bytes are used");
+        assert_eq!(info.geometry.now, file_len(&env));
+        env.reopen_with(Env::options())?;
+        assert_eq!(env.info()?, info);
+        let table = env.read()?.open_table("t")?;
+        assert_eq!(env.items(table)?.len(), 100);
+        put_many(&env, table, 1200)?;
+        assert_eq!(env.items(table)?.len(), 1200);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_is_not_cut_where_an_old_reader_needs_it() -> Result<()> {
+    let (env, table) = elastic(PageSize::DEFAULT)?;
+    put_many(&env, table, 1000)?;
+    let (grown, reader) = (file_len(&env), env.read_owned()?);
+    let seen = items(&reader.table(table)?)?;
+    delete_from(&env, table, 0)?;
+    assert!(file_len(&env) >= grown);
+    assert_eq!(items(&reader.table(table)?)?, seen);
+    let parked = reader.park();
+    delete_from(&env, table, 0)?;
+    assert!(file_len(&env) >= grown, "a parked one is no other");
+    assert_eq!(items(&parked.unpark()?.table(table)?)?, seen);
+    delete_from(&env, table, 0)?;
+    assert!(file_len(&env) < grown / 2, "{}", file_len(&env));
+    Ok(())
+}
+
+#[test]
+fn a_file_without_a_threshold_does_not_shrink() -> Result<()> {
+    let (env, table) = elastic(PageSize::DEFAULT)?;
+    env.resize(Geometry::default().shrink_threshold(0))?;
+    put_many(&env, table, 1000)?;
+    let grown = file_len(&env);
+    delete_from(&env, table, 0)?;
+    assert_eq!(file_len(&env), grown);
+    env.resize(Geometry::default().shrink_threshold(512 * KIB))?;
+    delete_from(&env, table, 0)?;
+    assert!(file_len(&env) < grown / 2, "{}", file_len(&env));
+    Ok(())
+}
+
+#[test]
+fn readers_that_come_and_go_see_whole_snapshots_while_the_file_grows_and_shrinks() -> Result<()> {
+    let (env, table) = elastic(PageSize::new(1024).unwrap())?;
+    let done = AtomicBool::new(false);
+    let mut longest = 0;
+    std::thread::scope(|scope| -> Result<()> {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut txn = env.read().unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    for (key, value) in items(&txn.table(table).unwrap()).unwrap() {
+                        assert!(value == [key[3]; 2500]);
+                    }
+                    txn.refresh().unwrap();
+                    txn = txn.try_clone().unwrap().reset().renew().unwrap();
+                }
+            });
+        }
+        for _ in 0..5 {
+            put_many(&env, table, 700)?;
+            longest = longest.max(file_len(&env));
+            delete_from(&env, table, 10)?;
+        }
+        done.store(true, Ordering::Relaxed);
+        Ok(())
+    })?;
+    delete_from(&env, table, 10)?;
+    assert!(
+        file_len(&env) < longest / 2,
+        "{} of {longest}",
+        file_len(&env)
     );
     Ok(())
 }

@@ -67,6 +67,25 @@ pub enum Error {
         /// The version in the file.
         found: u8,
     },
+    /// The environment was opened for reading only. (`MDBX_EACCESS`)
+    #[error("the environment was opened for reading only")]
+    ReadOnly,
+    /// The last commits may not be on the disk, which an opening for reading cannot mend: open the database for writing
+    /// once, which keeps them or returns to the last durable one. (`MDBX_WANNA_RECOVERY`)
+    #[error("{} was not closed properly: open it for writing first", path.display())]
+    WannaRecovery {
+        /// The data file.
+        path: PathBuf,
+    },
+    /// The address space set aside when the database was opened ends below the upper bound asked for. Close the
+    /// database and open it with that bound. (`MDBX_UNABLE_EXTEND_MAPSIZE`)
+    #[error(
+        "the open environment can grow up to {reserved} bytes: reopen it to raise the upper bound"
+    )]
+    AddressSpace {
+        /// The largest upper bound that the open environment can have, in bytes.
+        reserved: u64,
+    },
     /// The geometry asked for is impossible. (`MDBX_EINVAL`)
     #[error("impossible geometry: {reason}")]
     Geometry {
@@ -95,6 +114,12 @@ pub enum Error {
     ReadersFull {
         /// How many there are.
         max: usize,
+    },
+    /// A writer needed the room that the parked reader's snapshot held. (`MDBX_OUSTED`)
+    #[error("a writer took the snapshot {snapshot} from the parked reader")]
+    Ousted {
+        /// The snapshot that is gone.
+        snapshot: Txnid,
     },
     /// As many named tables are open as this environment allows. (`MDBX_DBS_FULL`)
     #[error("all {max} table handles are in use: raise max_tables")]

@@ -58,7 +58,7 @@
 //! | `gc` | the table of freed pages |
 //! | `txn` | transactions |
 //! | `env` | the handle applications hold |
-//! | [`tools`] | checking and dumping whole files |
+//! | [`tools`] | checking, copying and dumping whole files |
 
 mod env;
 mod error;
@@ -73,14 +73,16 @@ mod tree;
 mod txn;
 
 pub use env::handle::Env;
-pub use env::info::Info;
-pub use env::options::{EnvOptions, Geometry};
+pub use env::info::{FileGeometry, FileInfo, Info, MetaInfo};
+pub use env::options::EnvOptions;
 pub use error::{Error, ExpectedLen, PageFault, Result};
 pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };
 pub use ids::{PageSize, Pgno, Txnid};
+pub use store::geometry::Geometry;
 pub use store::open::ReclaimOrder;
+pub use store::slow::{ReaderInfo, SlowReader, SlowReaderAction};
 pub use tree::position::{Anchor, Position};
 pub use tree::seek::Relation;
 pub use txn::canary::Canary;
@@ -90,7 +92,7 @@ pub use txn::delete_range::Around;
 pub use txn::nested::NestedTxn;
 pub use txn::put::PutFlags;
 pub use txn::range::{Dups, Range};
-pub use txn::read::ReadTxn;
+pub use txn::read::{ParkedTxn, ReadTxn, ResetTxn};
 pub use txn::table::{Table, TableFlags};
 pub use txn::table_mut::TableMut;
 pub use txn::view::{Stat, TableRef};

@@ -75,6 +75,11 @@ impl TempEnv {
         self.reopen_with(self.options.clone())
     }
 
+    /// Closes the file, until it is opened again.
+    pub(crate) fn close(&mut self) {
+        self.env = None;
+    }
+
     /// Closes the file and opens it with other options.
     pub(crate) fn reopen_with(&mut self, options: EnvOptions) -> Result<()> {
         self.env = None;

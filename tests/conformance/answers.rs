@@ -1,5 +1,7 @@
 //! Answers: what an operation gave, and whether that is what was recorded.
 
+use std::io::ErrorKind;
+
 use mdbx_core::Error;
 use serde_json::{Map, Value, json};
 
@@ -101,7 +103,8 @@ fn name_of(error: &Error) -> String {
         Error::WriterBusy | Error::Busy { .. } | Error::AlreadyOpen { .. } => "busy",
         Error::Geometry { .. } | Error::InvalidFlags { .. } => "invalid",
         Error::SequenceUsedUp => "true",
-        Error::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "no_file",
+        Error::Open { source, .. } if source.kind() == ErrorKind::NotFound => "no_file",
+        Error::Open { source, .. } if source.kind() == ErrorKind::AlreadyExists => "file_exists",
         other => return spelled_out(other),
     };
     name.to_owned()

@@ -68,7 +68,11 @@ pub(crate) fn from_hex(digits: &str) -> Vec<u8> {
 
 /// Returns two hexadecimal digits for each byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let pairs = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    pairs
+        .map(|digit| DIGITS[usize::from(digit)] as char)
+        .collect()
 }
 
 fn number(value: &Value) -> u64 {

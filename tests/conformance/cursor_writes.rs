@@ -1,6 +1,8 @@
 //! Writing through cursors: at the place of a cursor, which then stands where that left it.
 
-use mdbx_core::{Cursor, CursorMut, Error, Position, PutFlags, TableFlags, TableMut};
+use std::ops::Bound;
+
+use mdbx_core::{Around, Cursor, CursorMut, Error, Position, PutFlags, TableFlags, TableMut};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::batches;
@@ -18,13 +20,15 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "cput" => change(stage, step, put),
         "cdel" => change(stage, step, delete),
         "cput_multi" => change(stage, step, batches::put_at),
-        _ => Err(Stop::Waiting("deleting ranges")),
+        "bunch_del" => change(stage, step, delete_around),
+        "range_del" => delete_between(stage, step),
+        op => panic!("{op} is no way to write through a cursor"),
     }
 }
 
 /// Returns the table that a cursor is bound to, to be changed, and where the cursor stands.
-fn bound_table<'s>(stage: &'s mut Stage<'_, '_>, step: &Step) -> Outcome<(TableMut<'s>, Position)> {
-    let placed = placed(stage.world, step.name("c"))?.clone();
+fn bound_table<'s>(stage: &'s mut Stage<'_, '_>, name: &str) -> Outcome<(TableMut<'s>, Position)> {
+    let placed = placed(stage.world, name)?.clone();
     let (Some(txn), Some(table)) = (placed.txn, placed.table) else {
         return refused("invalid");
     };
@@ -44,7 +48,7 @@ fn change(
     step: &Step,
     change: impl FnOnce(&mut CursorMut<'_>, &Step) -> Outcome,
 ) -> Outcome {
-    let (mut table, position) = bound_table(stage, step)?;
+    let (mut table, position) = bound_table(stage, step.name("c"))?;
     let mut cursor = table.cursor_mut();
     cursor.resume(&position)?;
     let answer = match change(&mut cursor, step) {
@@ -66,6 +70,60 @@ fn delete(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
         cursor.delete()?
     };
     Ok(Answer::of(if was_there { "ok" } else { "no_data" }))
+}
+
+fn delete_around(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
+    let around = match step.name("m") {
+        "value" => {
+            return if cursor.delete()? {
+                Ok(Answer::ok().with("n", 1))
+            } else {
+                refused("no_data")
+            };
+        }
+        "dups_before" => Around::DupsBefore,
+        "dups_through" => Around::DupsThrough,
+        "dups_from" => Around::DupsFrom,
+        "dups_after" => Around::DupsAfter,
+        "dups_all" => Around::Dups,
+        "before" => Around::Before,
+        "through" => Around::Through,
+        "from" => Around::From,
+        "after" => Around::After,
+        "whole" => Around::All,
+        around => panic!("{around} is nowhere"),
+    };
+    let around = quirks::after_nothing(cursor, around)?;
+    Ok(Answer::ok().with("n", cursor.delete_around(around)?))
+}
+
+/// Deletes what lies between two cursors; an absent one is the first or last pair.
+fn delete_between(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let given = step.text("from").or(step.text("to")).unwrap_or_default();
+    let (table, _) = bound_table(stage, given)?;
+    let last = {
+        let mut cursor = table.as_ref().cursor();
+        cursor.last()?;
+        cursor.save()?
+    };
+    let position = |name: &str| placed(stage.world, name).map(|placed| placed.position.clone());
+    let from = match step.text("from") {
+        Some(name) => Bound::Included(position(name)?),
+        None => Bound::Unbounded,
+    };
+    let to = match step.text("to") {
+        Some(name) => position(name)?,
+        None => last,
+    };
+    let to = if step.flag("including", false) {
+        Bound::Included(to)
+    } else {
+        Bound::Excluded(to)
+    };
+    let (mut table, _) = bound_table(stage, given)?;
+    let deleted = table.delete_between((from, to));
+    let outcome = deleted.map(|deleted| Answer::ok().with("n", deleted));
+    quirks::after(stage, outcome.map_err(Stop::from))
 }
 
 fn put(cursor: &mut CursorMut<'_>, step: &Step) -> Outcome {
@@ -103,7 +161,7 @@ fn reserve(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             _ => Answer::ok(),
         })
     })?;
-    let (table, _) = bound_table(stage, step)?;
+    let (table, _) = bound_table(stage, step.name("c"))?;
     let is_dup = table.as_ref().flags().contains(TableFlags::DUP_SORT);
     if may.result() != "ok" && !is_dup {
         return Ok(may);

@@ -55,7 +55,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "eof" => at(stage, name, |_, cursor| {
             Ok(Answer::ok().with("eof", cursor.is_at_end()))
         }),
-        "predicates" => at(stage, name, |_, cursor| predicates(cursor)),
+        "predicates" => at(stage, name, |_, cursor| Ok(predicates(cursor))),
         "count" => at(stage, name, |_, cursor| {
             Ok(Answer::ok().with("n", cursor.count()))
         }),
@@ -226,14 +226,14 @@ pub(crate) fn whereabouts(step: &Step, cursor: &Cursor<'_>, answer: Answer) -> A
     answer
 }
 
-fn predicates(cursor: &Cursor<'_>) -> Outcome {
-    Ok(Answer::ok()
+fn predicates(cursor: &Cursor<'_>) -> Answer {
+    Answer::ok()
         .with("eof", cursor.is_at_end())
         .with("on_first", cursor.on_first())
         .with("on_last", cursor.on_last())
         .with("on_first_dup", cursor.on_first_dup())
         .with("on_last_dup", cursor.on_last_dup())
-        .with("count", cursor.count()))
+        .with("count", cursor.count())
 }
 
 /// Returns a cursor that stands where one of the trace does.

@@ -1,7 +1,8 @@
 //! Environments: opening, closing, copying, and what is set and told while they are open.
 
 use mdbx_core::tools::check::check;
-use mdbx_core::{Env, Geometry, PageSize, TableFlags, max_value_len_dup_sort};
+use mdbx_core::tools::copy::CopyOptions;
+use mdbx_core::{Env, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
 use serde_json::Value;
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -14,13 +15,15 @@ use crate::world::{Stage, World};
 const WITHOUT_EFFECT: [&str; 4] = ["durable", "coalesce", "no_readahead", "no_meminit"];
 
 /// Flags that say how a commit reaches the disk; answers depend on them only in traces about files.
-const DURABILITY: [&str; 5] = [
+const DURABILITY: [&str; 4] = [
     "no_meta_sync",
     "safe_no_sync",
     "utterly_no_sync",
     "writemap",
-    "lifo",
 ];
+
+/// How many bytes of changed pages are kept in memory where that is not left to the engine.
+const DIRTY_LIMIT: usize = 32 << 10;
 
 pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let world = &mut *stage.world;
@@ -32,11 +35,16 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             }
             close(world)
         }
-        "snapshot_files" => Err(Stop::Waiting("durability modes")),
-        "delete_env" => Err(Stop::Waiting("deleting an environment")),
-        "copy" => Err(Stop::Waiting("copies")),
-        "sync" => Err(Stop::Waiting("durability modes")),
-        "set_geometry" | "get_geometry" | "check_size" => Err(Stop::Waiting("geometry")),
+        "snapshot_files" | "sync" => Err(Stop::Waiting("durability modes")),
+        "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
+        "copy" => copy(world, step),
+        "check_size" => {
+            let len = world.env()?.info()?.file_len;
+            let bound = |member: &str, default| step.number(member).unwrap_or(default);
+            let is_within = (bound("min", 0)..=bound("max", u64::MAX)).contains(&len);
+            Ok(Answer::ok().with("ok", is_within))
+        }
+        "set_geometry" | "get_geometry" => Err(Stop::Waiting("geometry")),
         "set_option" | "get_option" => Err(Stop::Waiting("options of an open environment")),
         "set_flags" => Err(Stop::Waiting("flags of an open environment")),
         "limits" => limits(world, step),
@@ -63,12 +71,19 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         .max_tables(quirks::max_tables(
             number(step.value("tables")).unwrap_or(0),
         ));
+    if world.page_size.is_some() {
+        // The other order of reuse, and pages written before the commit, get their share too.
+        options = options
+            .reclaim_order(ReclaimOrder::OldestFirst)
+            .dirty_limit(DIRTY_LIMIT);
+    }
     if let Some(readers) = number(step.value("readers")) {
         options = options.max_readers(readers);
     }
     let mut name = step.text("path").unwrap_or("db").to_owned();
     for flag in step.words("flags") {
         match flag.as_str() {
+            "lifo" => options = options.reclaim_order(ReclaimOrder::NewestFirst),
             "no_subdir" => {
                 options = options.sub_directory(false);
                 name.push_str(".mdbx");
@@ -89,6 +104,21 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         }
     }
     world.env = Some(options.open(world.path(&name))?);
+    Ok(Answer::ok())
+}
+
+/// Copies a snapshot to a new database.
+fn copy(world: &World, step: &Step) -> Outcome {
+    let flags = step.words("f");
+    let has = |wanted: &str| flags.iter().any(|flag| flag == wanted);
+    let options = CopyOptions::new()
+        .compact(has("compact"))
+        .overwrite(has("overwrite"));
+    let target = world.path(step.name("to"));
+    match step.text("t") {
+        Some(name) => options.to_path(world.reader(name)?, target)?,
+        None => options.to_path(&world.env()?.read()?, target)?,
+    };
     Ok(Answer::ok())
 }
 

@@ -135,7 +135,7 @@ fn replay_one(name: &str, path: &Path) -> Results {
 fn replay_at(path: &Path, page_size: Option<PageSize>) -> Result {
     let run = || {
         let (header, mut steps) = trace::open(path);
-        let is_about_files = matches!(header.class.as_str(), "environment" | "durability");
+        let is_about_files = header.class == "durability";
         replay::replay(&mut World::new(page_size, is_about_files), &mut steps)
     };
     match catch_unwind(AssertUnwindSafe(run)) {

@@ -1,9 +1,11 @@
 //! Where a recorded answer shows the reference's interface rather than what it does, and this engine answers
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
 
+use std::path::Path;
+
 use mdbx_core::{
-    Anchor, Cursor, Error, Item, Position, PutFlags, ReadTxn, Result, Table, TableFlags, TableMut,
-    TableRef, Txnid, WriteTxn,
+    Anchor, Around, Cursor, CursorMut, Error, Item, Position, PutFlags, ReadTxn, Result, Table,
+    TableFlags, TableMut, TableRef, Txnid, WriteTxn,
 };
 
 use crate::answers::{Answer, Outcome, Stop, refused};
@@ -100,6 +102,26 @@ pub(crate) fn stay_at_end(before: &Position, cursor: &mut Cursor<'_>) -> Result<
         cursor.next()?;
     }
     Ok(())
+}
+
+/// There, what comes after a cursor that was not placed yet begins with the first item, as `next` would find it. Here
+/// such a cursor has nothing around it.
+pub(crate) fn after_nothing(cursor: &mut CursorMut<'_>, around: Around) -> Result<Around> {
+    let from = match around {
+        Around::After => Around::From,
+        Around::DupsAfter => Around::DupsFrom,
+        around => return Ok(around),
+    };
+    if cursor.save()? != Position::Unset {
+        return Ok(around);
+    }
+    cursor.go(Cursor::first)?;
+    Ok(from)
+}
+
+/// There, a call deletes a database. Here a database is its files, and whoever may delete them does.
+pub(crate) fn delete(path: &Path) -> Answer {
+    Answer::done(std::fs::remove_dir_all(path).is_ok())
 }
 
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as

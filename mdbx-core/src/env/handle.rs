@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use crate::env::info::Info;
+use crate::env::info::{FileGeometry, FileInfo, Info};
 use crate::error::Result;
-use crate::ids::Pgno;
+use crate::store::geometry::Geometry;
+use crate::store::open::peek;
 use crate::store::reader::StoreRef;
+use crate::store::slow::{ReaderInfo, SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::store::troika::head;
 use crate::store::turn::Turn;
 use crate::txn::engine::Engine;
-use crate::txn::read::ReadTxn;
+use crate::txn::read::{ReadTxn, ResetTxn};
 use crate::txn::write::WriteTxn;
 
 /// An open environment: one data file. Cloning it gives another handle to the same one.
@@ -50,10 +51,31 @@ impl Env {
         ReadTxn::begin(StoreRef::Owned(Arc::clone(&self.engine.store)))
     }
 
+    /// Takes a place among the readers without beginning to read: [`renew`](ResetTxn::renew) does that, as often as it
+    /// is reset, without looking for a place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadersFull`](crate::Error::ReadersFull).
+    #[doc(alias = "MDBX_TXN_RDONLY_PREPARE")]
+    pub fn prepare_read(&self) -> Result<ResetTxn<'_>> {
+        ResetTxn::prepare(StoreRef::Borrowed(&self.engine.store))
+    }
+
+    /// Takes a place among the readers, and holds the environment itself, so that it can travel.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare_read`](Env::prepare_read).
+    pub fn prepare_read_owned(&self) -> Result<ResetTxn<'static>> {
+        ResetTxn::prepare(StoreRef::Owned(Arc::clone(&self.engine.store)))
+    }
+
     /// Begins the write transaction, once no other one runs.
     ///
     /// # Errors
     ///
+    /// - [`Error::ReadOnly`](crate::Error::ReadOnly) if the environment was opened for reading.
     /// - [`Error::WriterBusy`](crate::Error::WriterBusy) if it runs in this very thread.
     /// - [`Error::EnvFailed`](crate::Error::EnvFailed) if an earlier sync failed.
     /// - [`Error::Corrupted`](crate::Error::Corrupted) if the meta page is damaged.
@@ -83,21 +105,84 @@ impl Env {
     /// [`Error::Corrupted`](crate::Error::Corrupted) if the meta page is damaged.
     #[doc(alias = "mdbx_env_info")]
     pub fn info(&self) -> Result<Info> {
+        Info::of(&self.engine.store)
+    }
+
+    /// Returns how long the data file is and may become.
+    ///
+    /// # Errors
+    ///
+    /// As [`info`](Env::info).
+    pub fn geometry(&self) -> Result<FileGeometry> {
+        self.info().map(|info| info.geometry)
+    }
+
+    /// Changes how long the data file is and may become, at once and durably, in a commit of its own. What is not set
+    /// stays. It waits until no write transaction runs.
+    ///
+    /// The file is not cut where a snapshot in use still needs it; later commits do that.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Geometry`](crate::Error::Geometry) if the bounds contradict each other, or another page size is set.
+    /// - [`Error::MapFull`](crate::Error::MapFull) if more pages are in use than the upper bound allows.
+    /// - [`Error::AddressSpace`](crate::Error::AddressSpace) if the upper bound exceeds what was set aside when the
+    ///   database was opened, [`Info::map_len`]. Readers have the file mapped, so it cannot be mapped elsewhere.
+    /// - [`Error::Io`](crate::Error::Io) if the operating system refuses, and those of [`write`](Env::write).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mdbx_core::{Env, Geometry};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("app.mdbx"))?;
+    /// env.resize(Geometry::default().upper(1 << 30))?;
+    /// assert_eq!(env.geometry()?.upper, 1 << 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "mdbx_env_set_geometry")]
+    pub fn resize(&self, geometry: Geometry) -> Result<()> {
+        let store = &self.engine.store;
+        store.set_geometry(|present| geometry.for_open_file(present, store.page_size))
+    }
+
+    /// Returns the read transactions that have a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`info`](Env::info).
+    #[doc(alias = "mdbx_reader_list")]
+    pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
         let store = &self.engine.store;
         let head = head(&store.map, store.page_size, &store.file_pages)?;
-        let file_pages = store.file_pages.load(Ordering::Acquire);
-        let newest = head.meta.txnid;
-        let oldest = store.readers.oldest(newest);
-        let readers = store.readers.in_use();
-        Ok(Info {
-            page_size: store.page_size,
-            file_len: file_pages * store.page_size.bytes() as u64,
-            upper: Pgno(store.bounds.upper).offset(store.page_size),
-            allocated_pages: head.meta.geometry.first_unallocated.0,
-            last_txnid: newest,
-            readers,
-            oldest_reader: (readers > 0).then_some(oldest),
-        })
+        Ok(store.reader_infos(&head))
+    }
+
+    /// Sets, replaces or removes what [`EnvOptions::slow_reader_handler`](crate::EnvOptions::slow_reader_handler) sets.
+    #[doc(alias = "mdbx_env_set_hsr")]
+    pub fn set_slow_reader_handler(
+        &self,
+        handler: Option<impl Fn(&SlowReader) -> SlowReaderAction + Send + Sync + 'static>,
+    ) {
+        let handler = handler.map(|handler| SlowReaderHandler(Arc::new(handler)));
+        let store = &self.engine.store;
+        *store
+            .slow_reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = handler;
+    }
+
+    /// Returns what the data file at `path` tells, without opening it as a database: nothing is locked, waited for or
+    /// written, and another process may have it open.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Open`](crate::Error::Open) if the file cannot be read.
+    /// - [`Error::NotADatabase`](crate::Error::NotADatabase), [`Error::VersionMismatch`](crate::Error::VersionMismatch)
+    ///   and [`Error::Corrupted`](crate::Error::Corrupted) about what is in the file.
+    #[doc(alias = "mdbx_preopen_snapinfo")]
+    pub fn peek(path: impl AsRef<Path>) -> Result<FileInfo> {
+        peek(path.as_ref()).map(|meta| FileInfo::of(&meta))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | file | its job |
 //! | --- | --- |
-//! | `options` | how to open an environment: geometry and limits |
+//! | `options` | how to open an environment: what for, with which geometry and limits |
 //! | `handle` | `Env`: begin transactions |
 //! | `info` | what an environment tells about itself |
 

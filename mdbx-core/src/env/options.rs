@@ -1,73 +1,15 @@
-//! How to open an environment: geometry and limits.
+//! How to open an environment: what for, with which geometry and limits.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::env::handle::Env;
 use crate::error::Result;
-use crate::ids::PageSize;
+use crate::store::geometry::Geometry;
 use crate::store::open::{OpenOptions, ReclaimOrder, Store};
+use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
+use crate::sys::file::Access;
 use crate::txn::engine::Engine;
-
-/// How long the data file is and may become. All sizes are in bytes and rounded up to whole pages.
-///
-/// What is not set takes its default in a new database, and stays as it is in an existing one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Geometry {
-    page_size: Option<PageSize>,
-    lower: Option<u64>,
-    upper: Option<u64>,
-    growth_step: Option<u64>,
-    shrink_threshold: Option<u64>,
-}
-
-impl Geometry {
-    /// Sets the size of all pages; 4096 by default. An existing database keeps the one it has.
-    #[must_use]
-    pub fn page_size(self, page_size: PageSize) -> Self {
-        Geometry {
-            page_size: Some(page_size),
-            ..self
-        }
-    }
-
-    /// Sets the length below which the file never is; 64 KiB by default.
-    #[must_use]
-    pub fn lower(self, bytes: u64) -> Self {
-        Geometry {
-            lower: Some(bytes),
-            ..self
-        }
-    }
-
-    /// Sets the length the file never exceeds; 1 TiB by default. It takes that much address space, not disk.
-    #[must_use]
-    pub fn upper(self, bytes: u64) -> Self {
-        Geometry {
-            upper: Some(bytes),
-            ..self
-        }
-    }
-
-    /// Sets the step by which the file grows; 4 MiB by default. With 0 it does not grow.
-    #[must_use]
-    pub fn growth_step(self, bytes: u64) -> Self {
-        Geometry {
-            growth_step: Some(bytes),
-            ..self
-        }
-    }
-
-    /// Sets how much unused room at its end lets the file shrink; 8 MiB by default. With 0 it does not shrink.
-    ///
-    /// This library does not shrink files yet; libmdbx, opening the same file, does.
-    #[must_use]
-    pub fn shrink_threshold(self, bytes: u64) -> Self {
-        Geometry {
-            shrink_threshold: Some(bytes),
-            ..self
-        }
-    }
-}
 
 /// How to open an environment. Made by [`Env::options`].
 #[derive(Debug, Clone)]
@@ -95,27 +37,31 @@ impl Env {
 impl EnvOptions {
     pub(crate) fn new() -> EnvOptions {
         let options = OpenOptions {
+            access: Access::ReadWrite,
+            exclusive: false,
+            sub_directory: false,
             create: true,
-            max_readers: 126,
+            max_readers: 110,
             max_tables: 256,
             dirty_limit: 256 << 20,
-            ..OpenOptions::default()
+            reclaim: ReclaimOrder::default(),
+            geometry: Geometry::default(),
+            slow_reader: None,
         };
         EnvOptions { options }
     }
 
-    /// Sets how long the data file is and may become.
+    /// Sets how long the data file is and may become: see there what becomes of what is not set.
     #[must_use]
     pub fn geometry(mut self, geometry: Geometry) -> Self {
-        self.options.page_size = geometry.page_size;
-        self.options.lower = geometry.lower;
-        self.options.upper = geometry.upper;
-        self.options.growth_step = geometry.growth_step;
-        self.options.shrink_threshold = geometry.shrink_threshold;
+        self.options.geometry = geometry;
         self
     }
 
-    /// Sets how many different names of tables can be used while the environment is open; 256 by default.
+    /// Sets how many different names of tables can be used while the environment is open; 256 by default. Beyond it,
+    /// using another one is [`Error::TablesFull`](crate::Error::TablesFull). It says nothing about how many tables the
+    /// file can have.
+    #[doc(alias = "mdbx_env_set_maxdbs")]
     #[must_use]
     pub fn max_tables(mut self, max: usize) -> Self {
         self.options.max_tables = max;
@@ -140,10 +86,73 @@ impl EnvOptions {
         self
     }
 
-    /// Sets how many read transactions can run at a time; 126 by default.
+    /// Sets how many read transactions can run at a time. It is rounded up to fill whole pages of a lock file: 110, which
+    /// is the default too, then 238, and so on up to 32767.
+    #[doc(alias = "mdbx_env_set_maxreaders")]
     #[must_use]
     pub fn max_readers(mut self, max: usize) -> Self {
         self.options.max_readers = max;
+        self
+    }
+
+    /// Sets a function that a writer calls when it would have to make the file longer, or fail, while a read
+    /// transaction keeps pages from being used again.
+    ///
+    /// It runs in the writer's thread, in the middle of its transaction, for the reader of the oldest snapshot. It
+    /// can have that reader ended, or wait until it ends by itself, and answer [`SlowReaderAction::Retry`]; it is then
+    /// called again as long as the reader is there. Or it answers [`SlowReaderAction::GiveUp`]. Parked readers are
+    /// ended without asking.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mdbx_core::{Env, SlowReaderAction};
+    /// use std::time::Duration;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let env = Env::options()
+    ///     .slow_reader_handler(|slow| {
+    ///         if slow.retries == 100 {
+    ///             return SlowReaderAction::GiveUp; // it does not end: the file has to grow
+    ///         }
+    ///         std::thread::sleep(Duration::from_millis(1));
+    ///         SlowReaderAction::Retry
+    ///     })
+    ///     .open(dir.path().join("app.mdbx"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "mdbx_env_set_hsr")]
+    #[must_use]
+    pub fn slow_reader_handler(
+        mut self,
+        handler: impl Fn(&SlowReader) -> SlowReaderAction + Send + Sync + 'static,
+    ) -> Self {
+        self.options.slow_reader = Some(SlowReaderHandler(Arc::new(handler)));
+        self
+    }
+
+    /// Sets whether the database is only read. Nothing is created then, and nothing written to the data file, which may
+    /// be one that this process cannot write to; beginning a write transaction is
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly).
+    #[doc(alias = "MDBX_RDONLY")]
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.access = if read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
+        self
+    }
+
+    /// Sets whether no other process may have the database open at the same time.
+    ///
+    /// For now that is so in any case. But with this and [`read_only`](EnvOptions::read_only), a database can be opened
+    /// where this process may not write the lock file.
+    #[doc(alias = "MDBX_EXCLUSIVE")]
+    #[must_use]
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.options.exclusive = exclusive;
         self
     }
 
@@ -176,7 +185,9 @@ impl EnvOptions {
     /// - [`Error::DuplicatedLock`](crate::Error::DuplicatedLock) if a program may use it under other names.
     /// - [`Error::NotADatabase`](crate::Error::NotADatabase), [`Error::VersionMismatch`](crate::Error::VersionMismatch)
     ///   and [`Error::Corrupted`](crate::Error::Corrupted) about what is in the file.
-    /// - [`Error::Geometry`](crate::Error::Geometry) if the geometry asked for is impossible.
+    /// - [`Error::WannaRecovery`](crate::Error::WannaRecovery) if it is to be read only, but was not closed properly.
+    /// - [`Error::Geometry`](crate::Error::Geometry) if the geometry asked for is impossible, and
+    ///   [`Error::MapFull`](crate::Error::MapFull) if more is in use than its upper bound allows.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Env> {
         let store = Store::open(path.as_ref(), &self.options)?;
         Ok(Env::new(Engine::new(store)))

@@ -4,10 +4,12 @@
 //! and under a steady load the same few pages go round. Oldest first is the way of LMDB: all free pages go round.
 //!
 //! A record is deleted as soon as it is taken; what of it is left at commit is recorded anew.
-
-use std::ops::RangeInclusive;
+//!
+//! Newest first leaves pages alone that were freed long ago. So after very many were freed, a few transactions take all
+//! records first: what they write moves to the lowest free pages, and the end of the file comes free.
 
 use crate::error::{Error, PageFault, Result};
+use crate::format::geometry::grown;
 use crate::format::pnl::read_record;
 use crate::format::root::TreeRoot;
 use crate::ids::{Pgno, Txnid};
@@ -15,7 +17,7 @@ use crate::pager::dirty::DirtyList;
 use crate::pager::memory::Memory;
 use crate::pager::supply::{Supply, SupplyMark};
 use crate::pager::writer::{Base, Writer};
-use crate::store::open::ReclaimOrder;
+use crate::store::open::{ReclaimOrder, Store};
 use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::leaf_cursor::End;
@@ -23,6 +25,19 @@ use crate::tree::order::Order;
 
 /// Records that may be read in search of one run of pages: then the file grows instead.
 const MOST_RECORDS_FOR_A_RUN: usize = 64;
+
+/// Free pages that a transaction takes for no need of its own: 4 MiB of records.
+const MOST_PAGES_TO_COMPACT: usize = 1 << 20;
+
+/// Whether a transaction moves what it writes towards the start of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compacts {
+    No,
+    /// It will take all records when it needs the first page.
+    Later,
+    /// It has taken all records.
+    Yes,
+}
 
 /// The table of freed pages in a write transaction, and the supply of page numbers that it fills.
 #[derive(Debug)]
@@ -43,11 +58,16 @@ struct State {
     changed: bool,
     /// Whether a change of the tree failed half-way.
     broken: bool,
-    /// Records from the first id to the last list pages that nobody needs, and were neither taken nor written by this
-    /// transaction.
-    usable: RangeInclusive<Txnid>,
+    /// The oldest snapshot in use, as far as is known.
+    oldest: Txnid,
+    /// Which records list pages that nobody needs, and were neither taken nor written by this transaction: those with
+    /// ids above the first, up to the second of each pair. The last pair's are taken first.
+    usable: Vec<(Txnid, Txnid)>,
     /// Whether no usable record is left.
     exhausted: bool,
+    /// The file may become so long without readers being asked for room, in pages; 0 is its present length.
+    granted: u32,
+    compacts: Compacts,
     /// The ids of the records taken: all are free, and low enough for pages that nobody needs.
     taken: Vec<Txnid>,
 }
@@ -61,23 +81,26 @@ pub(crate) struct GcMark {
 
 impl Gc {
     /// The table `root`, of which records up to `oldest` may be taken.
-    pub(crate) fn new(
-        root: TreeRoot,
-        oldest: Txnid,
-        order: ReclaimOrder,
-        mut supply: Supply,
-    ) -> Gc {
+    pub(crate) fn new(root: TreeRoot, oldest: Txnid, store: &Store, mut supply: Supply) -> Gc {
         let pages = supply.memory.list();
+        let compacts = if store.compaction_due.is_due(oldest) {
+            Compacts::Later
+        } else {
+            Compacts::No
+        };
         Gc {
             supply,
-            order,
+            order: store.reclaim,
             pages,
             state: State {
                 root,
                 changed: false,
                 broken: false,
-                usable: Txnid::VOID..=oldest,
+                oldest,
+                usable: vec![(Txnid::VOID, oldest)],
                 exhausted: root.is_empty(),
+                granted: 0,
+                compacts,
                 taken: Vec::new(),
             },
         }
@@ -109,9 +132,9 @@ impl Gc {
     }
 
     /// Forgets all pages and returns the memory they took.
-    pub(crate) fn into_memory(self) -> Memory {
-        let mut memory = self.supply.memory;
-        memory.take_list_back(self.pages);
+    pub(crate) fn take_memory(&mut self) -> Memory {
+        let mut memory = std::mem::take(&mut self.supply.memory);
+        memory.take_list_back(std::mem::take(&mut self.pages));
         memory
     }
 
@@ -136,8 +159,35 @@ impl Gc {
     #[inline]
     pub(crate) fn reserve(&mut self, base: Base<'_>, count: usize) -> Result<()> {
         self.check_whole()?;
-        while self.supply.reserve.spare() < count && !self.state.exhausted {
+        if self.state.compacts == Compacts::Later {
+            self.take_all_records(base)?;
+        }
+        if self.supply.reserve.spare() >= count {
+            return Ok(());
+        }
+        self.reserve_more(base, count)
+    }
+
+    fn take_all_records(&mut self, base: Base<'_>) -> Result<()> {
+        self.state.compacts = Compacts::Yes;
+        while !self.state.exhausted && self.supply.reserve.spare() < MOST_PAGES_TO_COMPACT {
             self.take_record(base)?;
+        }
+        Ok(())
+    }
+
+    fn reserve_more(&mut self, base: Base<'_>, count: usize) -> Result<()> {
+        loop {
+            while self.supply.reserve.spare() < count && !self.state.exhausted {
+                self.take_record(base)?;
+            }
+            let missing = count.saturating_sub(self.supply.reserve.spare());
+            if missing == 0 {
+                return Ok(());
+            }
+            if !self.room_from_readers(base, missing) {
+                break;
+            }
         }
         let reserve = &self.supply.reserve;
         if reserve.spare() + reserve.room_at_end() >= count {
@@ -145,6 +195,30 @@ impl Gc {
         } else {
             Err(self.full(base))
         }
+    }
+
+    /// Has readers give up snapshots if `pages` more pages at its end would make the file longer. Returns whether there
+    /// are records to take now.
+    fn room_from_readers(&mut self, base: Base<'_>, pages: usize) -> bool {
+        let state = &mut self.state;
+        let next = self.supply.reserve.first_unallocated();
+        let end = u32::try_from(pages)
+            .ok()
+            .and_then(|pages| next.checked_add(pages));
+        let end = end.unwrap_or(Pgno(Pgno::MAX.0 + 1));
+        let mut counts = base.head.meta.geometry;
+        counts.now = counts.now.max(state.granted);
+        if end.0 <= counts.now {
+            return false;
+        }
+        let Some(oldest) = base.store.make_room(base.head, state.oldest) else {
+            state.granted = grown(&counts, end, base.page_size).unwrap_or(counts.now);
+            return false;
+        };
+        state.usable.push((state.oldest, oldest));
+        state.oldest = oldest;
+        state.exhausted = state.root.is_empty();
+        true
     }
 
     /// Makes sure that `run` consecutive pages can be allocated, and then `count` pages one by one.
@@ -155,10 +229,14 @@ impl Gc {
     pub(crate) fn reserve_run(&mut self, base: Base<'_>, run: u32, count: usize) -> Result<()> {
         self.check_whole()?;
         for _ in 0..MOST_RECORDS_FOR_A_RUN {
-            if self.state.exhausted || self.supply.reserve.has_run(run) {
+            if self.supply.reserve.has_run(run) {
                 break;
             }
-            self.take_record(base)?;
+            if !self.state.exhausted {
+                self.take_record(base)?;
+            } else if !self.room_from_readers(base, run as usize) {
+                break;
+            }
         }
         self.reserve(base, count + run as usize)?;
         let reserve = &self.supply.reserve;
@@ -233,11 +311,23 @@ impl Gc {
 
     /// Keeps the record `id` from being taken, and those that would have been taken before it.
     pub(super) fn use_up(&mut self, id: Txnid) {
-        let (first, last) = (*self.state.usable.start(), *self.state.usable.end());
-        self.state.usable = match self.order {
-            ReclaimOrder::NewestFirst => first..=last.min(Txnid(id.0.saturating_sub(1))),
-            ReclaimOrder::OldestFirst => first.max(Txnid(id.0.saturating_add(1)))..=last,
-        };
+        for (above, up_to) in &mut self.state.usable {
+            if *above < id && self.order == ReclaimOrder::NewestFirst {
+                *up_to = (*up_to).min(Txnid(id.0.saturating_sub(1)));
+            } else if *up_to >= id && self.order == ReclaimOrder::OldestFirst {
+                *above = (*above).max(id);
+            }
+        }
+    }
+
+    /// Returns whether this transaction has taken all records, to move what it writes towards the start of the file.
+    pub(super) fn has_compacted(&self) -> bool {
+        self.state.compacts == Compacts::Yes
+    }
+
+    /// Returns whether the table has no record.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.root.is_empty()
     }
 
     /// Returns a cursor over the records.
@@ -247,12 +337,28 @@ impl Gc {
     }
 
     /// Returns the usable record whose turn it is.
-    fn next_record(&self, base: Base<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
-        let usable = &self.state.usable;
+    fn next_record(&mut self, base: Base<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
+        while let Some(&(above, up_to)) = self.state.usable.last() {
+            let record = self.next_record_between(base, above, up_to)?;
+            if record.is_some() {
+                return Ok(record);
+            }
+            self.state.usable.pop();
+        }
+        Ok(None)
+    }
+
+    /// Returns the record whose turn it is of those with an id above `above`, up to `up_to`.
+    fn next_record_between(
+        &self,
+        base: Base<'_>,
+        above: Txnid,
+        up_to: Txnid,
+    ) -> Result<Option<(Txnid, Vec<Pgno>)>> {
         let mut records = self.records(base);
         let record = match self.order {
             ReclaimOrder::NewestFirst => {
-                let newest = usable.end().0.to_le_bytes();
+                let newest = up_to.0.to_le_bytes();
                 let at_newest = records.seek_exact(&newest, End::First)?;
                 if at_newest.is_some() {
                     at_newest
@@ -261,7 +367,7 @@ impl Gc {
                     records.step(End::Last)?
                 }
             }
-            ReclaimOrder::OldestFirst => records.seek(&usable.start().0.to_le_bytes())?,
+            ReclaimOrder::OldestFirst => records.seek(&above.0.saturating_add(1).to_le_bytes())?,
         };
         let Some((key, value)) = record else {
             return Ok(None);
@@ -269,7 +375,7 @@ impl Gc {
         let fault = |fault: PageFault| fault.at(self.state.root.root);
         let id = key.try_into().map_err(|_| fault(PageFault::BadPageList))?;
         let id = Txnid(u64::from_le_bytes(id));
-        if !usable.contains(&id) {
+        if id > up_to || id <= above {
             return Ok(None);
         }
         let end = self.supply.reserve.first_unallocated();

@@ -10,6 +10,7 @@
 //! Source: format document, "What a commit must store" and "Commits spanning several ids".
 
 use crate::error::{Error, PageFault, Result};
+use crate::format::geometry::unpack;
 use crate::format::limits::leaf_node_max;
 use crate::format::node::{NewNode, node_span};
 use crate::format::pnl::{record_capacity, record_len, write_record};
@@ -43,6 +44,8 @@ impl Gc {
     /// changed as a whole before.
     pub(crate) fn settle(&mut self, base: Base<'_>) -> Result<Txnid> {
         self.check_whole()?;
+        let spare = self.spare()?.len();
+        self.note_free(base, spare);
         let mut for_spare: Vec<Room> = Vec::new();
         let mut for_retired: Vec<Room> = Vec::new();
         let mut lowest = None;
@@ -67,6 +70,21 @@ impl Gc {
         }
         self.fill(base, &for_spare, &for_retired)?;
         Ok(for_retired.last().map_or(base.txnid, |room| room.id))
+    }
+
+    /// Has later transactions compact the file if very many pages are free.
+    fn note_free(&self, base: Base<'_>, spare: usize) {
+        let threshold = unpack(base.head.meta.geometry.shrink_pv);
+        if threshold == 0 {
+            return;
+        }
+        let due = &base.store.compaction_due;
+        due.note_freed(base.txnid, self.supply.retired.len(), threshold);
+        if self.has_compacted() {
+            // Records that are left belong to readers.
+            let is_much_free = spare > threshold as usize || !self.is_empty();
+            due.note_done(base.txnid, is_much_free);
+        }
     }
 
     /// Returns all spare pages, highest first.

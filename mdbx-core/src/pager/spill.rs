@@ -9,10 +9,10 @@
 use std::io::IoSlice;
 
 use crate::error::{Error, Result};
-use crate::format::geometry::PageCounts;
 use crate::ids::Pgno;
 use crate::pager::dirty::DirtyList;
 use crate::pager::supply::Supply;
+use crate::pager::writer::Base;
 use crate::store::open::Store;
 
 impl Supply {
@@ -22,20 +22,15 @@ impl Supply {
         self.memory.in_use() > self.dirty_limit && self.level == 0
     }
 
-    /// Writes the pages of `dirty` to the file early. `now` is the length of the file in pages, as the base snapshot
-    /// knows it.
+    /// Writes the pages of `dirty` to the file early.
     ///
     /// # Errors
     ///
     /// [`Error::Io`]; nothing but the file was changed.
-    pub(crate) fn spill(&mut self, store: &Store, now: u32, dirty: &mut DirtyList) -> Result<()> {
-        let mut counts = PageCounts {
-            first_unallocated: self.reserve.first_unallocated(),
-            now,
-            ..store.bounds
-        };
-        store.grow(&mut counts)?;
-        write_pages(store, dirty.iter())?;
+    pub(crate) fn spill(&mut self, base: Base<'_>, dirty: &mut DirtyList) -> Result<()> {
+        let end = self.reserve.first_unallocated();
+        base.store.reach(&base.head.meta.geometry, end)?;
+        write_pages(base.store, dirty.iter())?;
         dirty.set_spilled(&mut self.memory);
         Ok(())
     }

@@ -15,12 +15,16 @@ use crate::pager::dirty::DirtyList;
 use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
 use crate::pager::supply::Supply;
-use crate::sys::map::{Map, SnapshotPin};
+use crate::store::open::Store;
+use crate::store::troika::Head;
+use crate::sys::map::SnapshotPin;
 
 /// What a write transaction stands on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Base<'t> {
-    pub(crate) map: &'t Map,
+    pub(crate) store: &'t Store,
+    /// The base snapshot.
+    pub(crate) head: &'t Head,
     /// The pin of the base snapshot, and of what the transaction itself has written to the file.
     pub(crate) pin: &'t SnapshotPin,
     pub(crate) page_size: PageSize,
@@ -33,7 +37,7 @@ impl<'t> Base<'t> {
     #[inline]
     pub(crate) fn pages(self, end: Pgno, dirty: Option<&'t DirtyList>) -> Pages<'t> {
         Pages {
-            map: self.map,
+            map: &self.store.map,
             pin: self.pin,
             page_size: self.page_size,
             end,

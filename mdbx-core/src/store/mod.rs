@@ -2,21 +2,31 @@
 //!
 //! | file | its job |
 //! | --- | --- |
-//! | `open` | open or create; choose the meta to start from; recover |
+//! | `open` | open or create |
+//! | `recover` | choose the meta to start from, and recover |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
 //! | `reader` | a reader: a slot, and the snapshot that it pins |
+//! | `slow` | what the application is told about readers, and asked about slow ones |
+//! | `room` | room from readers that keep a writer from using pages again |
+//! | `compaction` | when to move what is written towards the start of the file |
 //! | `names` | the names of the tables that were opened |
 //! | `turn` | the writer's turn: one write transaction at a time |
-//! | `resize` | grow the data file within its geometry |
+//! | `geometry` | what geometry was asked for, and what a file gets |
+//! | `resize` | grow and shrink the data file, and change its geometry |
 //!
 //! For now one process at a time has a database open, and the reader table is private to it; the lock that sees to
 //! that is taken in `open`.
 
+pub(crate) mod compaction;
+pub(crate) mod geometry;
 pub(crate) mod names;
 pub(crate) mod open;
 pub(crate) mod reader;
 pub(crate) mod readers;
+pub(crate) mod recover;
 pub(crate) mod resize;
+pub(crate) mod room;
+pub(crate) mod slow;
 pub(crate) mod troika;
 pub(crate) mod turn;

@@ -1,9 +1,8 @@
-//! Open or create a database; choose the meta to start from; recover.
+//! Open or create a database.
 //!
-//! Opening holds the file alone, so what the metas say can be judged and mended here once. Afterwards transactions
-//! rely on it: the newest meta is valid and durable.
+//! Opening holds the file alone, so its length and its geometry can be put right here.
 //!
-//! Source: format document, "Choosing a snapshot" and "Creating a file".
+//! Source: format document, "Creating a file" and "Geometry and file size".
 
 use std::fs::File;
 use std::io;
@@ -11,14 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use crate::error::{Error, PageFault, Result};
-use crate::format::geometry::{PageCounts, pack, pages_per_unit, unpack};
-use crate::format::limits::PAGE_HEADER;
-use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Sign, rank};
+use crate::error::{Error, Result};
+use crate::format::geometry::{PageCounts, pages_per_unit};
+use crate::format::meta::Meta;
 use crate::ids::{PageSize, Pgno, Txnid};
+use crate::store::compaction::CompactionDue;
+use crate::store::geometry::Geometry;
 use crate::store::names::Names;
 use crate::store::readers::Readers;
-use crate::sys::file::{DataFile, OsFile};
+use crate::store::recover::{newest, recover};
+use crate::store::slow::SlowReaderHandler;
+use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
 use crate::sys::map::Map;
 use crate::sys::process::{boot_id, random_id};
@@ -26,23 +28,19 @@ use crate::sys::process::{boot_id, random_id};
 /// The number of the next environment.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
-/// Too short to hold even the metas of the smallest pages.
-const SHORTEST_FILE: u64 = 3 * 256;
-
-/// How to open a database. Sizes are in bytes; `None` is the default for a new file, and no change for another.
-#[derive(Debug, Clone, Default)]
+/// How to open a database.
+#[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
+    pub(crate) access: Access,
+    pub(crate) exclusive: bool,
     pub(crate) sub_directory: bool,
     pub(crate) create: bool,
     pub(crate) max_readers: usize,
     pub(crate) max_tables: usize,
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
-    pub(crate) page_size: Option<PageSize>,
-    pub(crate) lower: Option<u64>,
-    pub(crate) upper: Option<u64>,
-    pub(crate) growth_step: Option<u64>,
-    pub(crate) shrink_threshold: Option<u64>,
+    pub(crate) geometry: Geometry,
+    pub(crate) slow_reader: Option<SlowReaderHandler>,
 }
 
 /// Which free pages are used again first.
@@ -64,14 +62,17 @@ pub(crate) struct Store {
     pub(crate) path: PathBuf,
     /// A number, never 0, that tells the environments of this process apart.
     pub(crate) number: u32,
+    pub(crate) access: Access,
     pub(crate) page_size: PageSize,
     pub(crate) map: Map,
     pub(crate) file: Box<dyn DataFile>,
     /// The length of the file in pages. Only the writer changes it.
     pub(crate) file_pages: AtomicU64,
-    /// The bounds and steps that commits write: those of the file, or others that the opener asked for.
-    pub(crate) bounds: PageCounts,
+    /// When to move what is written towards the start of the file.
+    pub(crate) compaction_due: CompactionDue,
     pub(crate) readers: Readers,
+    /// Asked when a reader holds pages back that the writer needs.
+    pub(crate) slow_reader: Mutex<Option<SlowReaderHandler>>,
     pub(crate) names: Names,
     /// How many bytes of changed pages a transaction keeps in memory.
     pub(crate) dirty_limit: usize,
@@ -99,36 +100,44 @@ impl Store {
             path: paths.data.clone(),
             source,
         };
-        if let Some(directory) = paths.data.parent()
-            && options.create
-            && options.sub_directory
-        {
-            std::fs::create_dir_all(directory).map_err(failed)?;
-        }
-        let file = OsFile::open(&paths.data, options.create).map_err(failed)?;
+        let file = open_file(&paths, options).map_err(failed)?;
         let guard = OpenGuard::register(file.file(), &paths.data)?;
-        let lock = ExclusiveLock::acquire(file.file(), &paths)?;
+        let lock = ExclusiveLock::acquire(file.file(), &paths, options.access, options.exclusive)?;
 
-        if file.len().map_err(failed)? == 0 && options.create {
-            create(&file, &paths.data, options)?;
+        let may_write = options.access == Access::ReadWrite;
+        let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
+        if is_new {
+            create(&file, &paths.data, &options.geometry)?;
         }
-        let meta = recover(&file, &paths.data)?;
-        let bounds = requested_bounds(&meta, options)?;
-        let file_pages = prepare_length(&file, &meta).map_err(failed)?;
-        let reserve = Pgno(bounds.upper.max(meta.geometry.now)).offset(meta.page_size);
+        let meta = recover(&file, &paths.data, may_write)?;
+        if may_write {
+            prepare_length(&file, &meta).map_err(failed)?;
+        }
+        let len = file.len().map_err(failed)?;
+        let page_size = meta.page_size;
+        let is_changed = may_write && !is_new && options.geometry.is_given();
+        let choose = |present: &PageCounts| options.geometry.for_opened_file(present, page_size);
+        let counts = if is_changed {
+            choose(&meta.geometry)?
+        } else {
+            meta.geometry
+        };
+        let reserve = Pgno(counts.upper.max(meta.geometry.now)).offset(page_size);
         let map = usize::try_from(reserve).map_err(|_| io::ErrorKind::OutOfMemory.into());
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        Ok(Store {
+        let store = Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
-            page_size: meta.page_size,
+            access: options.access,
+            page_size,
             map,
             file: Box::new(file),
-            file_pages: AtomicU64::new(file_pages),
-            bounds,
+            file_pages: AtomicU64::new(len / page_size.bytes() as u64),
+            compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(options.max_readers),
+            slow_reader: Mutex::new(options.slow_reader.clone()),
             names: Names::new(options.max_tables),
             dirty_limit: options.dirty_limit,
             reclaim: options.reclaim,
@@ -137,20 +146,51 @@ impl Store {
             failed: AtomicBool::new(false),
             _lock: lock,
             _guard: guard,
-        })
+        };
+        if is_changed {
+            store.set_geometry(choose)?;
+        }
+        Ok(store)
     }
 }
 
+/// Returns the newest meta of the database at `path`, which is not opened.
+///
+/// # Errors
+///
+/// As [`Env::peek`](crate::Env::peek) documents them.
+pub(crate) fn peek(path: &Path) -> Result<Meta> {
+    let Paths { data, .. } = Paths::resolve(path, false);
+    let file = OsFile::open_read_only(&data).map_err(|source| Error::Open {
+        path: data.clone(),
+        source,
+    })?;
+    newest(&file, &data)
+}
+
+/// Opens the data file, which is created if that is wanted, and with it the directory for it.
+fn open_file(paths: &Paths, options: &OpenOptions) -> io::Result<OsFile> {
+    if options.access == Access::ReadOnly {
+        return OsFile::open_read_only(&paths.data);
+    }
+    if let Some(directory) = paths.data.parent()
+        && options.create
+        && options.sub_directory
+    {
+        std::fs::create_dir_all(directory)?;
+    }
+    OsFile::open(&paths.data, options.create)
+}
+
 /// Writes the metas of a new database, and makes the file and its name durable.
-fn create(file: &OsFile, path: &Path, options: &OpenOptions) -> Result<()> {
-    let page_size = options.page_size.unwrap_or_default();
-    let bounds = new_bounds(page_size, options)?;
+fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
+    let (page_size, counts) = geometry.for_new_file()?;
     let (boot_id, dxbid) = (boot_id(), random_id());
     let mut pages = vec![0; 3 * page_size.bytes()];
     for (page, number) in pages.chunks_exact_mut(page_size.bytes()).zip(0..) {
         Meta::fresh(
             page_size,
-            bounds,
+            counts,
             Txnid(u64::from(number) + 1),
             boot_id,
             dxbid,
@@ -158,7 +198,7 @@ fn create(file: &OsFile, path: &Path, options: &OpenOptions) -> Result<()> {
         .write_page(number, page);
     }
     let written = file
-        .set_len(Pgno(bounds.now).offset(page_size))
+        .set_len(Pgno(counts.now).offset(page_size))
         .and_then(|()| file.write_at(&[io::IoSlice::new(&pages)], 0))
         .and_then(|()| file.sync_all())
         .and_then(|()| sync_directory_of(path));
@@ -176,206 +216,15 @@ pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Returns the geometry of a new file.
-fn new_bounds(page_size: PageSize, options: &OpenOptions) -> Result<PageCounts> {
-    const LOWER: u64 = 64 << 10;
-    const UPPER: u64 = 1 << 40;
-    const STEP: u64 = 4 << 20;
-    let smallest = Pgno::FIRST_DATA.offset(page_size);
-    let lower = whole_pages(
-        options.lower.unwrap_or(LOWER.max(smallest)).max(smallest),
-        page_size,
-    );
-    let largest = Pgno(Pgno::MAX.0 + 1).offset(page_size);
-    let upper = options.upper.unwrap_or(UPPER.min(largest));
-    let upper = whole_pages(upper, page_size).max(lower);
-    if upper > u64::from(Pgno::MAX.0) + 1 {
-        return Err(Error::Geometry {
-            reason: "the upper bound exceeds 2^31 pages: take larger pages",
-        });
-    }
-    if options
-        .upper
-        .is_some_and(|upper| upper < options.lower.unwrap_or(0))
-    {
-        return Err(Error::Geometry {
-            reason: "the upper bound is below the lower bound",
-        });
-    }
-    let (lower, upper) = (narrow(lower), narrow(upper));
-    Ok(PageCounts {
-        lower,
-        upper,
-        now: lower,
-        grow_pv: packed(options.growth_step.unwrap_or(STEP), page_size),
-        shrink_pv: packed(options.shrink_threshold.unwrap_or(2 * STEP), page_size),
-        first_unallocated: Pgno::FIRST_DATA,
-    })
-}
-
-/// Returns the geometry of an existing file, with what the opener wants changed.
-fn requested_bounds(meta: &Meta, options: &OpenOptions) -> Result<PageCounts> {
-    let mut bounds = meta.geometry;
-    let page_size = meta.page_size;
-    if let Some(lower) = options.lower {
-        bounds.lower = narrow(whole_pages(lower, page_size).max(3)).min(bounds.now);
-    }
-    if let Some(upper) = options.upper {
-        let upper = whole_pages(upper, page_size).max(u64::from(bounds.now));
-        if upper > u64::from(Pgno::MAX.0) + 1 {
-            return Err(Error::Geometry {
-                reason: "the upper bound exceeds 2^31 pages",
-            });
-        }
-        bounds.upper = narrow(upper);
-    }
-    if let Some(step) = options.growth_step {
-        bounds.grow_pv = packed(step, page_size);
-    }
-    if let Some(threshold) = options.shrink_threshold {
-        bounds.shrink_pv = packed(threshold, page_size);
-    }
-    Ok(bounds)
-}
-
-/// Returns how many pages hold `bytes` bytes, so that the file ends with a whole page of the operating system.
-fn whole_pages(bytes: u64, page_size: PageSize) -> u64 {
-    page_size
-        .pages_for(bytes)
-        .next_multiple_of(pages_per_unit(page_size))
-}
-
-fn narrow(pages: u64) -> u32 {
-    u32::try_from(pages).unwrap_or(Pgno::MAX.0 + 1)
-}
-
-/// Returns the packed form of `bytes`, in pages, that stands for itself.
-fn packed(bytes: u64, page_size: PageSize) -> u16 {
-    pack(unpack(pack(narrow(whole_pages(bytes, page_size)))))
-}
-
-/// Chooses the meta to start from and makes it durable: the newest, unless it was not durable before the machine
-/// was restarted; then the newest durable one, and the newer ones are made void.
-///
-/// Source: format document, "Opening exclusively".
-fn recover(file: &OsFile, path: &Path) -> Result<Meta> {
-    let failed = |source| Error::Open {
-        path: path.to_owned(),
-        source,
-    };
-    let page_size = find_page_size(file, path)?;
-    loop {
-        let mut bodies = [[0; META_BODY.end - META_BODY.start]; 3];
-        for (number, body) in (0..).zip(&mut bodies) {
-            *body = read_body(file, path, page_size, number)?;
-        }
-        let ranking = rank(bodies.map(|body| Rank::read(&body)));
-        let ranking = ranking.map_err(|_| clash())?;
-        let file_pages = file.len().map_err(failed)? / page_size.bytes() as u64;
-        let parse = |number: usize| Meta::parse_body(&bodies[number], file_pages);
-        let error = |fault: MetaFault, number: usize| fault.into_error(path, narrow(number as u64));
-
-        let steady = Rank::read(&bodies[ranking.prefer_steady]).steady;
-        if steady {
-            let meta = parse(ranking.prefer_steady)
-                .map_err(|fault| error(fault, ranking.prefer_steady))?;
-            if ranking.prefer_steady == ranking.recent {
-                return Ok(meta);
-            }
-        }
-        match parse(ranking.recent) {
-            Ok(meta) if meta.boot_id == boot_id() && meta.boot_id != [0; 16] => {
-                return make_steady(file, &meta, ranking.recent).map_err(failed);
-            }
-            Ok(_) if !steady => {
-                return Err(PageFault::BadMeta {
-                    reason: "no meta is known durable",
-                }
-                .at(Pgno(0)));
-            }
-            Err(fault) if !steady => return Err(error(fault, ranking.recent)),
-            Ok(_) | Err(_) => void(file, page_size, ranking.recent).map_err(failed)?,
-        }
-    }
-}
-
-/// Returns the page size that the first meta names, which tells where the others are.
-fn find_page_size(file: &OsFile, path: &Path) -> Result<PageSize> {
-    let failed = |source| Error::Open {
-        path: path.to_owned(),
-        source,
-    };
-    if file.len().map_err(failed)? < SHORTEST_FILE {
-        return Err(Error::NotADatabase {
-            path: path.to_owned(),
-        });
-    }
-    let mut start = [0; META_BODY.end];
-    file.read_exact_at(&mut start, 0).map_err(failed)?;
-    let mut body = [0; META_BODY.end - META_BODY.start];
-    body.copy_from_slice(&start[META_BODY]);
-    Meta::page_size(&body).map_err(|fault| fault.into_error(path, 0))
-}
-
-fn read_body(file: &OsFile, path: &Path, page_size: PageSize, number: u32) -> Result<MetaBody> {
-    let mut start = [0; META_BODY.end];
-    file.read_exact_at(&mut start, Pgno(number).offset(page_size))
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => PageFault::BadMeta {
-                reason: "the file ends before it",
-            }
-            .at(Pgno(number)),
-            _ => Error::Open {
-                path: path.to_owned(),
-                source,
-            },
-        })?;
-    let mut header = [0; PAGE_HEADER];
-    header.copy_from_slice(&start[..PAGE_HEADER]);
-    Meta::check_header(&header, number).map_err(|fault| fault.into_error(path, number))?;
-    let mut body = [0; META_BODY.end - META_BODY.start];
-    body.copy_from_slice(&start[META_BODY]);
-    Ok(body)
-}
-
-fn clash() -> Error {
-    PageFault::BadMeta {
-        reason: "two metas claim the same transaction",
-    }
-    .at(Pgno(0))
-}
-
-/// Makes everything that the meta `weak` describes durable, and then says so in it.
-fn make_steady(file: &OsFile, weak: &Meta, number: usize) -> io::Result<Meta> {
-    file.sync_all()?;
-    let meta = Meta {
-        sign: Sign::Steady,
-        boot_id: boot_id(),
-        ..weak.clone()
-    };
-    file.write_durable_at(&meta.write_body(), body_offset(meta.page_size, number))?;
-    Ok(meta)
-}
-
-/// Makes a meta void: it then ranks below all others.
-fn void(file: &OsFile, page_size: PageSize, number: usize) -> io::Result<()> {
-    let mut body = [0; META_BODY.end - META_BODY.start];
-    let at = body_offset(page_size, number);
-    file.read_exact_at(&mut body, at)?;
-    Meta::make_void(&mut body);
-    file.write_durable_at(&body, at)
-}
-
-/// Returns where the body of a meta is in the file, in bytes.
-pub(crate) fn body_offset(page_size: PageSize, number: usize) -> u64 {
-    (number * page_size.bytes() + META_BODY.start) as u64
-}
-
-/// Makes the file as long as its meta says; returns its length in pages.
-fn prepare_length(file: &OsFile, meta: &Meta) -> io::Result<u64> {
-    let wanted = Pgno(meta.geometry.now).offset(meta.page_size);
-    if file.len()? < wanted {
+/// Makes the file as long as its meta says, and a whole number of pages, its own and the operating system's.
+fn prepare_length(file: &OsFile, meta: &Meta) -> io::Result<()> {
+    let unit = pages_per_unit(meta.page_size) * meta.page_size.bytes() as u64;
+    let len = file.len()?;
+    let wanted = Pgno(meta.geometry.now)
+        .offset(meta.page_size)
+        .max(len.next_multiple_of(unit));
+    if len < wanted {
         file.set_len(wanted)?;
     }
-    Ok(file.len()? / meta.page_size.bytes() as u64)
+    Ok(())
 }

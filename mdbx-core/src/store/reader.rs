@@ -1,6 +1,8 @@
-//! A reader: a pinned snapshot.
+//! A reader: a slot of the table, and the snapshot that it pins.
 //!
-//! The order of its first steps keeps the snapshot whole; `readers` says why.
+//! What a reader may do follows from its type: [`Reader`] has a pin and can read; [`ReaderSlot`] and
+//! [`ParkedReader`] have none, so nothing that was borrowed from the map can outlive the protection of its pages.
+//! The order of the first steps keeps a snapshot whole; `readers` says why.
 
 #![expect(unsafe_code, reason = "mints the pin that a reader slot stands for")]
 
@@ -9,12 +11,12 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::store::open::Store;
-use crate::store::readers::SlotNumber;
+use crate::store::readers::{Announced, SlotNumber};
 use crate::store::troika::{Head, head};
 use crate::sys::map::SnapshotPin;
 
 /// A store that outlives `'s`, either because somebody holds it or because this does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum StoreRef<'s> {
     Borrowed(&'s Store),
     Owned(Arc<Store>),
@@ -32,11 +34,98 @@ impl Deref for StoreRef<'_> {
     }
 }
 
-/// A reader: a slot in the table, and the snapshot that the slot protects.
+/// A slot of the reader table, given back on drop.
+#[derive(Debug)]
+pub(crate) struct ReaderSlot<'s> {
+    store: StoreRef<'s>,
+    number: SlotNumber,
+    /// Whether the writer may be taking the snapshot away at this moment.
+    is_parked: bool,
+}
+
+impl<'s> ReaderSlot<'s> {
+    /// Takes a slot, without a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadersFull`](crate::Error::ReadersFull).
+    pub(crate) fn take(store: StoreRef<'s>) -> Result<ReaderSlot<'s>> {
+        let slot = ReaderSlot::claim(store)?;
+        slot.hold();
+        Ok(slot)
+    }
+
+    /// Takes a slot, which protects every snapshot until one is pinned.
+    #[inline]
+    fn claim(store: StoreRef<'s>) -> Result<ReaderSlot<'s>> {
+        let number = store.readers.claim()?;
+        Ok(ReaderSlot {
+            store,
+            number,
+            is_parked: false,
+        })
+    }
+
+    /// Gives the snapshot up. Nobody has a pin for it.
+    fn hold(&self) {
+        self.store.readers.hold(&self.number);
+    }
+
+    /// Begins to read the newest snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid. The slot is then given back.
+    pub(crate) fn begin(self) -> Result<Reader<'s>> {
+        self.store.readers.claim_held(&self.number);
+        let head = newest(&self.store)?;
+        Ok(self.pin(head))
+    }
+
+    /// Pins a snapshot that was chosen while the slot protected every one, or that another slot protects.
+    #[inline]
+    fn pin(self, head: Head) -> Reader<'s> {
+        self.store.readers.pin(&self.number, announced(&head));
+        let pin = self.mint(&head);
+        Reader {
+            slot: self,
+            pin,
+            head,
+        }
+    }
+
+    /// Mints the right to read the snapshot that the slot protects. Nobody reads by it once the slot is given another
+    /// state.
+    #[inline]
+    fn mint(&self, head: &Head) -> SnapshotPin {
+        let store = &self.store;
+        let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
+        // SAFETY:
+        // - Present: the meta was checked against the length of the file. The file is not cut below what a slot
+        //   announces, and not at all while a slot is claimed; this one was, or another one announced the same, from
+        //   before the meta was read.
+        // - Frozen: the slot keeps the pages of this snapshot from being used again. It is given another state only by
+        //   who has the `Reader` that this pin goes to, for itself or to be changed, so that nothing is borrowed by the
+        //   pin, and that drops or replaces it. That the file is a sound database, whose free pages are not also in
+        //   use, is what opening it states.
+        unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) }
+    }
+}
+
+impl Drop for ReaderSlot<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_parked {
+            self.store.readers.unpark(&self.number);
+        }
+        self.store.readers.release(&self.number);
+    }
+}
+
+/// A reader of a snapshot, which the slot protects.
 #[derive(Debug)]
 pub(crate) struct Reader<'s> {
-    pub(crate) store: StoreRef<'s>,
-    slot: SlotNumber,
+    slot: ReaderSlot<'s>,
     pin: SnapshotPin,
     head: Head,
 }
@@ -46,31 +135,75 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     ///
-    /// [`Error::ReadersFull`], and [`Error::Corrupted`] if the newest meta is not valid.
+    /// [`Error::ReadersFull`](crate::Error::ReadersFull), and [`Error::Corrupted`](crate::Error::Corrupted) if the
+    /// newest meta is not valid.
+    #[inline]
     pub(crate) fn begin(store: StoreRef<'s>) -> Result<Reader<'s>> {
-        let slot = store.readers.claim()?;
-        let head = match head(&store.map, store.page_size, &store.file_pages) {
-            Ok(head) => head,
+        let slot = ReaderSlot::claim(store)?;
+        let head = newest(&slot.store)?;
+        Ok(slot.pin(head))
+    }
+
+    /// Begins to read the same snapshot once more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadersFull`](crate::Error::ReadersFull).
+    pub(crate) fn try_clone(&self) -> Result<Reader<'s>> {
+        let slot = ReaderSlot::claim(self.slot.store.clone())?;
+        Ok(slot.pin(self.head.clone()))
+    }
+
+    /// Moves to the newest snapshot; returns whether that is another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid. The reader keeps its snapshot.
+    pub(crate) fn refresh(&mut self) -> Result<bool> {
+        let ReaderSlot { store, number, .. } = &self.slot;
+        if newest(store)?.meta.txnid == self.head.meta.txnid {
+            return Ok(false);
+        }
+        store.readers.claim_held(number);
+        match newest(store) {
+            Ok(head) => self.head = head,
             Err(error) => {
-                store.readers.release(&slot);
+                store.readers.pin(number, announced(&self.head));
                 return Err(error);
             }
-        };
-        store.readers.pin(&slot, head.meta.txnid);
-        let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
-        // SAFETY:
-        // - Present: the meta was checked against the length of the file, and while this environment has it open
-        //   alone, which its lock sees to, the file is never shortened.
-        // - Frozen: the slot, released only when this reader and so the pin is dropped, keeps the pages of this
-        //   snapshot from being used again. That the file is a sound database, whose free pages are not also in use,
-        //   is what opening it states.
-        let pin = unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) };
-        Ok(Reader {
-            store,
-            slot,
-            pin,
-            head,
-        })
+        }
+        store.readers.pin(number, announced(&self.head));
+        self.pin = self.slot.mint(&self.head);
+        Ok(true)
+    }
+
+    /// Gives the snapshot up, and keeps the slot.
+    pub(crate) fn reset(self) -> ReaderSlot<'s> {
+        self.slot.hold();
+        self.slot
+    }
+
+    /// Stops reading, and lets the writer take the snapshot away if it needs room.
+    pub(crate) fn park(self) -> ParkedReader<'s> {
+        let Reader { mut slot, head, .. } = self;
+        slot.is_parked = true;
+        slot.store.readers.park(&slot.number);
+        ParkedReader { slot, head }
+    }
+
+    /// Returns how many transactions were committed since the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid.
+    pub(crate) fn lag(&self) -> Result<u64> {
+        let newest = newest(&self.slot.store)?.meta.txnid;
+        Ok(newest.0 - self.head.meta.txnid.0)
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> &Store {
+        &self.slot.store
     }
 
     #[inline]
@@ -84,8 +217,38 @@ impl<'s> Reader<'s> {
     }
 }
 
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        self.store.readers.release(&self.slot);
+/// A reader that does not read, and loses its snapshot if the writer needs room.
+#[derive(Debug)]
+pub(crate) struct ParkedReader<'s> {
+    slot: ReaderSlot<'s>,
+    head: Head,
+}
+
+impl<'s> ParkedReader<'s> {
+    /// Goes on with the same snapshot; if the writer has taken it away, the error is the slot.
+    pub(crate) fn unpark(self) -> Result<Reader<'s>, ReaderSlot<'s>> {
+        let ParkedReader { mut slot, head } = self;
+        slot.is_parked = false;
+        if !slot.store.readers.unpark(&slot.number) {
+            return Err(slot);
+        }
+        let pin = slot.mint(&head);
+        Ok(Reader { slot, pin, head })
+    }
+}
+
+/// Returns what the newest meta says.
+#[inline]
+fn newest(store: &Store) -> Result<Head> {
+    head(&store.map, store.page_size, &store.file_pages)
+}
+
+/// Returns what a reader of this snapshot announces.
+#[inline]
+fn announced(head: &Head) -> Announced {
+    Announced {
+        txnid: head.meta.txnid,
+        pages_used: head.meta.geometry.first_unallocated,
+        pages_retired: head.meta.pages_retired,
     }
 }

@@ -1,39 +1,147 @@
-//! Grow the data file within its geometry.
+//! Grow and shrink the data file within its geometry, and change the geometry.
 //!
 //! The file grows before pages are written behind its end, and never while a page is needed, so a full disk shows
 //! itself when a commit begins to write and not in the middle of a change.
+//!
+//! It is cut after a commit, and only behind everything that anybody may still look at: the pages of all three
+//! metas, to any of which a later opening may return, and those of every snapshot in use. A reader that begins later
+//! finds one of these metas.
+//!
+//! Source: format document, "Geometry and file size"; locking document, "Shrinking".
 
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, grown};
+use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
+use crate::store::geometry::shrunk;
 use crate::store::open::Store;
+use crate::store::troika::{Head, body_offset, end_of_pages};
+use crate::store::turn::Turn;
+use crate::sys::process::boot_id;
 
 impl Store {
-    /// Makes the file long enough for all pages before `counts.first_unallocated`, and sets `counts.now` to its
-    /// length in pages; tells whether it grew.
+    /// Makes the file long enough for all pages before `counts.first_unallocated`, for a commit that builds on `base`,
+    /// and sets `counts.now` to its length in pages; tells whether it grew.
+    ///
+    /// If so much of the file is unused that it should shrink, it sets `counts.now` to what shall be left; once that is
+    /// in a meta, [`cut`](Store::cut) does it.
     ///
     /// # Errors
     ///
     /// [`Error::MapFull`] if the geometry does not allow that, [`Error::Io`] if the operating system does not.
-    pub(crate) fn grow(&self, counts: &mut PageCounts) -> Result<bool> {
+    pub(crate) fn fit(&self, base: &Head, counts: &mut PageCounts) -> Result<bool> {
         let upper = Pgno(counts.upper).offset(self.page_size);
-        let now = grown(counts, counts.first_unallocated, self.page_size)
+        counts.now = grown(counts, counts.first_unallocated, self.page_size)
             .ok_or(Error::MapFull { upper })?;
-        counts.now = now;
-        let present = self.file_pages.load(Ordering::Relaxed);
-        if u64::from(now) <= present {
+        if let Some(now) = shrunk(counts, counts.first_unallocated, self.page_size)
+            && let Some(needed) = self.needed(Some(base.tail))?
+            && needed.0 <= now
+        {
+            counts.now = now;
+        }
+        self.extend(counts.now)
+    }
+
+    /// Makes the file long enough for all pages before `end`, within the geometry `counts`. No meta knows that yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit`](Store::fit).
+    pub(crate) fn reach(&self, counts: &PageCounts, end: Pgno) -> Result<()> {
+        let upper = Pgno(counts.upper).offset(self.page_size);
+        let now = grown(counts, end, self.page_size).ok_or(Error::MapFull { upper })?;
+        self.extend(now).map(drop)
+    }
+
+    /// Makes the file as short as its newest meta, with the geometry `counts`, says, or as near as anybody's use of it
+    /// allows. Only the holder of the writer's turn may, after that meta was written.
+    pub(crate) fn cut(&self, counts: &PageCounts) {
+        if u64::from(counts.now) >= self.file_pages.load(Ordering::Relaxed) {
+            return;
+        }
+        // All of this can wait: a file longer than its meta says is legal, and the next commit tries again.
+        let Ok(Some(needed)) = self.needed(None) else {
+            return;
+        };
+        let pages = counts.now.max(needed.0);
+        let cut = self.file.set_len(Pgno(pages).offset(self.page_size));
+        if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
+            self.file_pages.store(u64::from(pages), Ordering::Release);
+        }
+    }
+
+    /// Changes the geometry to what `choose` makes of the present one, in a commit of its own.
+    ///
+    /// # Errors
+    ///
+    /// - Those of `choose` and of [`Turn::wait`].
+    /// - [`Error::AddressSpace`] if the file could become longer than its mapping.
+    /// - [`Error::TxnidsUsedUp`].
+    /// - [`Error::Io`] if the operating system refuses. The geometry is as before then; but if a sync failed, what is on
+    ///   the disk is not known, and the environment takes no more writes.
+    pub(crate) fn set_geometry(
+        &self,
+        choose: impl FnOnce(&PageCounts) -> Result<PageCounts>,
+    ) -> Result<()> {
+        let turn = Turn::wait(self)?;
+        let base = &turn.head().meta;
+        let geometry = choose(&base.geometry)?;
+        if geometry == base.geometry {
+            return Ok(());
+        }
+        let reserved = self.map.len() as u64;
+        if Pgno(geometry.upper).offset(self.page_size) > reserved {
+            return Err(Error::AddressSpace { reserved });
+        }
+        let txnid = base.txnid.checked_add(1);
+        let txnid = txnid.ok_or(Error::TxnidsUsedUp { last: base.txnid })?;
+        self.extend(geometry.now)?;
+        let meta = Meta {
+            txnid,
+            geometry,
+            sign: Sign::Steady, // so everything before it has to be durable
+            boot_id: boot_id(),
+            ..base.clone()
+        };
+        let at = body_offset(self.page_size, turn.head().tail);
+        let written = self
+            .file
+            .sync_all()
+            .and_then(|()| self.file.write_durable_at(&meta.write_body(), at));
+        written.map_err(|source| {
+            self.failed.store(true, Ordering::Release);
+            Error::Io {
+                action: "write a meta page",
+                source,
+            }
+        })?;
+        self.cut(&geometry);
+        self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
+        Ok(())
+    }
+
+    /// Makes the file at least `pages` pages long; tells whether it grew.
+    fn extend(&self, pages: u32) -> Result<bool> {
+        if u64::from(pages) <= self.file_pages.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let len = Pgno(now).offset(self.page_size);
+        let len = Pgno(pages).offset(self.page_size);
         let extended = self.file.set_len(len);
         let measured = extended.and_then(|()| self.map.measure(&*self.file));
         measured.map_err(|source| Error::Io {
             action: "extend the data file",
             source,
         })?;
-        self.file_pages.store(u64::from(now), Ordering::Release);
+        self.file_pages.store(u64::from(pages), Ordering::Release);
         Ok(true)
+    }
+
+    /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`; `None` if that is just
+    /// being decided.
+    fn needed(&self, overwritten: Option<usize>) -> Result<Option<Pgno>> {
+        let by_metas = end_of_pages(&self.map, self.page_size, &self.file_pages, overwritten)?;
+        Ok(self.readers.end_of_pages().map(|end| end.max(by_metas)))
     }
 }

@@ -75,7 +75,41 @@ fn look(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Result
     }))
 }
 
-fn load_ranks(map: &Map, page_size: PageSize) -> Result<[Rank; 3]> {
+/// Returns the end of the pages that any of the three metas but `except` describes. Only the holder of the writer's
+/// turn, which alone writes metas, may ask.
+///
+/// # Errors
+///
+/// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+#[cold]
+pub(crate) fn end_of_pages(
+    map: &Map,
+    page_size: PageSize,
+    file_pages: &AtomicU64,
+    except: Option<usize>,
+) -> Result<Pgno> {
+    let mut end = Pgno::FIRST_DATA;
+    for number in (0..3).filter(|&number| Some(number) != except) {
+        let body = load_body(map, page_size, number)?;
+        // One that is void, or not whole, describes nothing.
+        if let Ok(meta) = Meta::parse_body(&body, file_pages.load(Ordering::Acquire)) {
+            end = end.max(meta.geometry.first_unallocated);
+        }
+    }
+    Ok(end)
+}
+
+/// Returns where the body of a meta is in the file, in bytes.
+pub(crate) fn body_offset(page_size: PageSize, number: usize) -> u64 {
+    (number * page_size.bytes() + META_BODY.start) as u64
+}
+
+/// Returns what the three metas say about their commits, by number. A writer may be changing one.
+///
+/// # Errors
+///
+/// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+pub(crate) fn load_ranks(map: &Map, page_size: PageSize) -> Result<[Rank; 3]> {
     let mut ranks = [Rank {
         txnid: Txnid::VOID,
         steady: false,
@@ -92,6 +126,7 @@ fn load_ranks(map: &Map, page_size: PageSize) -> Result<[Rank; 3]> {
     Ok(ranks)
 }
 
+#[inline]
 fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result<MetaBody> {
     let words: [u32; (META_BODY.end - META_BODY.start) / 4] =
         load(map, page_size, number, META_BODY.start)?;

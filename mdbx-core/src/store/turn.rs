@@ -14,6 +14,7 @@ use std::sync::{MutexGuard, PoisonError, TryLockError};
 use crate::error::{Error, Result};
 use crate::store::open::Store;
 use crate::store::troika::{Head, head};
+use crate::sys::file::Access;
 use crate::sys::map::SnapshotPin;
 
 /// The right to write, and the snapshot to build on.
@@ -31,10 +32,12 @@ impl<'s> Turn<'s> {
     ///
     /// # Errors
     ///
+    /// - [`Error::ReadOnly`] if the database was opened for reading.
     /// - [`Error::WriterBusy`] if this thread has it already.
     /// - [`Error::EnvFailed`] if an earlier sync failed.
     /// - [`Error::Corrupted`] if the newest meta is not valid.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
+        check_access(store)?;
         if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
             return Err(Error::WriterBusy);
         }
@@ -51,6 +54,7 @@ impl<'s> Turn<'s> {
     ///
     /// As [`wait`](Turn::wait), with [`Error::WriterBusy`] whoever has it.
     pub(crate) fn try_take(store: &'s Store) -> Result<Turn<'s>> {
+        check_access(store)?;
         match store.writer.try_lock() {
             Ok(guard) => Turn::begin(store, guard),
             Err(TryLockError::Poisoned(poisoned)) => Turn::begin(store, poisoned.into_inner()),
@@ -106,12 +110,19 @@ fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     let limit = store.map.len();
     // SAFETY:
     // - Present: the meta was checked against the length of the file, which only the holder of the turn changes, and
-    //   never shortens below what a snapshot in use reaches.
+    //   never cuts below the pages of its base.
     // - Frozen: pages are written by the holder of the turn alone, and it writes only pages that its base snapshot
     //   does not reach. What it wrote itself it writes again only when nobody borrows the table they belong to. That
     //   the file is a sound database, whose free pages are not also in use, is what opening it states.
     let pin = unsafe { store.map.pin(limit) };
     Ok((head, pin))
+}
+
+fn check_access(store: &Store) -> Result<()> {
+    match store.access {
+        Access::ReadWrite => Ok(()),
+        Access::ReadOnly => Err(Error::ReadOnly),
+    }
 }
 
 /// Returns a number, never 0, that differs between threads.

@@ -18,6 +18,15 @@ use std::path::Path;
 /// Source: `limits.h` of Linux, `IOV_MAX`.
 const IOV_MAX: usize = 1024;
 
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reading; every write is refused.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
 /// The data file of a database, as far as the engine needs it.
 ///
 /// What was written is visible to later reads and through the mapping at once, and is durable after the next sync.
@@ -79,8 +88,9 @@ pub(crate) trait DataFile: Send + Sync + fmt::Debug {
 pub(crate) struct OsFile {
     /// For everything but metas.
     plain: File,
-    /// The same file opened with `O_DSYNC`: each write to it returns when its bytes are durable.
-    durable: File,
+    /// The same file opened with `O_DSYNC`: each write to it returns when its bytes are durable. `None` if the file is
+    /// only read.
+    durable: Option<File>,
 }
 
 impl OsFile {
@@ -106,7 +116,22 @@ impl OsFile {
                 "the file was replaced while it was being opened",
             ));
         }
-        Ok(OsFile { plain, durable })
+        Ok(OsFile {
+            plain,
+            durable: Some(durable),
+        })
+    }
+
+    /// Opens the file at `path` for reading. Writes to it fail.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn open_read_only(path: &Path) -> io::Result<OsFile> {
+        Ok(OsFile {
+            plain: File::open(path)?,
+            durable: None,
+        })
     }
 
     /// Returns the file itself, for mapping and locking it.
@@ -141,7 +166,10 @@ impl DataFile for OsFile {
     }
 
     fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.durable.write_all_at(bytes, offset)
+        let durable = self.durable.as_ref();
+        durable
+            .ok_or(io::ErrorKind::PermissionDenied)?
+            .write_all_at(bytes, offset)
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -226,6 +254,19 @@ mod tests {
         let mut found = [0; 14];
         file.read_exact_at(&mut found, 0).unwrap();
         assert_eq!(&found, b"plain, durable");
+    }
+
+    #[test]
+    fn a_file_opened_for_reading_refuses_every_write() {
+        let (directory, file) = new_file();
+        file.write_at(&[IoSlice::new(b"as it was")], 0).unwrap();
+        let file = OsFile::open_read_only(&directory.path().join("data")).unwrap();
+        assert!(file.write_at(&[IoSlice::new(b"other")], 0).is_err());
+        assert!(file.write_durable_at(b"other", 0).is_err());
+        assert!(file.set_len(0).is_err());
+        let mut found = [0; 9];
+        file.read_exact_at(&mut found, 0).unwrap();
+        assert_eq!(&found, b"as it was");
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //! | file | range | lock | tells an opener |
 //! | --- | --- | --- | --- |
 //! | lock file | byte 0 | write, for a moment; then read | another process is initialising; is attached |
-//! | data file | all | write | that process shares the database with nobody |
+//! | data file | all | write; read, if it only reads | that process shares the database with nobody |
+//!
+//! Where no lock file can be made, because nothing can be written there, the lock of the data file has to do.
 //!
 //! The locks belong to the open file (`F_OFD_SETLK`), not to the process: closing another descriptor of the file does
 //! not drop them, and two openers in one process would refuse each other too. [`OpenGuard`] finds such a second
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::sys::file::identity;
+use crate::sys::file::{Access, identity};
 use crate::sys::process;
 
 /// The data file's name in directory mode.
@@ -146,18 +148,19 @@ impl Drop for OpenGuard {
 /// The proof that no other process has the database open. Dropping it lets others in.
 #[derive(Debug)]
 pub(crate) struct ExclusiveLock {
-    /// The whole data file, locked for writing. A field before `lock_file`, so that it is given up first: whoever
-    /// gets byte 0 of the lock file finds the data file free.
+    /// The whole data file, locked for writing, or for reading if nothing else is done. A field before `lock_file`, so
+    /// that it is given up first: whoever gets byte 0 of the lock file finds the data file free.
     _data: Locked,
-    /// Byte 0 of the lock file, locked for reading.
-    lock_file: Locked,
+    /// Byte 0 of the lock file, locked for reading; `None` where there can be no lock file.
+    lock_file: Option<Locked>,
 }
 
 impl ExclusiveLock {
     /// Takes the locks that keep everyone else out. It never waits.
     ///
-    /// The caller holds the [`OpenGuard`] of `data`, which was opened for reading and writing at `paths.data`. It
-    /// writes the metas of a new file soon: an opener that finds less than 768 bytes of data looks again and again.
+    /// The caller holds the [`OpenGuard`] of `data`, which was opened at `paths.data` for `access`. It writes the metas
+    /// of a new file soon: an opener that finds less than 768 bytes of data looks again and again. A reader that is
+    /// `exclusive` by its own wish does without a lock file that it may not write.
     ///
     /// # Errors
     ///
@@ -168,8 +171,13 @@ impl ExclusiveLock {
     /// - [`Error::Open`] when the lock file cannot be opened or sized, or one of the files is not a regular file or
     ///   was deleted meanwhile.
     ///
-    /// Source: locking document, "How much of this is needed", level 1.
-    pub(crate) fn acquire(data: &File, paths: &Paths) -> Result<ExclusiveLock> {
+    /// Source: locking document, "How much of this is needed", level 1, and "Files".
+    pub(crate) fn acquire(
+        data: &File,
+        paths: &Paths,
+        access: Access,
+        exclusive: bool,
+    ) -> Result<ExclusiveLock> {
         if fs::symlink_metadata(&paths.alternative_lock).is_ok() {
             return Err(Error::DuplicatedLock {
                 path: paths.alternative_lock.clone(),
@@ -181,27 +189,55 @@ impl ExclusiveLock {
         let lock_failed = |source| open_error(&paths.lock, source);
         let data_failed = |source| open_error(&paths.data, source);
 
-        let lock_file = open_lock_file(data, &paths.lock).map_err(lock_failed)?;
-        let lock_file = Locked::new(lock_file, FIRST_BYTE)
-            .map_err(lock_failed)?
-            .ok_or_else(busy)?;
+        let lock_file = match open_lock_file(data, &paths.lock) {
+            Ok(file) => Some(
+                Locked::new(file, FIRST_BYTE, Claim::Write)
+                    .map_err(lock_failed)?
+                    .ok_or_else(busy)?,
+            ),
+            Err(error) if does_without_lock_file(&error, access, exclusive) => None,
+            Err(error) => return Err(lock_failed(error)),
+        };
         let own_data = data.try_clone().map_err(data_failed)?;
-        let own_data = Locked::new(own_data, WHOLE)
+        let claim = match access {
+            Access::ReadWrite => Claim::Write,
+            Access::ReadOnly => Claim::Read, // a file not open for writing takes no other
+        };
+        let own_data = Locked::new(own_data, WHOLE, claim)
             .map_err(data_failed)?
             .ok_or_else(busy)?;
 
         // Only now: before, someone else could still have deleted the files and made new ones.
         check_in_place(&own_data.file).map_err(data_failed)?;
-        check_in_place(&lock_file.file).map_err(lock_failed)?;
-
-        lock_file.file.set_len(LOCK_FILE_LEN).map_err(lock_failed)?;
-        // As long as byte 0 is locked for writing, openers of libmdbx sleep instead of failing.
-        try_set(&lock_file.file, FIRST_BYTE, Claim::Read).map_err(lock_failed)?;
+        if let Some(lock_file) = &lock_file {
+            finish(&lock_file.file).map_err(lock_failed)?;
+        }
         Ok(ExclusiveLock {
             _data: own_data,
             lock_file,
         })
     }
+}
+
+/// Makes the lock file such that other openers are refused at once.
+fn finish(lock_file: &File) -> io::Result<()> {
+    check_in_place(lock_file)?;
+    lock_file.set_len(LOCK_FILE_LEN)?;
+    // As long as byte 0 is locked for writing, openers of libmdbx sleep instead of failing.
+    try_set(lock_file, FIRST_BYTE, Claim::Read)?;
+    Ok(())
+}
+
+/// Returns whether an opener that got `error` from the lock file goes on without it.
+///
+/// Source: locking document, "Files".
+fn does_without_lock_file(error: &io::Error, access: Access, exclusive: bool) -> bool {
+    access == Access::ReadOnly
+        && match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => true,
+            io::ErrorKind::PermissionDenied => exclusive,
+            _ => false,
+        }
 }
 
 impl Drop for ExclusiveLock {
@@ -210,10 +246,11 @@ impl Drop for ExclusiveLock {
     /// A lock file that is not emptied is harmless, the next opener initialises it; so no failure matters here.
     fn drop(&mut self) {
         // Refused while an opener looks at byte 0, just to find out that we are here.
-        if self.lock_file.is_ours()
-            && matches!(try_set(&self.lock_file.file, WHOLE, Claim::Write), Ok(true))
+        if let Some(lock_file) = &self.lock_file
+            && lock_file.is_ours()
+            && matches!(try_set(&lock_file.file, WHOLE, Claim::Write), Ok(true))
         {
-            let _ = self.lock_file.file.set_len(0);
+            let _ = lock_file.file.set_len(0);
         }
     }
 }
@@ -269,9 +306,9 @@ struct Locked {
 }
 
 impl Locked {
-    /// Locks `range` of `file` for writing; `None` when someone else holds a lock there.
-    fn new(file: File, range: Range) -> io::Result<Option<Locked>> {
-        let is_free = try_set(&file, range, Claim::Write)?;
+    /// Locks `range` of `file` as `claim` says; `None` when someone else holds a lock there that does not go with it.
+    fn new(file: File, range: Range, claim: Claim) -> io::Result<Option<Locked>> {
+        let is_free = try_set(&file, range, claim)?;
         Ok(is_free.then(|| Locked {
             file,
             owner: process::pid(),
@@ -385,7 +422,7 @@ mod tests {
         }
 
         fn acquire(&self) -> Result<ExclusiveLock> {
-            ExclusiveLock::acquire(&self.open_data(), &self.paths)
+            ExclusiveLock::acquire(&self.open_data(), &self.paths, Access::ReadWrite, false)
         }
 
         fn lock_file_len(&self) -> u64 {
@@ -486,10 +523,11 @@ mod tests {
         let mut lock = fixture.acquire().unwrap();
         let owner = process::pid() + 1; // as a child would see it
         lock._data.owner = owner;
-        lock.lock_file.owner = owner;
+        let lock_file = lock.lock_file.as_mut().unwrap();
+        lock_file.owner = owner;
         let shared_with_parent = (
             lock._data.file.try_clone().unwrap(),
-            lock.lock_file.file.try_clone().unwrap(),
+            lock_file.file.try_clone().unwrap(),
         );
         drop(lock);
         assert_eq!(fixture.lock_file_len(), LOCK_FILE_LEN);
@@ -514,7 +552,8 @@ mod tests {
         let fixture = Fixture::new();
         fs::create_dir(&fixture.paths.lock).unwrap();
         let data = fixture.open_data();
-        let error = ExclusiveLock::acquire(&data, &fixture.paths).unwrap_err();
+        let error =
+            ExclusiveLock::acquire(&data, &fixture.paths, Access::ReadWrite, false).unwrap_err();
         assert!(matches!(error, Error::Open { path, .. } if path == fixture.paths.lock));
         fs::remove_dir(&fixture.paths.lock).unwrap();
         fixture.acquire().unwrap();
@@ -525,8 +564,36 @@ mod tests {
         let fixture = Fixture::new();
         let data = fixture.open_data();
         fs::remove_file(&fixture.paths.data).unwrap();
-        let error = ExclusiveLock::acquire(&data, &fixture.paths).unwrap_err();
+        let error =
+            ExclusiveLock::acquire(&data, &fixture.paths, Access::ReadWrite, false).unwrap_err();
         assert!(matches!(error, Error::Open { path, .. } if path == fixture.paths.data));
+    }
+
+    #[test]
+    fn a_reader_locks_a_file_that_it_cannot_write() {
+        let fixture = Fixture::new();
+        let data = File::open(&fixture.paths.data).unwrap();
+        let acquire = || ExclusiveLock::acquire(&data, &fixture.paths, Access::ReadOnly, false);
+        let lock = acquire().unwrap();
+        assert!(matches!(fixture.acquire(), Err(Error::Busy { .. })));
+        drop(lock);
+        let lock = fixture.acquire().unwrap();
+        assert!(matches!(acquire(), Err(Error::Busy { .. })));
+        drop(lock);
+        acquire().unwrap();
+    }
+
+    #[test]
+    fn only_readers_do_without_a_lock_file_and_only_where_none_can_be() {
+        let answers = |errno, access, exclusive| {
+            does_without_lock_file(&io::Error::from_raw_os_error(errno), access, exclusive)
+        };
+        assert!(answers(libc::EROFS, Access::ReadOnly, false));
+        assert!(!answers(libc::EROFS, Access::ReadWrite, true));
+        assert!(!answers(libc::EACCES, Access::ReadOnly, false));
+        assert!(answers(libc::EACCES, Access::ReadOnly, true));
+        assert!(answers(libc::EPERM, Access::ReadOnly, true));
+        assert!(!answers(libc::EISDIR, Access::ReadOnly, true));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Commits that were not synced survive the end of a process but not the end of the machine. A meta therefore carries
 //! the id of the boot it was written in: the same id again means that everything written is still there.
+#![expect(unsafe_code, reason = "std does not tell the id of a thread")]
 
 use std::fs;
 use std::sync::OnceLock;
@@ -11,6 +12,13 @@ use std::sync::OnceLock;
 /// It is asked for anew each time, so a child process gets its own.
 pub(crate) fn pid() -> u32 {
     std::process::id()
+}
+
+/// Returns the id of this thread, as the tools of the operating system show it.
+pub(crate) fn thread_id() -> u64 {
+    // SAFETY: the call has no arguments, and cannot fail.
+    let id = unsafe { libc::gettid() };
+    u64::from(id.unsigned_abs())
 }
 
 /// Returns the id of the current boot of the machine; zero when there is none to be had.
@@ -66,6 +74,15 @@ mod tests {
             reversed_uuid("7af0bb5e-0a17-4064-a2dc-addf4a684d8300"),
             None
         );
+    }
+
+    #[test]
+    fn each_thread_has_an_id_of_its_own_that_the_system_knows() {
+        let other = std::thread::spawn(thread_id).join().unwrap();
+        assert_eq!(thread_id(), thread_id());
+        assert_ne!(thread_id(), other);
+        let task = format!("/proc/{}/task/{}", pid(), thread_id());
+        assert!(fs::exists(task).unwrap());
     }
 
     #[test]

@@ -177,8 +177,8 @@ impl ParkedValues {
 mod tests {
     use super::*;
     use crate::env::handle::Env;
-    use crate::env::options::Geometry;
     use crate::ids::PageSize;
+    use crate::store::geometry::Geometry;
     use crate::txn::read::ReadTxn;
     use crate::txn::table::{Table, TableFlags};
 

@@ -15,8 +15,8 @@ use crate::format::root::TreeRoot;
 use crate::ids::Txnid;
 use crate::pager::dirty::DirtyList;
 use crate::pager::spill::write_pages;
-use crate::store::open::body_offset;
 use crate::store::reader::StoreRef;
+use crate::store::troika::body_offset;
 use crate::sys::process::boot_id;
 use crate::txn::read::ReadTxn;
 use crate::txn::table::Table;
@@ -90,10 +90,12 @@ impl<'env> WriteTxn<'env> {
         saved?;
         let commit_id = self.settle_gc()?; // pages we no longer need are listed for reuse
         let mut meta = self.next_meta(commit_id);
-        let grew = self.engine.store.grow(&mut meta.geometry)?; // the pages have a place in the file
+        let store = &self.engine.store;
+        let grew = store.fit(self.turn.head(), &mut meta.geometry)?; // the pages have a place in the file
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         self.sync_pages(grew)?; // every page is durable before a meta names it
         self.write_meta(&meta)?; // the commit point, and durable when it returns
+        store.cut(&meta.geometry); // what the file no longer needs at its end is given back
         self.failed.set(false);
         Ok(Some(commit_id))
     }
@@ -143,8 +145,7 @@ impl<'env> WriteTxn<'env> {
             txnid: commit_id,
             geometry: PageCounts {
                 first_unallocated: gc.supply.reserve.first_unallocated(),
-                now: base.geometry.now,
-                ..self.engine.store.bounds
+                ..base.geometry
             },
             gc: gc.root_at_commit(txnid),
             main: TreeRoot {

@@ -11,7 +11,6 @@ use crate::format::node::Value;
 use crate::format::root::{DUP_SORT, TreeRoot};
 use crate::gc::reclaim::Gc;
 use crate::pager::writer::{Base, Writer, large_page_count};
-use crate::store::open::Store;
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
 use crate::tree::large::is_large;
 use crate::tree::order::Order;
@@ -27,10 +26,7 @@ use crate::txn::view::TableRef;
 /// What is read from the table lives until the table is changed, whatever happens to the others.
 #[derive(Debug)]
 pub struct TableMut<'t> {
-    pub(super) store: &'t Store,
     pub(super) table: Table,
-    /// The length of the file in pages, as the base snapshot knows it.
-    pub(super) now: u32,
     pub(super) base: Base<'t>,
     pub(super) gc: &'t RefCell<Gc>,
     pub(super) failed: &'t Cell<bool>,
@@ -478,7 +474,7 @@ impl TableMut<'_> {
         let supply = &mut self.gc.borrow_mut().supply;
         match &mut self.open.dirty {
             Some(dirty) if supply.is_overfull() && dirty.bytes() > supply.memory.in_use() / 2 => {
-                supply.spill(self.store, self.now, dirty)
+                supply.spill(self.base, dirty)
             }
             _ => Ok(()),
         }
@@ -493,7 +489,7 @@ impl TableMut<'_> {
     }
 
     pub(super) fn incompatible(&self, reason: &'static str) -> Error {
-        let name = name_of(self.store, self.table).map_or("main".to_owned(), show);
+        let name = name_of(self.base.store, self.table).map_or("main".to_owned(), show);
         Error::Incompatible { name, reason }
     }
 }

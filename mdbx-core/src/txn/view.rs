@@ -276,7 +276,7 @@ impl<'t> TableRef<'t> {
             }
         };
         let dirty = self.pages.dirty;
-        Ok(dirty.is_some_and(|dirty| dirty.get(pgno).is_some()))
+        Ok(dirty.is_some_and(|dirty| dirty.owns(pgno)))
     }
 
     /// Returns the number of items. Each value of a key counts.

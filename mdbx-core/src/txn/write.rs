@@ -16,7 +16,7 @@ use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
 use crate::pager::supply::Supply;
 use crate::pager::writer::Base;
-use crate::store::open::{ReclaimOrder, Store};
+use crate::store::open::Store;
 use crate::store::turn::Turn;
 use crate::tree::edit::{most_pages_for_delete, most_pages_for_put};
 use crate::txn::canary::Canary;
@@ -94,9 +94,7 @@ impl<'env> WriteTxn<'env> {
         self.make_room()?;
         let store = &*self.engine.store;
         Ok(TableMut {
-            store,
             table,
-            now: self.turn.head().meta.geometry.now,
             base: base(store, &self.turn, self.txnid),
             gc: &self.gc,
             failed: &self.failed,
@@ -134,16 +132,13 @@ impl<'env> WriteTxn<'env> {
         let store = &*self.engine.store;
         let base = base(store, &self.turn, self.txnid);
         let (gc, failed) = (&self.gc, &self.failed);
-        let now = self.turn.head().meta.geometry.now;
         let mut number = 0;
         let open = self.tables.get_disjoint_mut(store, tables)?;
         Ok(open.map(|open| {
             let table = tables[number];
             number += 1;
             TableMut {
-                store,
                 table,
-                now,
                 base,
                 gc,
                 failed,
@@ -501,28 +496,21 @@ impl<'env> WriteTxn<'env> {
     #[cold]
     fn spill(&mut self) -> Result<()> {
         let supply = &mut self.gc.get_mut().supply;
-        let now = self.turn.head().meta.geometry.now;
+        let base = base(&self.engine.store, &self.turn, self.txnid);
         let mut lists: Vec<_> = self.tables.dirty_mut().collect();
         lists.sort_unstable_by_key(|dirty| std::cmp::Reverse(dirty.bytes()));
         for dirty in lists {
             if !supply.is_overfull() {
                 break;
             }
-            supply.spill(&self.engine.store, now, dirty)?;
+            supply.spill(base, dirty)?;
         }
         Ok(())
     }
 
     /// Gives all pages up and returns the memory they took.
     fn take_memory(&mut self) -> Memory {
-        let empty = Supply::new(Reserve::new(Pgno(0), Pgno(0)), Memory::default(), 0);
-        let empty = Gc::new(
-            TreeRoot::empty(0),
-            Txnid::VOID,
-            ReclaimOrder::default(),
-            empty,
-        );
-        let mut memory = self.gc.replace(empty).into_memory();
+        let mut memory = self.gc.get_mut().take_memory();
         self.tables.give_back(&mut memory);
         memory
     }
@@ -564,7 +552,8 @@ fn check_named(table: Table, reason: &'static str) -> Result<()> {
 #[inline]
 pub(super) fn base<'t>(store: &'t Store, turn: &'t Turn<'_>, txnid: Txnid) -> Base<'t> {
     Base {
-        map: &store.map,
+        store,
+        head: turn.head(),
         pin: turn.pin(),
         page_size: store.page_size,
         txnid,
@@ -576,13 +565,11 @@ fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid,
     let head = turn.head();
     let last = head.meta.txnid;
     let txnid = last.checked_add(1).ok_or(Error::TxnidsUsedUp { last })?;
-    let reserve = Reserve::new(
-        head.meta.geometry.first_unallocated,
-        Pgno(store.bounds.upper),
-    );
+    let geometry = &head.meta.geometry;
+    let reserve = Reserve::new(geometry.first_unallocated, Pgno(geometry.upper));
     let oldest = store.readers.oldest(head.steady);
     let supply = Supply::new(reserve, memory, store.dirty_limit);
-    let gc = Gc::new(head.meta.gc, oldest, store.reclaim, supply);
+    let gc = Gc::new(head.meta.gc, oldest, store, supply);
     Ok((txnid, gc, Tables::new(head.meta.main)))
 }
 

@@ -1,0 +1,190 @@
+//! Choose the meta to start from, and recover.
+//!
+//! Whoever opens a file alone can judge what its metas say, and mend it, here and once. Afterwards transactions rely
+//! on it: the newest meta is valid and durable.
+//!
+//! Source: format document, "Choosing a snapshot".
+
+use std::io;
+use std::path::Path;
+
+use crate::error::{Error, PageFault, Result};
+use crate::format::limits::PAGE_HEADER;
+use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, Sign, rank};
+use crate::ids::{PageSize, Pgno};
+use crate::store::troika::body_offset;
+use crate::sys::file::DataFile;
+use crate::sys::process::boot_id;
+
+/// Too short to hold even the metas of the smallest pages.
+const SHORTEST_FILE: u64 = 3 * 256;
+
+/// The metas of a file that nobody writes to, or that were read between two writes.
+struct Metas<'f> {
+    path: &'f Path,
+    page_size: PageSize,
+    bodies: [MetaBody; 3],
+    ranking: Ranking,
+    file_pages: u64,
+}
+
+/// Chooses the meta to start from and makes it durable: the newest, unless it was not durable before the machine
+/// was restarted; then the newest durable one, and the newer ones are made void.
+///
+/// # Errors
+///
+/// [`Error::WannaRecovery`] if that means to write and `may_write` is not set; as
+/// [`EnvOptions::open`](crate::EnvOptions::open) documents them, about what is in the file.
+///
+/// Source: format document, "Opening exclusively".
+pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Result<Meta> {
+    loop {
+        let metas = Metas::read(file, path)?;
+        let Ranking {
+            recent,
+            prefer_steady,
+            ..
+        } = metas.ranking;
+        let has_steady = Rank::read(&metas.bodies[prefer_steady]).steady;
+        if has_steady {
+            // An older meta would do, but that the newest durable one is damaged must not go unnoticed.
+            let steady = metas.meta(prefer_steady)?;
+            if prefer_steady == recent {
+                return Ok(steady);
+            }
+        }
+        let newest = metas.parse(recent);
+        let is_whole = newest
+            .as_ref()
+            .is_ok_and(|meta| meta.boot_id == boot_id() && meta.boot_id != [0; 16]);
+        if !is_whole && !has_steady {
+            return Err(metas.nothing_durable());
+        }
+        if !may_write {
+            return Err(Error::WannaRecovery {
+                path: path.to_owned(),
+            });
+        }
+        let written = match newest {
+            Ok(meta) if is_whole => return make_steady(file, &meta, recent, path),
+            _ => void(file, metas.page_size, recent),
+        };
+        written.map_err(|source| open_error(path, source))?;
+    }
+}
+
+/// Returns what the newest meta of a file says, whether or not it is durable. Nothing is written.
+///
+/// # Errors
+///
+/// As [`Env::peek`](crate::Env::peek) documents them.
+pub(crate) fn newest(file: &dyn DataFile, path: &Path) -> Result<Meta> {
+    let metas = Metas::read(file, path)?;
+    metas.meta(metas.ranking.recent)
+}
+
+impl<'f> Metas<'f> {
+    fn read(file: &dyn DataFile, path: &'f Path) -> Result<Metas<'f>> {
+        let page_size = find_page_size(file, path)?;
+        let mut bodies = [[0; META_BODY.end - META_BODY.start]; 3];
+        for (number, body) in (0..).zip(&mut bodies) {
+            *body = read_body(file, path, page_size, number)?;
+        }
+        let ranking = rank(bodies.map(|body| Rank::read(&body)));
+        let ranking = ranking.map_err(|_| bad_meta(0, "two metas claim the same transaction"))?;
+        let len = file.len().map_err(|source| open_error(path, source))?;
+        Ok(Metas {
+            path,
+            page_size,
+            bodies,
+            ranking,
+            file_pages: len / page_size.bytes() as u64,
+        })
+    }
+
+    fn parse(&self, number: usize) -> Result<Meta, MetaFault> {
+        Meta::parse_body(&self.bodies[number], self.file_pages)
+    }
+
+    fn meta(&self, number: usize) -> Result<Meta> {
+        let [low, ..] = number.to_le_bytes();
+        self.parse(number)
+            .map_err(|fault| fault.into_error(self.path, u32::from(low)))
+    }
+
+    /// Returns what is wrong with a file in which no meta is known durable.
+    fn nothing_durable(&self) -> Error {
+        let newest = self.meta(self.ranking.recent).err();
+        newest.unwrap_or_else(|| bad_meta(0, "no meta is known durable"))
+    }
+}
+
+/// Returns the page size that the first meta names, which tells where the others are.
+fn find_page_size(file: &dyn DataFile, path: &Path) -> Result<PageSize> {
+    let failed = |source| open_error(path, source);
+    if file.len().map_err(failed)? < SHORTEST_FILE {
+        return Err(Error::NotADatabase {
+            path: path.to_owned(),
+        });
+    }
+    let mut start = [0; META_BODY.end];
+    file.read_exact_at(&mut start, 0).map_err(failed)?;
+    let mut body = [0; META_BODY.end - META_BODY.start];
+    body.copy_from_slice(&start[META_BODY]);
+    Meta::page_size(&body).map_err(|fault| fault.into_error(path, 0))
+}
+
+fn read_body(
+    file: &dyn DataFile,
+    path: &Path,
+    page_size: PageSize,
+    number: u32,
+) -> Result<MetaBody> {
+    let mut start = [0; META_BODY.end];
+    file.read_exact_at(&mut start, Pgno(number).offset(page_size))
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => bad_meta(number, "the file ends before it"),
+            _ => open_error(path, source),
+        })?;
+    let mut header = [0; PAGE_HEADER];
+    header.copy_from_slice(&start[..PAGE_HEADER]);
+    Meta::check_header(&header, number).map_err(|fault| fault.into_error(path, number))?;
+    let mut body = [0; META_BODY.end - META_BODY.start];
+    body.copy_from_slice(&start[META_BODY]);
+    Ok(body)
+}
+
+/// Makes everything that the meta `weak` describes durable, and then says so in it.
+fn make_steady(file: &dyn DataFile, weak: &Meta, number: usize, path: &Path) -> Result<Meta> {
+    let meta = Meta {
+        sign: Sign::Steady,
+        boot_id: boot_id(),
+        ..weak.clone()
+    };
+    let at = body_offset(meta.page_size, number);
+    let written = file
+        .sync_all()
+        .and_then(|()| file.write_durable_at(&meta.write_body(), at));
+    written.map_err(|source| open_error(path, source))?;
+    Ok(meta)
+}
+
+/// Makes a meta void: it then ranks below all others.
+fn void(file: &dyn DataFile, page_size: PageSize, number: usize) -> io::Result<()> {
+    let mut body = [0; META_BODY.end - META_BODY.start];
+    let at = body_offset(page_size, number);
+    file.read_exact_at(&mut body, at)?;
+    Meta::make_void(&mut body);
+    file.write_durable_at(&body, at)
+}
+
+fn bad_meta(number: u32, reason: &'static str) -> Error {
+    PageFault::BadMeta { reason }.at(Pgno(number))
+}
+
+fn open_error(path: &Path, source: io::Error) -> Error {
+    Error::Open {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,89 @@
+//! Room from readers that keep a writer from using pages again.
+//!
+//! A writer that would have to make the file longer, or fail, first takes the snapshots of parked readers, and then asks
+//! the application about the others. Nobody can safely take the snapshot from a reader that is reading, so all that the
+//! application can do is to end it, or to wait.
+//!
+//! Source: behaviour document, "Long readers" and "Parked readers".
+
+use std::sync::PoisonError;
+
+use crate::ids::Txnid;
+use crate::store::open::Store;
+use crate::store::readers::{Entry, Oldest};
+use crate::store::slow::{ReaderInfo, SlowReader, SlowReaderAction, SlowReaderHandler};
+use crate::store::troika::Head;
+
+impl Store {
+    /// Returns the readers that have a snapshot, as seen from the newest one.
+    pub(crate) fn reader_infos(&self, newest: &Head) -> Vec<ReaderInfo> {
+        let entries = self.readers.entries();
+        entries
+            .map(|entry| ReaderInfo::new(&entry, newest, self.page_size))
+            .collect()
+    }
+
+    /// Tries to have older snapshots than `oldest` given up, for a writer that builds on `base` and finds no free page
+    /// in the records that `oldest` allows it to take. Returns the oldest snapshot in use if it is a newer one now:
+    /// records up to its id may be taken from then on.
+    ///
+    /// The caller holds the writer's turn. It calls this where it would otherwise make the file longer, or fail; not for
+    /// every page, since all slots are looked at. It may take as long as the application's handler does.
+    pub(crate) fn make_room(&self, base: &Head, oldest: Txnid) -> Option<Txnid> {
+        // Snapshots from the last durable one on are kept in any case.
+        let limit = base.steady;
+        let mut asked = None;
+        loop {
+            let entry = match self.readers.oldest_reader(limit) {
+                Oldest::Reader(entry) if entry.snapshot.txnid <= oldest => entry,
+                _ => break,
+            };
+            if self.readers.oust(&entry) {
+                continue;
+            }
+            let retries = asked.map_or(0, |asked: SlowReader| asked.retries + 1);
+            let slow = self.slow_reader(&entry, base, retries);
+            match self.ask(&slow) {
+                SlowReaderAction::GiveUp => return None,
+                SlowReaderAction::Retry => asked = Some(slow),
+            }
+        }
+        if let Some(last) = asked {
+            self.ask(&SlowReader {
+                is_over: true,
+                ..last
+            });
+        }
+        let now = self.readers.oldest(limit);
+        (now > oldest).then_some(now)
+    }
+
+    /// Describes the reader of the oldest snapshot.
+    fn slow_reader(&self, entry: &Entry, base: &Head, retries: u32) -> SlowReader {
+        let others = self
+            .readers
+            .entries()
+            .filter(|other| other.slot != entry.slot);
+        let next = others.map(|other| other.snapshot.txnid).min();
+        let next = next.unwrap_or(base.steady).min(base.steady);
+        SlowReader {
+            reader: ReaderInfo::new(entry, base, self.page_size),
+            gap: next.0.saturating_sub(entry.snapshot.txnid.0),
+            retries,
+            is_over: false,
+        }
+    }
+
+    /// Asks the application what to do.
+    fn ask(&self, slow: &SlowReader) -> SlowReaderAction {
+        // Cloned, so that the handler can replace itself.
+        let handler = self
+            .slow_reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        handler.map_or(SlowReaderAction::GiveUp, |SlowReaderHandler(handler)| {
+            handler(slow)
+        })
+    }
+}
