@@ -419,7 +419,7 @@ fn the_check_finds_wrong_counters_lost_pages_and_pages_used_twice() -> Result<()
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.mdbx");
     let env = Env::options()
-        .geometry(Geometry::default().page_size(PageSize::MIN))
+        .geometry(Geometry::default().page_size(PageSize::MIN).upper(1 << 24))
         .open(&path)?;
     for n in 0..100_u32 {
         let mut txn = env.write()?;
