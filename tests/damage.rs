@@ -229,6 +229,14 @@ fn write_all(env: &Env, rng: &mut Rng) {
                     _ => txn.put(table, key, &value),
                 };
             }
+            if rng.once_in(2) {
+                let (from, to) = (rng.pick(&keys), rng.pick(&keys));
+                let bounds = if rng.once_in(2) { from..to } else { to..from };
+                let value = rng.bytes(3);
+                let _ = txn.table_mut(table).and_then(|mut table| {
+                    table.delete_pairs((&bounds.start[..], &value[..])..=(bounds.end, &value[..]))
+                });
+            }
             if rng.once_in(8) {
                 let _ = txn.clear(table);
             }

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use common::kinds::{Kind, Model, kinds};
 use common::{Items, Rng, TempEnv, assert_sound, items, number_from_env};
 use mdbx_core::{
-    Around, Cursor, Error, Geometry, PageSize, Position, Result, Table, TableFlags, TableMut,
+    Around, Cursor, Env, Error, Geometry, PageSize, Position, Result, Table, TableFlags, TableMut,
     TableRef, WriteTxn,
 };
 
@@ -401,6 +401,54 @@ fn a_full_database_either_loses_the_range_or_nothing() -> Result<()> {
         }
         assert_sound(&env.read()?);
     }
+    Ok(())
+}
+
+#[test]
+fn a_damaged_page_in_the_range_leaves_everything_as_it_was() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let key = |n: u32| n.to_be_bytes();
+    let options = Env::options().geometry(Geometry::default().page_size(PageSize::MIN));
+    let env = options.clone().open(&path)?;
+    let mut txn = env.write()?;
+    let table = txn.create_table("t", TableFlags::DUP_SORT)?;
+    for n in 0..2000 {
+        txn.put(
+            table,
+            &key(n),
+            &[b"value-"[..].to_vec(), key(n).to_vec()].concat(),
+        )?;
+    }
+    txn.commit()?;
+    drop(env);
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    let needle = [b"value-"[..].to_vec(), key(1000).to_vec()].concat();
+    let found: Vec<usize> = (0..bytes.len() - needle.len())
+        .filter(|&at| bytes[at..].starts_with(&needle))
+        .collect();
+    for at in found {
+        bytes[at / 256 * 256 + 10] ^= 0xFF; // the flags of the page
+    }
+    std::fs::write(&path, &bytes).unwrap();
+
+    let env = options.open(&path)?;
+    let mut txn = env.write()?;
+    let table = txn.open_table("t")?;
+    let delete = |txn: &mut WriteTxn<'_>, from, to| {
+        let (from, to) = (key(from), key(to));
+        txn.delete_range(table, &from[..]..&to[..])
+    };
+    for (from, to) in [(100, 1900), (0, 1001), (1000, 1500)] {
+        let result = delete(&mut txn, from, to);
+        assert!(matches!(result, Err(Error::Corrupted { .. })), "{result:?}");
+        assert_eq!(txn.table(table)?.len(), 2000);
+        assert!(txn.get(table, &key(100))?.is_some());
+    }
+    assert_eq!(delete(&mut txn, 0, 900)?, 900);
+    assert_eq!(txn.table(table)?.len(), 1100);
+    txn.commit()?;
     Ok(())
 }
 

@@ -13,7 +13,8 @@ const PAGE: usize = 256;
 fn with_free_pages(order: ReclaimOrder) -> Result<TempEnv> {
     let geometry = Geometry::default()
         .page_size(PageSize::MIN)
-        .growth_step(1 << 16);
+        .growth_step(1 << 16)
+        .shrink_threshold(0); // else what is written would move towards the start, for the file to shrink
     let env = TempEnv::with(Env::options().geometry(geometry).reclaim_order(order));
     let mut txn = env.write()?;
     for n in 0..3000_u32 {

@@ -428,7 +428,7 @@ impl PageMut<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::page::LEAF;
+    use crate::format::page::{BRANCH, LEAF};
     use crate::format::verify::verify_tree_page;
     use crate::ids::{PageSize, Txnid};
 
@@ -454,6 +454,35 @@ mod tests {
             2 * ENTRY + node_span(1, 0) + node_span(2, 4)
         );
         assert_eq!(verify_tree_page(&bytes, PageSize::MIN), Ok(()));
+    }
+
+    #[test]
+    fn a_run_is_removed_as_a_whole_and_the_first_entry_left_in_a_branch_has_no_key() {
+        let run_of = |flags, run: Range<usize>| {
+            let mut bytes = vec![0; 256];
+            let mut page = PageMut::init(&mut bytes, flags, Pgno(3), Txnid(4));
+            for (n, key) in [&b""[..], b"bb", b"ccc", b"dd", b"e"]
+                .into_iter()
+                .enumerate()
+            {
+                page.append(if flags == LEAF {
+                    NewNode::leaf(key, 0, b"value")
+                } else {
+                    NewNode::branch(key, Pgno(u32::try_from(n).unwrap() + 10))
+                });
+            }
+            page.remove_run(&run);
+            let keys = keys(&page);
+            if keys.len() > 1 {
+                assert_eq!(verify_tree_page(&bytes, PageSize::MIN), Ok(()));
+            }
+            keys
+        };
+        assert_eq!(run_of(LEAF, 1..4), [&b""[..], b"e"]);
+        assert_eq!(run_of(LEAF, 0..3), [&b"dd"[..], b"e"]);
+        assert_eq!(run_of(BRANCH, 1..4), [&b""[..], b"e"]);
+        assert_eq!(run_of(BRANCH, 0..3), [&b""[..], b"e"]);
+        assert!(run_of(LEAF, 0..5).is_empty());
     }
 
     #[test]

@@ -47,25 +47,15 @@ struct Run {
 
 /// How many of the items that are to be deleted the next step removes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Reach {
+pub(crate) enum Reach {
     /// Some of them, or perhaps all.
     Some,
     All,
 }
 
 impl TreeMut<'_, '_> {
-    /// Returns whether the tree has items of `part`.
-    pub(crate) fn has_part(&self, part: Part<'_>) -> Result<bool> {
-        Ok(self.next_step(part)?.is_some())
-    }
-
-    /// Returns whether all items of `part`, if there are any, go in one step.
-    pub(crate) fn goes_in_one_step(&self, part: Part<'_>) -> Result<bool> {
-        Ok(self.next_step(part)? != Some(Reach::Some))
-    }
-
-    /// Returns how far the next step of deleting `part` reaches; `None` if there is nothing left.
-    fn next_step(&self, part: Part<'_>) -> Result<Option<Reach>> {
+    /// Returns how many of the items of `part` the next step removes; `None` if there are none.
+    pub(crate) fn reach(&self, part: Part<'_>) -> Result<Option<Reach>> {
         let pages = self.pager.pages();
         let (key, values) = match part {
             Part::Keys(keys) => return reach(pages, self.root, self.order, keys),

@@ -130,3 +130,82 @@ fn key_of(bound: Bound<&[u8]>) -> Option<&[u8]> {
         Bound::Unbounded => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::node::NewNode;
+    use crate::format::page::{BRANCH, LEAF, PageMut};
+    use crate::ids::{Pgno, Txnid};
+    use Bound::{Excluded, Included, Unbounded};
+
+    fn page(flags: u16, keys: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = vec![0; 256];
+        let mut page = PageMut::init(&mut bytes, flags, Pgno(3), Txnid(4));
+        for key in keys {
+            page.append(if flags == BRANCH {
+                NewNode::branch(key, Pgno(5))
+            } else {
+                NewNode::leaf(key, 0, b"")
+            });
+        }
+        bytes
+    }
+
+    fn between<'k>(lower: Bound<&'k [u8]>, upper: Bound<&'k [u8]>) -> Interval<'k> {
+        Interval { lower, upper }
+    }
+
+    #[test]
+    fn entries_of_a_leaf_are_those_that_the_interval_contains() {
+        let keys: [&[u8]; 5] = [b"b", b"d", b"h", b"m", b"p"];
+        let leaf = page(LEAF, &keys);
+        let bounds = |key| [Unbounded, Included(key), Excluded(key)];
+        for (lower, upper) in [
+            (b"a", b"d"),
+            (b"d", b"d"),
+            (b"d", b"p"),
+            (b"e", b"n"),
+            (b"q", b"z"),
+        ] {
+            for lower in bounds(&lower[..]) {
+                for upper in bounds(&upper[..]) {
+                    let interval = between(lower, upper);
+                    let run = interval
+                        .entries(Page::trusted(&leaf), Order::Bytes)
+                        .unwrap();
+                    for (index, key) in keys.iter().enumerate() {
+                        let is_in = interval.contains(Order::Bytes, key);
+                        assert_eq!(run.contains(&index), is_in, "{interval:?} {index}");
+                    }
+                    if interval.is_empty(Order::Bytes) {
+                        assert!(run.is_empty());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn children_are_those_with_nothing_but_keys_in_between() {
+        let branch = page(BRANCH, &[b"", b"d", b"h", b"m", b"p"]);
+        let children = |lower, upper, first, last| {
+            let ends = Ends { first, last };
+            let interval = between(lower, upper);
+            interval
+                .children(Page::trusted(&branch), Order::Bytes, ends)
+                .unwrap()
+        };
+        let (d, f, m, t) = (&b"d"[..], &b"f"[..], &b"m"[..], &b"t"[..]);
+        assert_eq!(children(Included(f), Excluded(t), false, false), 2..4);
+        assert_eq!(children(Included(f), Excluded(t), false, true), 2..5);
+        assert_eq!(children(Included(f), Excluded(t), true, false), 0..4);
+        assert_eq!(children(Included(d), Excluded(m), false, false), 1..3);
+        assert_eq!(children(Excluded(d), Included(m), false, false), 2..3);
+        assert_eq!(children(Unbounded, Excluded(d), true, false), 0..1);
+        assert_eq!(children(Unbounded, Excluded(b"c"), true, false), 0..0);
+        assert_eq!(children(Included(t), Unbounded, false, true), 5..5);
+        let inside_one = children(Included(b"i"), Included(b"k"), false, false);
+        assert!(inside_one.is_empty() && inside_one.end == 2);
+    }
+}

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::ops::{Bound, RangeBounds};
 
 use crate::error::{Error, Result};
-use crate::tree::cut::Part;
+use crate::tree::cut::{Part, Reach};
 use crate::tree::interval::Interval;
 use crate::tree::order::Order;
 use crate::tree::position::Position;
@@ -266,10 +266,12 @@ impl TableMut<'_> {
         self.check_sound()?;
         self.make_room()?;
         self.check_no_names(parts)?;
-        if let &[part] = parts
-            && self.with_tree(|tree| tree.goes_in_one_step(part))?
-        {
-            return self.delete_part(part);
+        if let &[part] = parts {
+            match self.with_tree(|tree| tree.reach(part))? {
+                None => return Ok(0),
+                Some(Reach::All) => return self.delete_step(part),
+                Some(Reach::Some) => {}
+            }
         }
         self.as_a_whole(|table| parts.iter().map(|&part| table.delete_part(part)).sum())
     }
@@ -277,14 +279,24 @@ impl TableMut<'_> {
     /// Deletes the items of a part step by step; returns how many there were.
     fn delete_part(&mut self, part: Part<'_>) -> Result<u64> {
         let mut items = 0;
-        while self.with_tree(|tree| tree.has_part(part))? {
-            let pages = self.with_tree(|tree| tree.most_pages_for_cut(part))?;
-            self.gc.borrow_mut().reserve(self.base, pages)?;
-            self.edit(|mut tree| {
-                items += tree.cut(part)?;
-                Ok(true)
-            })?;
+        while let Some(reach) = self.with_tree(|tree| tree.reach(part))? {
+            items += self.delete_step(part)?;
+            if reach == Reach::All {
+                break;
+            }
         }
+        Ok(items)
+    }
+
+    /// Deletes as many items of a part as go in one step; returns how many.
+    fn delete_step(&mut self, part: Part<'_>) -> Result<u64> {
+        let pages = self.with_tree(|tree| tree.most_pages_for_cut(part))?;
+        self.gc.borrow_mut().reserve(self.base, pages)?;
+        let mut items = 0;
+        self.edit(|mut tree| {
+            items = tree.cut(part)?;
+            Ok(items > 0)
+        })?;
         Ok(items)
     }
 

@@ -253,6 +253,26 @@ impl Env {
         })
     }
 
+    /// Copies the newest snapshot to the data file `path`: as it is, or only what is in use.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    ///
+    /// # Panics
+    ///
+    /// If the path has a zero byte in it.
+    pub fn copy(&self, path: &Path, compact: bool) -> Result<()> {
+        let flags = if compact {
+            sys::MDBX_CP_COMPACT
+        } else {
+            sys::MDBX_CP_DEFAULTS
+        };
+        let path = CString::new(path.as_os_str().as_bytes()).expect("a path has no zero byte");
+        // SAFETY: the environment is open, and the path ends with a zero.
+        done(unsafe { sys::mdbx_env_copy(self.env.as_ptr(), path.as_ptr(), flags) })
+    }
+
     /// Has libmdbx check everything in the file: all that its tool `mdbx_chk` checks.
     ///
     /// # Errors
@@ -494,6 +514,34 @@ impl<'env> Txn<'env> {
         Ok(sequence)
     }
 
+    /// Returns the three numbers of the canary, and the transaction that set them.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn canary(&self) -> Result<[u64; 4]> {
+        let mut canary = sys::MDBX_canary {
+            x: 0,
+            y: 0,
+            z: 0,
+            v: 0,
+        };
+        // SAFETY: the transaction is live.
+        done(unsafe { sys::mdbx_canary_get(self.txn.as_ptr(), &raw mut canary) })?;
+        Ok([canary.x, canary.y, canary.z, canary.v])
+    }
+
+    /// Sets the three numbers of the canary.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn set_canary(&mut self, [x, y, z]: [u64; 3]) -> Result<()> {
+        let canary = sys::MDBX_canary { x, y, z, v: 0 };
+        // SAFETY: the transaction is live, and the numbers are only read.
+        done(unsafe { sys::mdbx_canary_put(self.txn.as_ptr(), &raw const canary) })
+    }
+
     /// Returns the value of `key`, the first one if it has several.
     ///
     /// # Errors
@@ -553,6 +601,15 @@ impl<'env> Txn<'env> {
     #[inline]
     pub fn put(&mut self, dbi: Dbi, key: &[u8], value: &[u8]) -> Result<()> {
         done(self.put_with(dbi, key, value, sys::MDBX_UPSERT))
+    }
+
+    /// Stores `value` under `key`, which is the last one.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn append(&mut self, dbi: Dbi, key: &[u8], value: &[u8]) -> Result<()> {
+        done(self.put_with(dbi, key, value, sys::MDBX_APPEND))
     }
 
     /// Stores `value` under `key` if there is no such key; tells whether it did.

@@ -128,7 +128,7 @@ pub(crate) fn inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally>
         numbers.map(|number| spec.key(number)).collect()
     };
     let probes: Vec<_> = plan.specs.iter().map(&mut keys).collect();
-    let (here, info) = {
+    let (here, info, canary) = {
         let env = open_here(path, plan)?;
         let txn = env.read()?;
         let report = check(&txn);
@@ -140,7 +140,10 @@ pub(crate) fn inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally>
             allocated_pages: info.allocated_pages.into(),
             last_txnid: info.last_txnid.0,
         };
-        (see_here(&txn, plan, &probes)?, info)
+        let canary = env.write()?.canary();
+        let [x, y, z] = canary.marks;
+        let canary = [x, y, z, canary.set_by.0];
+        (see_here(&txn, plan, &probes)?, info, canary)
     };
     let tally = compare(&here, plan, model).map_err(|error| format!("here: {error}"))?;
     compare_probes(&here, &probes, model).map_err(|error| format!("here: {error}"))?;
@@ -149,7 +152,9 @@ pub(crate) fn inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally>
     if report.problems > 0 {
         return Err(format!("libmdbx's check: {:#?}", report.findings).into());
     }
-    let there = see_there(&env.read()?, plan, &probes)?;
+    let txn = env.read()?;
+    same("canary", &canary, &txn.canary()?)?;
+    let there = see_there(&txn, plan, &probes)?;
     same("info", &info, &env.info()?)?;
     for table in 0..plan.specs.len() {
         same(

@@ -103,6 +103,10 @@ impl Spec {
         self.flags.contains(TableFlags::DUP_SORT)
     }
 
+    pub(crate) fn is_dup_fixed(&self) -> bool {
+        self.flags.contains(TableFlags::DUP_FIXED)
+    }
+
     /// Returns a key that `number` alone determines; several numbers may have the same.
     pub(crate) fn key(&self, number: u32) -> Vec<u8> {
         if self.flags.contains(TableFlags::INTEGER_KEY) {
@@ -234,6 +238,12 @@ impl ModelTable {
         was_there
     }
 
+    pub(crate) fn delete_all(&mut self, items: &Items) {
+        for (key, value) in items {
+            self.delete_dup(key, value);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.pairs.clear();
     }
@@ -249,17 +259,40 @@ impl ModelTable {
         pairs.collect()
     }
 
-    /// Returns the item at a position, counted modulo the number of items.
-    pub(crate) fn item_at(&self, position: u32) -> Option<(Vec<u8>, Vec<u8>)> {
-        let count: usize = self.pairs.values().map(BTreeSet::len).sum();
-        let mut left = (position as usize).checked_rem(count)?;
+    /// Returns so many items from a position on, which is counted modulo the number of items.
+    pub(crate) fn items_at(&self, position: u32, count: u32) -> Items {
+        let len: usize = self.pairs.values().map(BTreeSet::len).sum();
+        let mut skip = (position as usize).checked_rem(len).unwrap_or(0);
+        let mut items = Items::new();
         for (key, values) in &self.pairs {
-            if let Some(value) = values.iter().nth(left) {
-                return Some((self.spec.key_form(key), self.spec.value_form(value)));
+            let key = self.spec.key_form(key);
+            for value in values.iter().skip(skip) {
+                if items.len() >= count as usize {
+                    return items;
+                }
+                items.push((key.clone(), self.spec.value_form(value)));
             }
-            left -= values.len();
+            skip = skip.saturating_sub(values.len());
         }
-        None
+        items
+    }
+
+    /// Returns items from `key` on, at most so many.
+    pub(crate) fn items_from(&self, key: &[u8], count: u8) -> Items {
+        let pairs = self.pairs.range(self.spec.key_form(key)..);
+        let items = pairs.flat_map(|(key, values)| {
+            let key = self.spec.key_form(key);
+            values
+                .iter()
+                .map(move |value| (key.clone(), self.spec.value_form(value)))
+        });
+        items.take(count.into()).collect()
+    }
+
+    /// Returns whether `key` comes after all others.
+    pub(crate) fn is_last(&self, key: &[u8]) -> bool {
+        let last = self.pairs.last_key_value();
+        last.is_none_or(|(last, _)| *last < self.spec.key_form(key))
     }
 
     /// Returns the first value of `key`, and how many it has.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use mdbx_core::{Env, Geometry, ReadTxn, Table, WriteTxn};
+use mdbx_core::{Env, Geometry, PutFlags, ReadTxn, Table, TableMut, WriteTxn};
 use mdbx_oracle::c;
 use tempfile::TempDir;
 
@@ -44,7 +44,14 @@ pub(crate) fn open_here(path: &Path, plan: &Plan) -> Outcome<Env> {
         .upper(UPPER as u64)
         .growth_step(plan.growth_step as u64)
         .shrink_threshold(plan.shrink_threshold as u64);
-    Ok(Env::options().geometry(geometry).open(path)?)
+    let options = Env::options()
+        .geometry(geometry)
+        .reclaim_order(plan.reclaim_order);
+    let options = match plan.dirty_limit {
+        Some(bytes) => options.dirty_limit(bytes),
+        None => options,
+    };
+    Ok(options.open(path)?)
 }
 
 pub(crate) fn open_there(path: &Path, plan: &Plan, flags: u32) -> Outcome<c::Env> {
@@ -63,27 +70,76 @@ pub(crate) fn name(table: usize) -> Option<String> {
     (table > 0).then(|| format!("t{table}{}", "-".repeat(padding)))
 }
 
+/// A key and one of its values.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// A write transaction of either engine. Tables are numbers, and are created when they are used.
+///
+/// What has a body here is what libmdbx does; this library has a way of its own, with the same result.
 pub(crate) trait Writer {
     fn put(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()>;
+    fn append(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()>;
     fn insert(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool>;
     fn delete(&mut self, table: usize, key: &[u8]) -> Outcome<bool>;
     fn delete_dup(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool>;
     fn clear(&mut self, table: usize) -> Outcome<()>;
-    /// Does nothing if there is no such table.
     fn drop_table(&mut self, table: usize) -> Outcome<()>;
     fn sequence(&mut self, table: usize, increment: u64) -> Outcome<u64>;
-    fn commit(self) -> Outcome<()>;
+    fn set_canary(&mut self, marks: [u64; 3]) -> Outcome<()>;
+
+    fn update(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool> {
+        let was_there = self.delete(table, key)?;
+        if was_there {
+            self.put(table, key, value)?;
+        }
+        Ok(was_there)
+    }
+
+    fn reserve(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()> {
+        self.put(table, key, value)
+    }
+
+    fn put_many(&mut self, table: usize, key: &[u8], values: &[Vec<u8>]) -> Outcome<()> {
+        values
+            .iter()
+            .try_for_each(|value| self.put(table, key, value))
+    }
+
+    /// Deletes the items, which are all there are from `key` up to the last one.
+    fn sweep(&mut self, table: usize, _key: &[u8], items: &Items) -> Outcome<()> {
+        self.delete_each(table, items)
+    }
+
+    /// Deletes the items, which are all there are between the two, both included.
+    fn delete_pairs(&mut self, table: usize, _: &Pair, _: &Pair, items: &Items) -> Outcome<()> {
+        self.delete_each(table, items)
+    }
+
+    fn delete_each(&mut self, table: usize, items: &Items) -> Outcome<()> {
+        for (key, value) in items {
+            same("deleted", &self.delete_dup(table, key, value)?, &true)?;
+        }
+        Ok(())
+    }
+
+    fn rename_and_back(&mut self, _table: usize) -> Outcome<()> {
+        Ok(())
+    }
 }
 
 /// A write transaction of this library.
-pub(crate) struct Ours<'a> {
-    pub(crate) txn: WriteTxn<'a>,
+pub(crate) struct Ours<'a, 'env> {
+    pub(crate) txn: &'a mut WriteTxn<'env>,
     pub(crate) specs: &'a [Spec],
 }
 
-impl Ours<'_> {
-    fn table(&mut self, table: usize) -> Outcome<Table> {
+impl Ours<'_, '_> {
+    fn table(&mut self, table: usize) -> Outcome<TableMut<'_>> {
+        let handle = self.handle(table)?;
+        Ok(self.txn.table_mut(handle)?)
+    }
+
+    fn handle(&mut self, table: usize) -> Outcome<Table> {
         let Some(name) = name(table) else {
             return Ok(Table::MAIN);
         };
@@ -96,69 +152,122 @@ impl Ours<'_> {
     }
 }
 
-impl Writer for Ours<'_> {
+impl Writer for Ours<'_, '_> {
     fn put(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()> {
-        let table = self.table(table)?;
-        Ok(self.txn.put(table, key, value)?)
+        Ok(self.table(table)?.put(key, value)?)
+    }
+
+    fn append(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()> {
+        Ok(self.table(table)?.append(key, value)?)
     }
 
     fn insert(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool> {
-        let table = self.table(table)?;
-        match self.txn.insert(table, key, value) {
+        match self.table(table)?.insert(key, value) {
             Err(mdbx_core::Error::KeyExists) => Ok(false),
             inserted => Ok(inserted.map(|()| true)?),
         }
     }
 
     fn delete(&mut self, table: usize, key: &[u8]) -> Outcome<bool> {
-        let table = self.table(table)?;
-        Ok(self.txn.delete(table, key)?)
+        Ok(self.table(table)?.delete(key)?)
     }
 
     fn delete_dup(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool> {
-        let table = self.table(table)?;
-        Ok(self.txn.delete_dup(table, key, value)?)
+        Ok(self.table(table)?.delete_dup(key, value)?)
     }
 
     fn clear(&mut self, table: usize) -> Outcome<()> {
-        let table = self.table(table)?;
-        self.txn.clear(table)?;
-        Ok(())
+        Ok(self.table(table)?.clear()?)
     }
 
     fn drop_table(&mut self, table: usize) -> Outcome<()> {
-        let table = self.table(table)?;
+        let table = self.handle(table)?;
         Ok(self.txn.drop_table(table)?)
     }
 
     fn sequence(&mut self, table: usize, increment: u64) -> Outcome<u64> {
-        let table = self.table(table)?;
-        Ok(self.txn.sequence(table, increment)?)
+        Ok(self.table(table)?.sequence(increment)?)
     }
 
-    fn commit(self) -> Outcome<()> {
-        self.txn.commit()?;
+    fn set_canary(&mut self, marks: [u64; 3]) -> Outcome<()> {
+        Ok(self.txn.set_canary(marks)?)
+    }
+
+    fn update(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool> {
+        match self.table(table)?.update(key, value) {
+            Err(mdbx_core::Error::NotFound) => Ok(false),
+            updated => Ok(updated.map(|()| true)?),
+        }
+    }
+
+    fn reserve(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()> {
+        let mut table = self.table(table)?;
+        Ok(table.reserve(key, value.len(), |room| room.copy_from_slice(value))?)
+    }
+
+    fn put_many(&mut self, table: usize, key: &[u8], values: &[Vec<u8>]) -> Outcome<()> {
+        let values_of_one_size = values.iter().map(Vec::as_slice);
+        self.table(table)?
+            .put_many(key, values_of_one_size, PutFlags::empty())?;
+        Ok(())
+    }
+
+    fn sweep(&mut self, table: usize, key: &[u8], items: &Items) -> Outcome<()> {
+        let mut cursor = self.table(table)?.into_cursor_mut();
+        cursor.go(|cursor| cursor.seek(key).map(drop))?;
+        for (key, value) in items {
+            let found = cursor.current()?;
+            same("swept", &found, &Some((&key[..], &value[..])))?;
+            same("swept away", &cursor.delete()?, &true)?;
+        }
+        Ok(())
+    }
+
+    fn delete_pairs(
+        &mut self,
+        table: usize,
+        first: &Pair,
+        last: &Pair,
+        items: &Items,
+    ) -> Outcome<()> {
+        let (first, last) = ((&first.0[..], &first.1[..]), (&last.0[..], &last.1[..]));
+        let deleted = self.table(table)?.delete_pairs(first..=last)?;
+        same("delete_pairs", &deleted, &(items.len() as u64))
+    }
+
+    fn rename_and_back(&mut self, table: usize) -> Outcome<()> {
+        let Some(name) = name(table) else {
+            return Ok(());
+        };
+        let handle = self.handle(table)?;
+        let renamed = self.txn.rename_table(handle, "another name")?;
+        self.txn.rename_table(renamed, name)?;
         Ok(())
     }
 }
 
 /// A write transaction of libmdbx.
-pub(crate) struct Theirs<'a> {
-    pub(crate) txn: c::Txn<'a>,
+pub(crate) struct Theirs<'a, 'env> {
+    pub(crate) txn: &'a mut c::Txn<'env>,
     pub(crate) specs: &'a [Spec],
 }
 
-impl Theirs<'_> {
+impl Theirs<'_, '_> {
     fn table(&mut self, table: usize) -> Outcome<c::Dbi> {
         let flags = flags_in_c(self.specs[table].flags);
         Ok(self.txn.create_table(name(table).as_deref(), flags)?)
     }
 }
 
-impl Writer for Theirs<'_> {
+impl Writer for Theirs<'_, '_> {
     fn put(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()> {
         let table = self.table(table)?;
         Ok(self.txn.put(table, key, value)?)
+    }
+
+    fn append(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<()> {
+        let table = self.table(table)?;
+        Ok(self.txn.append(table, key, value)?)
     }
 
     fn insert(&mut self, table: usize, key: &[u8], value: &[u8]) -> Outcome<bool> {
@@ -191,8 +300,8 @@ impl Writer for Theirs<'_> {
         Ok(self.txn.add_to_sequence(table, increment)?)
     }
 
-    fn commit(self) -> Outcome<()> {
-        Ok(self.txn.commit()?)
+    fn set_canary(&mut self, marks: [u64; 3]) -> Outcome<()> {
+        Ok(self.txn.set_canary(marks)?)
     }
 }
 

@@ -1,33 +1,62 @@
 //! What happens in a round, as plain data: made up at random, repeated from a seed, and shortened when it fails.
 
-use mdbx_core::{PageSize, TableFlags};
+use mdbx_core::{PageSize, ReclaimOrder, TableFlags};
 use mdbx_oracle::c;
 
 use crate::common::Rng;
 use crate::content::Spec;
 
-/// A change of a table, which is created if there is none. Tables are indices of [`Plan::specs`].
+/// A change of a table, which is created if there is none. The table is an index of [`Plan::specs`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Op {
-    /// Of a key and a value.
-    Put(usize, u32, u32),
+pub(crate) struct Op {
+    pub(crate) table: usize,
+    pub(crate) change: Change,
+}
+
+/// What is done to a table. The numbers are those of keys and values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Put(u32, u32),
     /// The same, if there is no such key.
-    Insert(usize, u32, u32),
+    Insert(u32, u32),
+    /// Makes the value the only one of the key, if there is such a key.
+    Update(u32, u32),
+    /// As a put, but said to be the last key, if it is.
+    Append(u32, u32),
+    /// The same as a put, where room for the value is given first.
+    Reserve(u32, u32),
+    /// Of a key, the first of its values, and how many: values with the numbers that follow.
+    PutMany(u32, u32, u8),
     /// Of a key with all its values.
-    Delete(usize, u32),
-    /// Of a key and one value.
-    DeleteDup(usize, u32, u32),
+    Delete(u32),
+    DeleteDup(u32, u32),
     /// Of the item at this position, counted modulo the number of items.
-    DeleteAt(usize, u32),
-    Clear(usize),
-    Drop(usize),
-    Sequence(usize, u32),
+    DeleteAt(u32),
+    /// Of this many items from a key on, in order.
+    Sweep(u32, u8),
+    /// Of all items from this position on, up to so many, at once.
+    Range(u32, u32),
+    Clear,
+    Drop,
+    /// To another name, and back.
+    Rename,
+    Sequence(u32),
+    /// Of the database, not of the table.
+    Canary(u32),
+}
+
+/// Operations of a transaction that stay together.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Whether they are in a nested transaction, and whether it is committed.
+    pub(crate) nested: Option<bool>,
+    pub(crate) ops: Vec<Op>,
 }
 
 /// A write transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct TxnPlan {
-    pub(crate) ops: Vec<Op>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) commit: bool,
 }
 
@@ -54,9 +83,15 @@ pub(crate) struct Plan {
     pub(crate) page_size: PageSize,
     pub(crate) growth_step: usize,
     pub(crate) shrink_threshold: usize,
+    /// The bytes of changed pages that we keep in memory, if not the default.
+    pub(crate) dirty_limit: Option<usize>,
+    /// Which free pages we use first.
+    pub(crate) reclaim_order: ReclaimOrder,
     /// The main table, and the named ones.
     pub(crate) specs: Vec<Spec>,
     pub(crate) turns: Vec<Turn>,
+    /// Whether both engines copy the file in the end.
+    pub(crate) copies: bool,
     /// What the lookups are made from.
     pub(crate) seed: u64,
 }
@@ -74,7 +109,7 @@ pub(crate) enum Shape {
 pub(crate) struct Kinds {
     /// As a named table.
     pub(crate) named: Vec<TableFlags>,
-    /// As the main table, when libmdbx made it so.
+    /// As the main table.
     pub(crate) main: Vec<TableFlags>,
 }
 
@@ -97,7 +132,7 @@ impl Plan {
             Shape::InTurn if rng.once_in(4) => By::Us,
             Shape::InTurn => random_c(rng),
         };
-        let other_main = matches!(first, By::C(..)) && rng.once_in(6);
+        let other_main = rng.once_in(6);
         let (main, tables) = if other_main {
             (*rng.pick(&kinds.main), 0)
         } else {
@@ -114,8 +149,11 @@ impl Plan {
             page_size,
             growth_step: *rng.pick(&[1 << 16, 1 << 18]),
             shrink_threshold: *rng.pick(&[1 << 17, 1 << 20]),
+            reclaim_order: *rng.pick(&[ReclaimOrder::NewestFirst, ReclaimOrder::OldestFirst]),
+            dirty_limit: rng.once_in(3).then(|| 16 * page_size.bytes()),
             specs,
             turns,
+            copies: rng.once_in(4),
             seed: rng.next(),
         }
     }
@@ -185,20 +223,35 @@ fn random_txn(rng: &mut Rng, specs: &[Spec]) -> TxnPlan {
         } else {
             focus
         };
-        match random_op(rng, mood, table, keys) {
-            Op::Put(_, _, value) if matches!(mood, Mood::Ascend) => {
-                Op::Put(table, u32::try_from(start + at).unwrap(), value)
+        let change = match random_change(rng, mood, keys) {
+            Change::Put(_, value) if matches!(mood, Mood::Ascend) => {
+                Change::Append(u32::try_from(start + at).unwrap(), value)
             }
-            op => op,
-        }
+            change => change,
+        };
+        Op { table, change }
     };
+    let mut ops: Vec<Op> = (0..count).map(|at| op(at, rng)).collect();
+    let mut parts = Vec::new();
+    while !ops.is_empty() {
+        let nests = rng.once_in(4);
+        let rest = if rng.once_in(3) {
+            ops.split_off(rng.below(ops.len()) + 1)
+        } else {
+            Vec::new()
+        };
+        parts.push(Part {
+            nested: nests.then(|| rng.once_in(2)),
+            ops: std::mem::replace(&mut ops, rest),
+        });
+    }
     TxnPlan {
-        ops: (0..count).map(|at| op(at, rng)).collect(),
+        parts,
         commit: !rng.once_in(8),
     }
 }
 
-fn random_op(rng: &mut Rng, mood: Mood, table: usize, keys: usize) -> Op {
+fn random_change(rng: &mut Rng, mood: Mood, keys: usize) -> Change {
     let number = |rng: &mut Rng, end: usize| u32::try_from(rng.below(end)).unwrap();
     let (percent_put, percent_rare) = match mood {
         Mood::Grow => (90, 0),
@@ -212,23 +265,47 @@ fn random_op(rng: &mut Rng, mood: Mood, table: usize, keys: usize) -> Op {
     let (key, value) = (number(rng, keys), number(rng, 3000));
     let die = rng.below(100);
     if die < percent_rare {
-        return match rng.below(4) {
-            0 => Op::Clear(table),
-            1 => Op::Drop(table),
-            _ => Op::Sequence(table, value),
+        return match rng.below(6) {
+            0 => Change::Clear,
+            1 => Change::Drop,
+            2 => Change::Rename,
+            3 => Change::Canary(value),
+            _ => Change::Sequence(value),
         };
     }
     if die < percent_rare + percent_put {
-        return if rng.once_in(10) {
-            Op::Insert(table, key, value)
-        } else {
-            Op::Put(table, key, value)
+        return match rng.below(30) {
+            0..3 => Change::Insert(key, value),
+            3 => Change::Update(key, value),
+            4 => Change::Append(key, value),
+            5 => Change::Reserve(key, value),
+            6 => Change::PutMany(key, value, rng.byte()),
+            _ => Change::Put(key, value),
         };
     }
-    match rng.below(4) {
-        0 => Op::Delete(table, key),
-        1 => Op::DeleteDup(table, key, value),
-        _ => Op::DeleteAt(table, value),
+    match rng.below(8) {
+        0..2 => Change::Delete(key),
+        2..4 => Change::DeleteDup(key, value),
+        4 => Change::Sweep(key, rng.byte() / 4),
+        5 if rng.once_in(4) => Change::Range(value, number(rng, keys)),
+        _ => Change::DeleteAt(value),
+    }
+}
+
+/// Where the operations of a part are: the turn, the transaction, the part.
+type At = (usize, usize, usize);
+
+impl Plan {
+    fn ops_mut(&mut self, (turn, txn, part): At) -> &mut Vec<Op> {
+        &mut self.turns[turn].txns[txn].parts[part].ops
+    }
+
+    /// Returns the plan without some of the operations of a part.
+    fn without_ops(&self, at: At, from: usize, count: usize) -> Plan {
+        let mut shorter = self.clone();
+        let ops = shorter.ops_mut(at);
+        ops.drain(from..(from + count).min(ops.len()));
+        shorter
     }
 }
 
@@ -247,7 +324,7 @@ pub(crate) fn shortest_failing(mut plan: Plan, fails: impl Fn(&Plan) -> bool) ->
             plan = shorter;
         }
     }
-    for turn in (0..plan.turns.len()).rev() {
+    for turn in 0..plan.turns.len() {
         for txn in (0..plan.turns[turn].txns.len()).rev() {
             let mut shorter = plan.clone();
             shorter.turns[turn].txns.remove(txn);
@@ -255,22 +332,28 @@ pub(crate) fn shortest_failing(mut plan: Plan, fails: impl Fn(&Plan) -> bool) ->
                 plan = shorter;
                 continue;
             }
-            let mut chunk = plan.turns[turn].txns[txn].ops.len().div_ceil(2);
-            while chunk > 0 {
-                let mut at = 0;
-                while at < plan.turns[turn].txns[txn].ops.len() {
-                    let mut shorter = plan.clone();
-                    let ops = &mut shorter.turns[turn].txns[txn].ops;
-                    ops.drain(at..(at + chunk).min(ops.len()));
-                    if still_fails(&shorter) {
-                        plan = shorter;
-                    } else {
-                        at += chunk;
-                    }
-                }
-                chunk /= 2;
+            for part in 0..plan.turns[turn].txns[txn].parts.len() {
+                plan = with_fewest_ops(plan, (turn, txn, part), &mut still_fails);
             }
         }
+    }
+    plan
+}
+
+/// Leaves out operations of a part as long as the plan fails without them.
+fn with_fewest_ops(mut plan: Plan, at: At, still_fails: &mut impl FnMut(&Plan) -> bool) -> Plan {
+    let mut chunk = plan.ops_mut(at).len();
+    while chunk > 0 {
+        let mut from = 0;
+        while from < plan.ops_mut(at).len() {
+            let shorter = plan.without_ops(at, from, chunk);
+            if still_fails(&shorter) {
+                plan = shorter;
+            } else {
+                from += chunk;
+            }
+        }
+        chunk /= 2;
     }
     plan
 }

@@ -2,100 +2,192 @@
 
 use std::path::Path;
 
-use mdbx_core::TableFlags;
+use mdbx_core::tools::copy::CopyOptions;
+use mdbx_core::{Env, TableFlags};
 use mdbx_oracle::c;
 
 use crate::compare::{Tally, compare, inspect, see_here, see_there};
-use crate::content::{Model, ModelTable, flags_in_c};
+use crate::content::{Model, ModelTable, Spec, flags_in_c};
 use crate::engines::{Ours, Outcome, Theirs, Writer, file_in, open_here, open_there, same};
-use crate::plan::{By, Op, Plan, Turn};
+use crate::plan::{By, Change, Op, Part, Plan, Turn, TxnPlan};
 
 /// Does to both what `op` says, and compares the answers.
 fn apply(op: Op, plan: &Plan, model: &mut Model, writer: &mut impl Writer) -> Outcome<()> {
-    let (Op::Put(table, ..)
-    | Op::Insert(table, ..)
-    | Op::Delete(table, ..)
-    | Op::DeleteDup(table, ..)
-    | Op::DeleteAt(table, _)
-    | Op::Clear(table)
-    | Op::Drop(table)
-    | Op::Sequence(table, _)) = op;
+    let Op { table, change } = op;
     let spec = &plan.specs[table];
     let holds_records = table == 0 && plan.specs.len() > 1;
-    if matches!(op, Op::Clear(_) | Op::Drop(_)) && holds_records {
+    if matches!(change, Change::Clear | Change::Drop) && holds_records {
         return Ok(()); // that would be the end of all tables
     }
+    writer.sequence(table, 0)?; // the table is there from now on
     let contents = model.entry(table).or_insert_with(|| ModelTable::new(*spec));
-    match op {
-        Op::Put(_, key, value) => {
-            let (key, value) = (spec.key(key), spec.value(value));
-            contents.put(&key, &value);
-            writer.put(table, &key, &value)?;
+    match change {
+        Change::Put(..)
+        | Change::Insert(..)
+        | Change::Update(..)
+        | Change::Append(..)
+        | Change::Reserve(..)
+        | Change::PutMany(..) => store(op, spec, contents, writer),
+        Change::Delete(..)
+        | Change::DeleteDup(..)
+        | Change::DeleteAt(_)
+        | Change::Sweep(..)
+        | Change::Range(..) => delete(op, spec, contents, writer),
+        Change::Drop if table > 0 => {
+            model.remove(&table);
+            writer.drop_table(table)
         }
-        Op::Insert(_, key, value) => {
-            let (key, value) = (spec.key(key), spec.value(value));
-            let is_new = !contents.contains(&key);
-            if is_new {
+        Change::Clear | Change::Drop => {
+            contents.clear();
+            writer.clear(table)
+        }
+        Change::Rename => writer.rename_and_back(table),
+        Change::Sequence(increment) => writer.sequence(table, increment.into()).map(drop),
+        Change::Canary(mark) => writer.set_canary([mark.into(), 1, u64::MAX]),
+    }
+}
+
+/// Does to both what puts something into the table.
+fn store(op: Op, spec: &Spec, contents: &mut ModelTable, writer: &mut impl Writer) -> Outcome<()> {
+    let table = op.table;
+    let (Change::Put(key, number)
+    | Change::Insert(key, number)
+    | Change::Update(key, number)
+    | Change::Append(key, number)
+    | Change::Reserve(key, number)
+    | Change::PutMany(key, number, _)) = op.change
+    else {
+        return Ok(());
+    };
+    let (key, value) = (spec.key(key), spec.value(number));
+    match op.change {
+        Change::Insert(..) | Change::Update(..) => {
+            let was_there = contents.contains(&key);
+            let is_update = matches!(op.change, Change::Update(..));
+            if is_update == was_there {
+                contents.delete(&key);
                 contents.put(&key, &value);
             }
-            same("insert", &writer.insert(table, &key, &value)?, &is_new)?;
+            if is_update {
+                return same("update", &writer.update(table, &key, &value)?, &was_there);
+            }
+            return same("insert", &writer.insert(table, &key, &value)?, &!was_there);
         }
-        Op::Delete(_, key) => {
+        // The records in a main table come behind the empty key.
+        Change::Append(..) if contents.is_last(&key) && !(table == 0 && key.is_empty()) => {
+            writer.append(table, &key, &value)?;
+        }
+        Change::Reserve(..) if !spec.is_dup_sort() => writer.reserve(table, &key, &value)?,
+        Change::PutMany(_, _, count) if spec.is_dup_fixed() => {
+            let values: Vec<_> = (0..u32::from(count))
+                .map(|n| spec.value(number + n))
+                .collect();
+            for value in &values {
+                contents.put(&key, value);
+            }
+            return writer.put_many(table, &key, &values);
+        }
+        _ => writer.put(table, &key, &value)?,
+    }
+    contents.put(&key, &value);
+    Ok(())
+}
+
+/// Does to both what deletes something from the table.
+fn delete(op: Op, spec: &Spec, contents: &mut ModelTable, writer: &mut impl Writer) -> Outcome<()> {
+    let table = op.table;
+    match op.change {
+        Change::Delete(key) => {
             let key = spec.key(key);
-            same(
-                "delete",
-                &writer.delete(table, &key)?,
-                &contents.delete(&key),
-            )?;
+            let was_there = contents.delete(&key);
+            same("delete", &writer.delete(table, &key)?, &was_there)
         }
-        Op::DeleteDup(_, key, value) => {
+        Change::DeleteDup(key, value) => {
             let (key, value) = (spec.key(key), spec.value(value));
             let was_there = contents.delete_dup(&key, &value);
             same(
                 "delete_dup",
                 &writer.delete_dup(table, &key, &value)?,
                 &was_there,
-            )?;
+            )
         }
-        Op::DeleteAt(_, at) => {
-            writer.sequence(table, 0)?; // the table is there from now on, even if it has no item
-            let Some((key, value)) = contents.item_at(at) else {
+        Change::DeleteAt(at) => {
+            let items = contents.items_at(at, 1);
+            contents.delete_all(&items);
+            writer.delete_each(table, &items)
+        }
+        Change::Range(at, count) => {
+            let items = contents.items_at(at, count);
+            let (Some(first), Some(last)) = (items.first(), items.last()) else {
                 return Ok(());
             };
-            contents.delete_dup(&key, &value);
-            let deleted = writer.delete_dup(table, &key, &value)?;
-            same("delete_dup", &deleted, &true)?;
+            contents.delete_all(&items);
+            if table == 0 && first.0.is_empty() {
+                return writer.delete_each(table, &items); // the records of tables are among them
+            }
+            writer.delete_pairs(table, first, last, &items)
         }
-        Op::Drop(_) if table > 0 => {
-            model.remove(&table);
-            writer.drop_table(table)?;
+        Change::Sweep(key, count) => {
+            let key = spec.key(key);
+            let items = contents.items_from(&key, count);
+            contents.delete_all(&items);
+            if table == 0 && key.is_empty() {
+                return writer.delete_each(table, &items); // the records of tables are among them
+            }
+            writer.sweep(table, &key, &items)
         }
-        Op::Clear(_) | Op::Drop(_) => {
-            contents.clear();
-            writer.clear(table)?;
-        }
-        Op::Sequence(_, increment) => {
-            writer.sequence(table, increment.into())?;
-        }
+        _ => Ok(()),
+    }
+}
+
+fn apply_all(ops: &[Op], plan: &Plan, model: &mut Model, mut writer: impl Writer) -> Outcome<()> {
+    for (number, op) in ops.iter().enumerate() {
+        apply(*op, plan, model, &mut writer)
+            .map_err(|error| format!("operation {number}, {op:?}: {error}"))?;
     }
     Ok(())
 }
 
-/// Does one transaction, and commits it if it is to be.
-fn write(
-    ops: &[Op],
-    plan: &Plan,
-    model: &mut Model,
-    mut writer: impl Writer,
-    commit: bool,
-) -> Outcome<()> {
+/// Does one transaction of ours, and commits it if it is to be.
+fn write_here(env: &Env, txn_plan: &TxnPlan, plan: &Plan, model: &mut Model) -> Outcome<()> {
+    let specs = &plan.specs;
     let mut changed = model.clone();
-    for (number, op) in ops.iter().enumerate() {
-        apply(*op, plan, &mut changed, &mut writer)
-            .map_err(|error| format!("operation {number}, {op:?}: {error}"))?;
+    let mut txn = env.write()?;
+    for Part { nested, ops } in &txn_plan.parts {
+        let Some(commit) = *nested else {
+            let txn = &mut txn;
+            apply_all(ops, plan, &mut changed, Ours { txn, specs })?;
+            continue;
+        };
+        let mut in_nested = changed.clone();
+        let mut nested = txn.nested()?;
+        let txn = &mut nested;
+        apply_all(ops, plan, &mut in_nested, Ours { txn, specs })?;
+        if commit {
+            nested.commit()?;
+            changed = in_nested;
+        }
     }
-    if commit {
-        writer.commit()?;
+    if txn_plan.commit {
+        txn.commit()?;
+        *model = changed;
+    }
+    Ok(())
+}
+
+/// Does one transaction of libmdbx, without nested ones, and commits it if it is to be.
+fn write_there(env: &c::Env, txn_plan: &TxnPlan, plan: &Plan, model: &mut Model) -> Outcome<()> {
+    let specs = &plan.specs;
+    let mut changed = model.clone();
+    let mut txn = env.write()?;
+    for Part { nested, ops } in &txn_plan.parts {
+        if *nested != Some(false) {
+            let txn = &mut txn;
+            apply_all(ops, plan, &mut changed, Theirs { txn, specs })?;
+        }
+    }
+    if txn_plan.commit {
+        txn.commit()?;
         *model = changed;
     }
     Ok(())
@@ -108,11 +200,7 @@ fn turn_of_ours(turn: &Turn, plan: &Plan, path: &Path, model: &mut Model) -> Out
         if turn.hold == Some(number) {
             held = Some((env.read()?, model.clone()));
         }
-        let writer = Ours {
-            txn: env.write()?,
-            specs: &plan.specs,
-        };
-        write(&txn.ops, plan, model, writer, txn.commit)
+        write_here(&env, txn, plan, model)
             .map_err(|error| format!("transaction {number}: {error}"))?;
     }
     let Some((txn, model)) = held else {
@@ -137,11 +225,7 @@ fn turn_of_theirs(
         if turn.hold == Some(number) {
             held = Some((env.read()?, model.clone()));
         }
-        let writer = Theirs {
-            txn: env.write()?,
-            specs: &plan.specs,
-        };
-        write(&txn.ops, plan, model, writer, txn.commit)
+        write_there(&env, txn, plan, model)
             .map_err(|error| format!("transaction {number}: {error}"))?;
     }
     let Some((txn, model)) = held else {
@@ -150,14 +234,39 @@ fn turn_of_theirs(
     compare(&see_there(&txn, plan, &[])?, plan, &model)
 }
 
-/// Has libmdbx make a file whose main table is of another kind than the usual one.
+/// Makes a file whose main table is of another kind than the usual one.
 fn make_main(path: &Path, plan: &Plan) -> Outcome<()> {
-    let flags = flags_in_c(plan.specs[0].flags);
-    let env = open_there(path, plan, c::DURABLE)?;
-    let mut txn = env.write()?;
-    txn.create_table(None, flags)?;
-    txn.commit()?;
+    let flags = plan.specs[0].flags;
+    if matches!(plan.turns.first(), Some(Turn { by: By::Us, .. })) {
+        let env = open_here(path, plan)?;
+        let mut txn = env.write()?;
+        txn.set_main_flags(flags)?;
+        txn.commit()?;
+    } else {
+        let env = open_there(path, plan, c::DURABLE)?;
+        let mut txn = env.write()?;
+        txn.create_table(None, flags_in_c(flags))?;
+        txn.commit()?;
+    }
     Ok(())
+}
+
+/// Has both engines copy the file, as it is and compact, and inspects the copies.
+fn copy_and_inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally> {
+    let mut tally = Tally::default();
+    for compact in [false, true] {
+        let to = path.with_extension(format!("copy-{compact}"));
+        CopyOptions::new()
+            .compact(compact)
+            .to_path(&open_here(path, plan)?.read()?, &to)?;
+        let inspected = inspect(&to, plan, model);
+        tally.add(inspected.map_err(|error| format!("our copy, compact {compact}: {error}"))?);
+        let to = path.with_extension(format!("copy-there-{compact}"));
+        open_there(path, plan, c::DURABLE)?.copy(&to, compact)?;
+        let inspected = inspect(&to, plan, model);
+        tally.add(inspected.map_err(|error| format!("their copy, compact {compact}: {error}"))?);
+    }
+    Ok(tally)
 }
 
 /// Does a round.
@@ -180,6 +289,9 @@ pub(crate) fn run(plan: &Plan, label: &str) -> Outcome<Tally> {
         tally.add(written.map_err(|error| format!("turn {number}: {error}"))?);
         let inspected = inspect(&path, plan, &model);
         tally.add(inspected.map_err(|error| format!("after turn {number}: {error}"))?);
+    }
+    if plan.copies && !plan.turns.is_empty() {
+        tally.add(copy_and_inspect(&path, plan, &model)?);
     }
     Ok(tally)
 }
