@@ -7,16 +7,11 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::Duration;
 
-use common::{Rng, number_from_env};
+use common::{Rng, number_from_env, with_patience};
 use mdbx_core::tools::check::{Report, check};
 use mdbx_core::tools::dump::dump;
 use mdbx_core::{Env, Geometry, PageSize, ReadTxn, Result, Table, TableFlags, TableRef};
-
-/// After this long, a call does not return any more.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The bytes of a sound file, and its page size.
 struct Sound {
@@ -308,20 +303,6 @@ impl std::io::Write for Bounded {
     }
 }
 
-/// Runs `test`, and ends the process if it takes too long.
-fn with_patience(seed: u64, what: &str, test: impl FnOnce()) {
-    let (done, waiting) = mpsc::channel::<()>();
-    let message = format!("{what} does not return; to repeat: MDBX_SEED={seed}");
-    std::thread::spawn(move || {
-        if waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("{message}");
-            std::process::abort();
-        }
-    });
-    test();
-    drop(done);
-}
-
 /// Damages each file so many times over, each time with a seed of its own.
 fn damage_many(files: &[Sound], default_seed: u64, default_rounds: u64) {
     let directory = tempfile::tempdir().unwrap();
@@ -332,7 +313,9 @@ fn damage_many(files: &[Sound], default_seed: u64, default_rounds: u64) {
         for sound in files {
             let mut rng = Rng::with_seed(seed);
             let bytes = damage(sound, &mut rng);
-            with_patience(seed, &sound.name, || {
+            let name = &sound.name;
+            let complaint = format!("{name} does not return; to repeat: MDBX_SEED={seed}");
+            with_patience(&complaint, || {
                 opened += usize::from(exercise(&bytes, &path, &mut rng));
             });
             rounds += 1;

@@ -8,19 +8,17 @@
     reason = "a test panics where it fails; without the test harness clippy takes it for none"
 )]
 
+mod common;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc;
-use std::time::Duration;
 
+use common::with_patience;
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::dump::dump;
 use mdbx_core::{Env, Error, Geometry, ReadTxn, Result, Table, TableFlags, TableRef};
-
-/// After this long, a call does not return any more.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What came of one file.
 enum Verdict {
@@ -42,7 +40,11 @@ fn main() -> ExitCode {
     let (mut passed, mut failed, mut waiting) = (0, 0, Vec::new());
     for path in fixtures_in(&folder, &arguments) {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let verdict = catch_unwind(AssertUnwindSafe(|| with_patience(&name, || judge(&path))));
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            with_patience(&format!("FAILED {name}: it does not return"), || {
+                judge(&path)
+            })
+        }));
         match verdict {
             Ok(Verdict::Passed) => passed += 1,
             Ok(Verdict::Waiting) => waiting.push(name),
@@ -82,21 +84,6 @@ fn fixtures_in(folder: &Path, arguments: &[String]) -> Vec<PathBuf> {
     });
     paths.sort();
     paths
-}
-
-/// Runs `test`, and ends the process if it takes too long.
-fn with_patience(name: &str, test: impl FnOnce() -> Verdict) -> Verdict {
-    let (done, waiting) = mpsc::channel::<()>();
-    let message = format!("FAILED {name}: it does not return");
-    std::thread::spawn(move || {
-        if waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            println!("{message}");
-            std::process::abort();
-        }
-    });
-    let verdict = test();
-    drop(done);
-    verdict
 }
 
 /// Judges a copy of the file, so that the recorded one stays as it is.

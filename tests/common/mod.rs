@@ -9,6 +9,8 @@ pub(crate) mod tall;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use mdbx_core::tools::check::check;
 use mdbx_core::{
@@ -191,6 +193,22 @@ pub(crate) fn owned(items: &[(&[u8], &[u8])]) -> Items {
         .iter()
         .map(|(key, value)| (key.to_vec(), value.to_vec()))
         .collect()
+}
+
+/// Runs `test`, and ends the process, saying `complaint`, if that takes longer than anything sensible.
+pub(crate) fn with_patience<T>(complaint: &str, test: impl FnOnce() -> T) -> T {
+    const PATIENCE: Duration = Duration::from_mins(5);
+    let (done, waiting) = mpsc::channel::<()>();
+    let complaint = complaint.to_owned();
+    std::thread::spawn(move || {
+        if waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("{complaint}");
+            std::process::abort();
+        }
+    });
+    let result = test();
+    drop(done);
+    result
 }
 
 /// Returns the number that the environment variable `name` has, or `default`.

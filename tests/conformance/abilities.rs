@@ -25,7 +25,7 @@ const UNMET: [(&str, Verdict); 3] = [
 ];
 
 /// The traces whose subject is not here, though their headers name no need.
-const WITHOUT_SUBJECT: [(&str, &str); 3] = [
+const WITHOUT_SUBJECT: [(&str, &str); 2] = [
     (
         "tables-limit",
         "a handle is the number of a name, which is never freed: the limit is on the names used, and `tables` tests it",
@@ -33,10 +33,6 @@ const WITHOUT_SUBJECT: [(&str, &str); 3] = [
     (
         "txn-nested-writemap",
         "pages are never changed in the mapping, so no mode refuses nested transactions",
-    ),
-    (
-        "readers-full",
-        "a reader that gave up its snapshot is gone and holds no slot; `readers` tests that slots run out",
     ),
 ];
 

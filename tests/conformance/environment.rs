@@ -2,17 +2,28 @@
 
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::copy::CopyOptions;
-use mdbx_core::{Env, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
-use serde_json::Value;
+use mdbx_core::{Env, Error, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
+use serde_json::{Value, json};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::common;
 use crate::quirks;
+use crate::snapshots;
 use crate::tables;
 use crate::trace::Step;
 use crate::world::{Stage, World};
 
 /// Flags of an opening that ask for something the engine does anyway, or that change speed and no answer.
-const WITHOUT_EFFECT: [&str; 4] = ["durable", "coalesce", "no_readahead", "no_meminit"];
+///
+/// `accede` would join other processes in their modes, and `validation` look at every page, which is always done.
+const WITHOUT_EFFECT: [&str; 6] = [
+    "durable",
+    "coalesce",
+    "no_readahead",
+    "no_meminit",
+    "accede",
+    "validation",
+];
 
 /// Flags that say how a commit reaches the disk; answers depend on them only in traces about files.
 const DURABILITY: [&str; 4] = [
@@ -35,7 +46,8 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             }
             close(world)
         }
-        "snapshot_files" | "sync" => Err(Stop::Waiting("durability modes")),
+        "snapshot_files" => Ok(snapshots::take(world, step)),
+        "sync" => Err(Stop::Waiting("durability modes")),
         "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
         "copy" => copy(world, step),
         "check_size" => {
@@ -44,15 +56,12 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             let is_within = (bound("min", 0)..=bound("max", u64::MAX)).contains(&len);
             Ok(Answer::ok().with("ok", is_within))
         }
-        "set_geometry" | "get_geometry" => Err(Stop::Waiting("geometry")),
+        "set_geometry" => set_geometry(stage, step),
+        "get_geometry" => get_geometry(world),
         "set_option" | "get_option" => Err(Stop::Waiting("options of an open environment")),
         "set_flags" => Err(Stop::Waiting("flags of an open environment")),
         "limits" => limits(world, step),
         "defrag" => Err(Stop::Waiting("defragmentation")),
-        "set_slow_reader_handler" | "slow_reader_calls" => {
-            Err(Stop::Waiting("handler of slow readers"))
-        }
-        "list_readers" => Err(Stop::Waiting("list of readers")),
         "sleep" => {
             let ms = step.number("ms").unwrap_or_default();
             std::thread::sleep(std::time::Duration::from_millis(ms));
@@ -83,6 +92,8 @@ fn open(world: &mut World, step: &Step) -> Outcome {
     let mut name = step.text("path").unwrap_or("db").to_owned();
     for flag in step.words("flags") {
         match flag.as_str() {
+            "read_only" => options = options.read_only(true),
+            "exclusive" => options = options.exclusive(true),
             "lifo" => options = options.reclaim_order(ReclaimOrder::NewestFirst),
             "no_subdir" => {
                 options = options.sub_directory(false);
@@ -98,13 +109,18 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         }
     }
     if let Some(wanted) = step.value("geometry") {
-        match geometry(world, wanted)? {
+        match geometry(world, wanted) {
             Some(geometry) => options = options.geometry(geometry),
             None => return Ok(Answer::of("invalid").with("at", "geometry")),
         }
     }
-    world.env = Some(options.open(world.path(&name))?);
-    Ok(Answer::ok())
+    match options.open(world.path(&name)) {
+        Err(Error::Geometry { .. }) => Ok(Answer::of("invalid").with("at", "geometry")),
+        opened => {
+            world.env = Some(opened?);
+            Ok(Answer::ok())
+        }
+    }
 }
 
 /// Copies a snapshot to a new database.
@@ -124,8 +140,12 @@ fn copy(world: &World, step: &Step) -> Outcome {
 
 /// Closes the environment, after a look at every page of it.
 fn close(world: &mut World) -> Outcome {
+    let path = world.env()?.path().to_owned();
     let report = check(&world.env()?.read()?);
     world.close();
+    if world.page_size.is_none() {
+        common::inspect(&path); // it takes its time, so not at every page size
+    }
     if report.is_sound() {
         Ok(Answer::ok())
     } else {
@@ -134,21 +154,20 @@ fn close(world: &mut World) -> Outcome {
 }
 
 /// Returns the geometry asked for; `None` if there is no such page size.
-fn geometry(world: &World, wanted: &Value) -> Outcome<Option<Geometry>> {
+fn geometry(world: &World, wanted: &Value) -> Option<Geometry> {
     let bytes = |member: &str| wanted.get(member).and_then(Value::as_u64);
-    if bytes("now").is_some() {
-        return Err(Stop::Waiting("geometry"));
-    }
     let mut geometry = Geometry::default();
     let page_size = bytes("pagesize").map(|size| u32::try_from(size).unwrap_or(0));
     if let Some(size) = page_size {
-        let Some(size) = PageSize::new(size) else {
-            return Ok(None);
-        };
+        // There, 0 stands for the smallest.
+        let size = PageSize::new(if size == 0 { 256 } else { size })?;
         geometry = geometry.page_size(world.page_size.unwrap_or(size));
     }
     if let Some(lower) = bytes("lower") {
         geometry = geometry.lower(lower);
+    }
+    if let Some(now) = bytes("now") {
+        geometry = geometry.now(now);
     }
     if let Some(upper) = bytes("upper") {
         geometry = geometry.upper(upper);
@@ -159,7 +178,35 @@ fn geometry(world: &World, wanted: &Value) -> Outcome<Option<Geometry>> {
     if let Some(threshold) = bytes("shrink") {
         geometry = geometry.shrink_threshold(threshold);
     }
-    Ok(Some(geometry))
+    Some(geometry)
+}
+
+fn get_geometry(world: &World) -> Outcome {
+    let info = world.env()?.info()?;
+    let geometry = info.geometry;
+    let answer = json!({
+        "lower": geometry.lower,
+        "upper": geometry.upper,
+        "now": geometry.now,
+        "growth": geometry.growth_step,
+        "shrink": geometry.shrink_threshold,
+        "pagesize": info.page_size.bytes(),
+    });
+    Ok(Answer::ok().with("geometry", answer))
+}
+
+fn set_geometry(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    let world = &mut *stage.world;
+    let wanted = step.value("geometry").unwrap_or(&Value::Null);
+    let Some(geometry) = geometry(world, wanted) else {
+        return refused("invalid");
+    };
+    if stage.writer.is_some() {
+        world.deferred_geometry = Some(geometry);
+    } else {
+        world.env()?.resize(geometry)?;
+    }
+    Ok(Answer::ok())
 }
 
 /// Answers the shortest and longest key, and the shortest and longest value, of a kind of table.

@@ -12,8 +12,9 @@
 //! | `answers` | what an operation gave, and whether it was to |
 //! | `world` | what a trace has made, by name |
 //! | `replay` | one trace from its first step to its last |
-//! | `transactions`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
+//! | `transactions`, `readers`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
 //! | `batches` | puts of many values at once |
+//! | `snapshots` | copies of files as a crash leaves them |
 //! | `quirks` | where answers are translated |
 //! | `abilities` | what traces need and is not here |
 //! | `layouts` | the page sizes a trace is replayed at |
@@ -26,13 +27,17 @@ mod abilities;
 mod answers;
 mod batches;
 mod bytes;
+#[path = "../common/mod.rs"]
+mod common;
 mod cursor_writes;
 mod cursors;
 mod data;
 mod environment;
 mod layouts;
 mod quirks;
+mod readers;
 mod replay;
+mod snapshots;
 mod tables;
 mod trace;
 mod transactions;
@@ -138,7 +143,9 @@ fn replay_at(path: &Path, page_size: Option<PageSize>) -> Result {
         let is_about_files = header.class == "durability";
         replay::replay(&mut World::new(page_size, is_about_files), &mut steps)
     };
-    match catch_unwind(AssertUnwindSafe(run)) {
+    let complaint = format!("FAILED {}: it does not return", path.display());
+    let patient = || common::with_patience(&complaint, run);
+    match catch_unwind(AssertUnwindSafe(patient)) {
         Ok(Ok(())) => Result::Passed,
         Ok(Err(Halt::Differs(difference))) => Result::Failed(difference),
         Ok(Err(Halt::Waiting(feature))) => Result::LeftOut(Verdict::Waiting(feature)),

@@ -10,6 +10,7 @@ use mdbx_core::{
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::bytes::answer as shown;
+use crate::readers::State;
 use crate::trace::Step;
 use crate::world::{Stage, World};
 
@@ -45,9 +46,11 @@ pub(crate) fn after(stage: &mut Stage<'_, '_>, outcome: Outcome) -> Outcome {
 
 /// There, a transaction can be marked as failed. Here whoever holds it drops it, and a reader has no changes to lose.
 pub(crate) fn break_off(stage: &mut Stage<'_, '_>, name: &str) -> Outcome {
-    match (&mut stage.writer, stage.world.readers.get_mut(name)) {
-        (Some(writer), _) if writer.name == name => *writer.failed = true,
-        (_, Some(reader)) => reader.txn = None,
+    match &mut stage.writer {
+        Some(writer) if writer.name == name => *writer.failed = true,
+        _ if stage.world.readers.contains_key(name) => {
+            stage.world.put_reader(name, State::OutOfUse);
+        }
         _ => return refused("bad_txn"),
     }
     Ok(Answer::ok())
@@ -122,6 +125,15 @@ pub(crate) fn after_nothing(cursor: &mut CursorMut<'_>, around: Around) -> Resul
 /// There, a call deletes a database. Here a database is its files, and whoever may delete them does.
 pub(crate) fn delete(path: &Path) -> Answer {
     Answer::done(std::fs::remove_dir_all(path).is_ok())
+}
+
+/// There, a geometry set while a write transaction runs in the same thread becomes a part of that. Here setting one
+/// waits for the writer's turn, so in one thread it comes after the commit.
+pub(crate) fn set_deferred_geometry(world: &mut World) -> Outcome {
+    if let Some(geometry) = world.deferred_geometry.take() {
+        world.env()?.resize(geometry)?;
+    }
+    Ok(Answer::ok())
 }
 
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as

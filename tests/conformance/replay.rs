@@ -3,7 +3,7 @@
 use crate::answers::{Answer, Outcome, Stop, difference};
 use crate::trace::{Step, Steps};
 use crate::world::{Stage, World};
-use crate::{cursor_writes, cursors, data, environment, tables, transactions};
+use crate::{cursor_writes, cursors, data, environment, readers, tables, transactions};
 
 /// Why a trace did not get to its end.
 pub(crate) enum Halt {
@@ -50,11 +50,30 @@ pub(crate) fn settle(step: &Step, outcome: Outcome) -> Result<(), Halt> {
 
 /// Performs one operation that neither begins nor ends a write transaction.
 pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
+    if !matches!(step.op(), "park" | "unpark") {
+        readers::wake(stage.world, step.name("t"))?;
+    }
     match step.op() {
         "note" => Ok(Answer::ok()),
-        "begin" | "commit" | "abort" | "reset" | "renew" | "refresh" | "park" | "unpark"
-        | "amend" | "rollback" | "break" | "checkpoint" | "clone" | "lag" | "exhaust_readers"
-        | "release_readers" => transactions::perform(stage, step),
+        "begin"
+        | "commit"
+        | "abort"
+        | "reset"
+        | "renew"
+        | "refresh"
+        | "park"
+        | "unpark"
+        | "amend"
+        | "rollback"
+        | "break"
+        | "checkpoint"
+        | "clone"
+        | "lag"
+        | "exhaust_readers"
+        | "release_readers"
+        | "list_readers"
+        | "set_slow_reader_handler"
+        | "slow_reader_calls" => transactions::perform(stage, step),
         "open_table" | "close_table" | "drop" | "rename" | "list_tables" | "table_flags"
         | "stat" | "sequence" | "canary_put" | "canary_get" | "canary_v" => {
             tables::perform(stage, step)

@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 
-use mdbx_core::{Env, Error, Table, WriteTxn};
+use mdbx_core::{Env, Table, WriteTxn};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::cursors::Placed;
 use crate::quirks;
+use crate::readers::{self, State};
 use crate::replay::{Halt, perform as perform_step, settle};
 use crate::trace::{Step, Steps};
-use crate::world::{Reader, Stage, World, Writer};
+use crate::world::{Stage, World, Writer};
 
 /// How a write transaction ended.
 enum End {
@@ -69,6 +70,7 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
         "abort" => {
             txn.abort();
             before.restore_tables(world);
+            world.deferred_geometry = None;
             Ok(Answer::ok())
         }
         _ if failed => {
@@ -76,7 +78,10 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
             before.restore_tables(world);
             Ok(Answer::done(false))
         }
-        "commit" => txn.commit().map(|_| Answer::ok()).map_err(Stop::from),
+        "commit" => match txn.commit() {
+            Ok(_) => quirks::set_deferred_geometry(world),
+            Err(error) => Err(error.into()),
+        },
         _ => commit_and_read(world, &env, txn, &step),
     };
     settle(&step, outcome)
@@ -103,7 +108,7 @@ fn amend<'env>(world: &mut World, env: &'env Env, step: &Step) -> Outcome<Option
         return Ok(None);
     }
     if step.words("f").iter().any(|flag| flag == "prepare") {
-        reset(world, name)?;
+        readers::reset(world, name)?;
     } else {
         world.readers.remove(name);
     }
@@ -117,13 +122,7 @@ fn commit_and_read(world: &mut World, env: &Env, txn: WriteTxn<'_>, step: &Step)
     // snapshot that holds the environment.
     let owned = env.read_owned()?;
     assert_eq!(owned.id(), reader.id(), "no other writer had its turn");
-    let number = world.next_number();
-    let reader = Reader {
-        number,
-        txn: Some(owned),
-    };
-    world.readers.insert(step.name("t").to_owned(), reader);
-    Ok(Answer::ok())
+    Ok(world.put_reader(step.name("t"), State::Running(owned)))
 }
 
 /// Begins a transaction inside another and goes on with the trace until it has ended.
@@ -236,34 +235,17 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         .is_some_and(|writer| writer.name == name);
     match step.op() {
         "begin" | "amend" if begins_writer(step) => second_writer(stage.world, step),
-        "begin" => begin_reader(stage.world, step),
         "reset" | "renew" | "refresh" if is_writer => refused("invalid"),
-        "commit" | "abort" => end_reader(stage.world, step),
-        "reset" => reset(stage.world, name),
-        "renew" => renew(stage.world, name),
-        "refresh" => refresh(stage.world, name),
-        "lag" => lag(stage.world, name),
-        "exhaust_readers" => exhaust_readers(stage.world, step),
-        "release_readers" => {
-            stage.world.anonymous.clear();
-            Ok(Answer::ok())
-        }
         "break" => quirks::break_off(stage, name),
         "rollback" if is_writer => {
             stage.writer_mut(name)?.rollback()?;
-            Ok(Answer::ok())
-        }
-        "rollback" => {
-            refresh(stage.world, name)?;
             Ok(Answer::ok())
         }
         "checkpoint" => {
             let committed = stage.writer_mut(name)?.checkpoint()?;
             Ok(Answer::done(committed.is_some()))
         }
-        "park" | "unpark" => waiting("parked readers"),
-        "clone" => waiting("readers of the snapshot of another transaction"),
-        op => panic!("{op} is no operation on transactions"),
+        _ => readers::perform(stage, step),
     }
 }
 
@@ -279,85 +261,4 @@ fn second_writer(world: &World, step: &Step) -> Outcome {
         env.write()?;
     }
     Ok(Answer::ok())
-}
-
-fn begin_reader(world: &mut World, step: &Step) -> Outcome {
-    if step.text("parent").is_some() {
-        return refused("bad_txn"); // the parent has a child, or is a reader
-    }
-    let is_prepared = step.words("f").iter().any(|flag| flag == "prepare");
-    let txn = if is_prepared {
-        None
-    } else {
-        Some(world.env()?.read_owned()?)
-    };
-    let number = world.next_number();
-    let readers = &mut world.readers;
-    readers.insert(step.name("t").to_owned(), Reader { number, txn });
-    Ok(Answer::ok())
-}
-
-fn end_reader(world: &mut World, step: &Step) -> Outcome {
-    match world.readers.remove(step.name("t")) {
-        Some(reader) => Ok(Answer::done(step.op() == "abort" || reader.txn.is_some())),
-        None => refused("bad_txn"),
-    }
-}
-
-fn reset(world: &mut World, name: &str) -> Outcome {
-    let reader = named(world, name)?;
-    reader.txn = None;
-    Ok(Answer::ok())
-}
-
-fn renew(world: &mut World, name: &str) -> Outcome {
-    let (env, number) = (world.env()?.clone(), world.next_number());
-    let reader = named(world, name)?;
-    if reader.txn.is_none() {
-        reader.number = number;
-        reader.txn = Some(env.read_owned()?);
-    }
-    Ok(Answer::ok())
-}
-
-/// Moves a reader to the newest snapshot: a new transaction takes the place of the old one.
-fn refresh(world: &mut World, name: &str) -> Outcome {
-    let (env, number) = (world.env()?.clone(), world.next_number());
-    let reader = named(world, name)?;
-    let newest = env.info()?.last_txnid;
-    if reader.txn.as_ref().is_some_and(|txn| txn.id() == newest) {
-        return Ok(Answer::done(false));
-    }
-    reader.number = number;
-    reader.txn = None; // its slot is free for the new one
-    reader.txn = Some(env.read_owned()?);
-    Ok(Answer::ok())
-}
-
-fn named<'w>(world: &'w mut World, name: &str) -> Outcome<&'w mut Reader> {
-    match world.readers.get_mut(name) {
-        Some(reader) => Ok(reader),
-        None => refused("bad_txn"),
-    }
-}
-
-fn lag(world: &World, name: &str) -> Outcome {
-    let newest = world.env()?.info()?.last_txnid;
-    let lag = newest.0 - world.reader(name)?.id().0;
-    Ok(Answer::ok().with("n", lag))
-}
-
-fn exhaust_readers(world: &mut World, step: &Step) -> Outcome {
-    let env = world.env()?.clone();
-    for _ in 0..step.number("max").unwrap_or_default() {
-        match env.read_owned() {
-            Ok(txn) => world.anonymous.push(txn),
-            Err(error) => return Err(Error::into(error)),
-        }
-    }
-    Ok(Answer::ok())
-}
-
-fn waiting(feature: &'static str) -> Outcome {
-    Err(Stop::Waiting(feature))
 }

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use mdbx_core::{Env, Error, PageSize, ReadTxn, Table, TableRef, Txnid, WriteTxn};
+use mdbx_core::{Env, Error, Geometry, PageSize, ReadTxn, Table, TableRef, Txnid, WriteTxn};
 use tempfile::TempDir;
 
 use crate::answers::{Outcome, Stop, refused};
 use crate::cursors::Placed;
+use crate::readers::{Reader, State};
 
 /// The environment of a trace and everything that outlives a write transaction.
 pub(crate) struct World {
@@ -26,19 +29,16 @@ pub(crate) struct World {
     pub(crate) cursors: HashMap<String, Placed>,
     /// The transactions that set the canary last, as the trace remembers them.
     pub(crate) marks: HashMap<String, Txnid>,
+    /// Whether the handler of slow readers was called.
+    pub(crate) handler_called: Arc<AtomicBool>,
+    /// A geometry that waits for the write transaction to end.
+    pub(crate) deferred_geometry: Option<Geometry>,
     /// How many transactions there were.
     pub(crate) txns: u64,
     /// The tables that were opened, by their own names.
     pub(crate) named: HashMap<Vec<u8>, Table>,
     /// The working directory of the trace. It goes last: nothing is open in it then.
     directory: TempDir,
-}
-
-/// A read transaction; `None` while it has no snapshot.
-pub(crate) struct Reader {
-    /// Tells it from others of the same name, before or after it.
-    pub(crate) number: u64,
-    pub(crate) txn: Option<ReadTxn<'static>>,
 }
 
 /// The write transaction that is running.
@@ -73,6 +73,8 @@ impl World {
             named: HashMap::new(),
             cursors: HashMap::new(),
             marks: HashMap::new(),
+            handler_called: Arc::default(),
+            deferred_geometry: None,
             txns: 0,
             directory: tempfile::tempdir().unwrap(),
         }
@@ -112,14 +114,6 @@ impl World {
             .get(handle)
             .copied()
             .ok_or_else(|| Stop::Refused("bad_table".to_owned()))
-    }
-
-    /// Returns the running read transaction of that name.
-    pub(crate) fn reader(&self, name: &str) -> Outcome<&ReadTxn<'static>> {
-        match self.readers.get(name) {
-            Some(Reader { txn: Some(txn), .. }) => Ok(txn),
-            _ => refused("bad_txn"),
-        }
     }
 }
 
@@ -179,7 +173,10 @@ impl<'env> Stage<'_, 'env> {
         }
         let mut readers = self.world.readers.values();
         match readers.find(|reader| reader.number == number) {
-            Some(Reader { txn: Some(txn), .. }) => txn.table(table).map_err(no_longer),
+            Some(Reader {
+                state: State::Running(txn),
+                ..
+            }) => txn.table(table).map_err(no_longer),
             _ => refused("invalid"),
         }
     }

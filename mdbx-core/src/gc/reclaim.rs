@@ -56,7 +56,7 @@ struct State {
     root: TreeRoot,
     /// Whether the tree was changed.
     changed: bool,
-    /// Whether a change of the tree failed half-way.
+    /// Whether an error left a change half done.
     broken: bool,
     /// The oldest snapshot in use, as far as is known.
     oldest: Txnid,
@@ -154,11 +154,11 @@ impl Gc {
     ///
     /// # Errors
     ///
-    /// [`Error::MapFull`] if they cannot: nothing but the reserve was changed. [`Error::Corrupted`] if a record is, or a
-    /// page of the table; if it could not be changed as a whole for that, every later call is [`Error::TxnFailed`].
+    /// - [`Error::MapFull`] if they cannot: nothing but the reserve was changed.
+    /// - [`Error::Corrupted`] if a record is, or the table. If the table was being changed, the transaction can only be
+    ///   aborted, and every call from then on that needs the table answers [`Error::TxnFailed`].
     #[inline]
     pub(crate) fn reserve(&mut self, base: Base<'_>, count: usize) -> Result<()> {
-        self.check_whole()?;
         if self.state.compacts == Compacts::Later {
             self.take_all_records(base)?;
         }
@@ -227,7 +227,6 @@ impl Gc {
     ///
     /// As [`reserve`](Gc::reserve).
     pub(crate) fn reserve_run(&mut self, base: Base<'_>, run: u32, count: usize) -> Result<()> {
-        self.check_whole()?;
         for _ in 0..MOST_RECORDS_FOR_A_RUN {
             if self.supply.reserve.has_run(run) {
                 break;
@@ -277,26 +276,19 @@ impl Gc {
         base: Base<'_>,
         edit: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
     ) -> Result<T> {
+        if self.state.broken {
+            return Err(Error::TxnFailed);
+        }
         self.state.changed = true;
         self.state.broken = true; // until the change is whole
         let mut pager = Writer::new(base, &mut self.pages, &mut self.supply);
-        let tree = TreeMut::new(&mut pager, &mut self.state.root, Order::Integer);
-        let edited = edit(tree)?;
+        let edited = edit(TreeMut::new(
+            &mut pager,
+            &mut self.state.root,
+            Order::Integer,
+        ))?;
         self.state.broken = false;
         Ok(edited)
-    }
-
-    /// Checks that no change of the table failed half-way: it must not be looked at then.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TxnFailed`].
-    pub(super) fn check_whole(&self) -> Result<()> {
-        if self.state.broken {
-            Err(Error::TxnFailed)
-        } else {
-            Ok(())
-        }
     }
 
     /// Returns the height of the table's tree.
@@ -338,6 +330,9 @@ impl Gc {
 
     /// Returns the usable record whose turn it is.
     fn next_record(&mut self, base: Base<'_>) -> Result<Option<(Txnid, Vec<Pgno>)>> {
+        if self.state.broken {
+            return Err(Error::TxnFailed);
+        }
         while let Some(&(above, up_to)) = self.state.usable.last() {
             let record = self.next_record_between(base, above, up_to)?;
             if record.is_some() {

@@ -39,11 +39,9 @@ impl Gc {
     ///
     /// # Errors
     ///
-    /// [`Error::MapFull`] if the table of freed pages itself finds no room, [`Error::TxnidsUsedUp`],
-    /// [`Error::Corrupted`] if a page turns out to be freed twice, and [`Error::TxnFailed`] if the table could not be
-    /// changed as a whole before.
+    /// [`Error::MapFull`] if the table of freed pages itself finds no room, [`Error::TxnidsUsedUp`], and
+    /// [`Error::Corrupted`] if a page turns out to be freed twice.
     pub(crate) fn settle(&mut self, base: Base<'_>) -> Result<Txnid> {
-        self.check_whole()?;
         let spare = self.spare()?.len();
         self.note_free(base, spare);
         let mut for_spare: Vec<Room> = Vec::new();
@@ -146,7 +144,7 @@ impl Gc {
         let key = room.id.0.to_le_bytes();
         self.edit(base, |mut tree| {
             let mut place = tree.find(&key)?;
-            tree.root.count_item(!place.exact);
+            tree.root.items += u64::from(!place.exact);
             tree.set(&mut place, NewNode::leaf(&key, 0, &record))
         })
     }

@@ -12,7 +12,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::format::geometry::{PageCounts, grown};
+use crate::format::geometry::{PageCounts, grown, pages_per_unit};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
 use crate::store::geometry::shrunk;
@@ -65,7 +65,9 @@ impl Store {
         let Ok(Some(needed)) = self.needed(None) else {
             return;
         };
-        let pages = counts.now.max(needed.0);
+        // The file ends with a whole page of the operating system, whatever is still in use of it.
+        let unit = u32::try_from(pages_per_unit(self.page_size)).unwrap_or(1);
+        let pages = counts.now.max(needed.0.next_multiple_of(unit));
         let cut = self.file.set_len(Pgno(pages).offset(self.page_size));
         if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
             self.file_pages.store(u64::from(pages), Ordering::Release);

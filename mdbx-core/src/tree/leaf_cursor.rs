@@ -139,7 +139,11 @@ impl<'p> LeafCursor<'p> {
         if index < leaf.page.len() {
             return Ok(Some(exact));
         }
-        leaf.index = index - 1;
+        let Some(last) = index.checked_sub(1) else {
+            self.stack.levels.clear(); // no sound tree has a leaf without entries
+            return Ok(None);
+        };
+        leaf.index = last;
         Ok(self.step(End::First)?.then_some(false))
     }
 
