@@ -68,6 +68,7 @@ fn file_written_here(page_size: u32) -> Result<Sound> {
     let path = directory.path().join("test.mdbx");
     let geometry = Geometry::default()
         .page_size(PageSize::new(page_size).unwrap())
+        .upper(1 << 24)
         .growth_step(1 << 14);
     let env = Env::options().geometry(geometry).open(&path)?;
     for round in 0..4_u32 {
@@ -409,7 +410,7 @@ fn the_check_finds_wrong_counters_lost_pages_and_pages_used_twice() -> Result<()
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.mdbx");
     let env = Env::options()
-        .geometry(Geometry::default().page_size(PageSize::MIN))
+        .geometry(Geometry::default().page_size(PageSize::MIN).upper(1 << 24))
         .open(&path)?;
     for n in 0..100_u32 {
         let mut txn = env.write()?;

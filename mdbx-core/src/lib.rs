@@ -58,7 +58,7 @@
 //! | `gc` | the table of freed pages |
 //! | `txn` | transactions |
 //! | `env` | the handle applications hold |
-//! | [`tools`] | checking and dumping whole files |
+//! | [`tools`] | checking, copying and dumping whole files |
 
 mod env;
 mod error;

@@ -109,6 +109,26 @@ impl TreeRoot {
         self.flags & (DUP_FIXED | DUP_SORT) == DUP_FIXED
     }
 
+    /// Counts one more item, if `added`. In a damaged file there may be no higher number; then the counter stays.
+    pub(crate) fn count_item(&mut self, added: bool) {
+        self.items = self.items.saturating_add(u64::from(added));
+    }
+
+    /// Counts one more leaf page, as [`count_item`](TreeRoot::count_item) counts items.
+    pub(crate) fn count_leaf_page(&mut self) {
+        self.leaf_pages = self.leaf_pages.saturating_add(1);
+    }
+
+    /// Counts one more branch page, as [`count_item`](TreeRoot::count_item) counts items.
+    pub(crate) fn count_branch_page(&mut self) {
+        self.branch_pages = self.branch_pages.saturating_add(1);
+    }
+
+    /// Counts so many more pages of large values, as [`count_item`](TreeRoot::count_item) counts items.
+    pub(crate) fn count_large_pages(&mut self, added: u32) {
+        self.large_pages = self.large_pages.saturating_add(added);
+    }
+
     /// Reads a record, whatever it says; `None` unless `bytes` has the length of one.
     pub(crate) fn read(bytes: &[u8]) -> Option<TreeRoot> {
         (bytes.len() == TreeRoot::LEN).then(|| TreeRoot {

@@ -145,7 +145,7 @@ impl Gc {
         let key = room.id.0.to_le_bytes();
         self.edit(base, |mut tree| {
             let mut place = tree.find(&key)?;
-            tree.root.items += u64::from(!place.exact);
+            tree.root.count_item(!place.exact);
             tree.set(&mut place, NewNode::leaf(&key, 0, &record))
         })
     }

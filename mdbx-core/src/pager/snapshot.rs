@@ -48,6 +48,11 @@ impl<'p> Pages<'p> {
             .ok_or_else(|| PageFault::OutOfRange.at(pgno))
     }
 
+    /// Returns more items than a table can have: each takes two bytes at least.
+    pub(crate) fn most_items(self) -> u64 {
+        self.end.offset(self.page_size) / 2
+    }
+
     /// Returns the bytes of all pages of the large value that starts on page `pgno`.
     ///
     /// # Errors

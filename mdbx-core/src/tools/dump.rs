@@ -84,7 +84,7 @@ impl<W: io::Write> Dump<'_, W> {
             "[{title}] flags={flags:#04x} seq={sequence} items={items}"
         ))?;
         let mut cursor = Cursor::new(self.pages, *root);
-        let mut left = items;
+        let mut left = items.min(self.pages.most_items());
         while let Some((key, value)) = cursor.step(End::First)? {
             // Pages that lead to one another would never end.
             left = left

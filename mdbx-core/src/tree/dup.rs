@@ -73,7 +73,7 @@ impl TreeMut<'_, '_> {
             self.set_values(&mut place, key, &sub_page_of(&[value], is_packed))?;
             true
         };
-        self.root.items += u64::from(added);
+        self.root.count_item(added);
         if added && is_packed {
             self.root.dupfix_size = narrow(value.len());
         }
@@ -240,7 +240,7 @@ impl TreeMut<'_, '_> {
             return Err(PageFault::BadItemLen { len }.at(leaf.pgno()));
         }
         self.set(&mut place, NewNode::leaf(key, 0, b""))?;
-        self.root.items += 1;
+        self.root.count_item(true);
         Ok(true)
     }
 

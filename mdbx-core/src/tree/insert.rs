@@ -25,7 +25,7 @@ impl TreeMut<'_, '_> {
     ) -> Result<()> {
         let run = store_large(self.pager, len, fill)?;
         self.make_way(&place)?;
-        self.root.large_pages += run.pages;
+        self.root.count_large_pages(run.pages);
         let first = run.first.0.to_le_bytes();
         self.set(&mut place, NewNode::large(key, &first, run.value_len))
     }
@@ -33,7 +33,7 @@ impl TreeMut<'_, '_> {
     /// Gives up the pages of the value that is replaced, or counts the new item.
     fn make_way(&mut self, place: &Place) -> Result<()> {
         if !place.exact {
-            self.root.items += 1;
+            self.root.count_item(true);
         } else if let Value::Large { pgno, .. } = self.value_at(place)? {
             free_large(self.pager, self.root, pgno)?;
         }
@@ -68,7 +68,7 @@ impl TreeMut<'_, '_> {
         self.pager.page_mut(leaf).append(node);
         self.root.root = leaf;
         self.root.height = 1;
-        self.root.leaf_pages += 1;
+        self.root.count_leaf_page();
         Ok(())
     }
 }

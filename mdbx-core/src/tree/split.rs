@@ -56,10 +56,10 @@ impl TreeMut<'_, '_> {
     /// Returns a new, empty page of the same kind as `page`, which is counted.
     fn sibling(&mut self, page: Page<'_>) -> Result<Pgno> {
         if page.is_branch() {
-            self.root.branch_pages += 1;
+            self.root.count_branch_page();
             return self.pager.allocate_branch();
         }
-        self.root.leaf_pages += 1;
+        self.root.count_leaf_page();
         self.new_leaf(page.is_packed().then(|| page.item_len()))
     }
 
@@ -103,7 +103,7 @@ impl TreeMut<'_, '_> {
         page.append(right);
         self.root.root = root;
         self.root.height += 1;
-        self.root.branch_pages += 1;
+        self.root.count_branch_page();
         Ok(())
     }
 

@@ -42,8 +42,8 @@ impl Leaves {
 ///
 /// # Errors
 ///
-/// [`Error::Corrupted`](crate::Error::Corrupted) at the first unsound page, and whatever `visit` returns. The height
-/// of the tree bounds the depth, so a page that leads back to its ancestors cannot make the walk endless.
+/// [`Error::Corrupted`](crate::Error::Corrupted) at the first unsound page, or when more pages were met than there are,
+/// and whatever `visit` returns. So pages that lead back to others cannot make the walk endless.
 pub(crate) fn walk<'p>(
     pages: Pages<'p>,
     root: &TreeRoot,
@@ -52,10 +52,22 @@ pub(crate) fn walk<'p>(
     if root.is_empty() {
         return Ok(());
     }
-    walk_below(pages, root.root, root.height, Leaves::of(root), visit)
+    let mut left = pages.end.0;
+    let mut counted = |met: Visit<'p>| {
+        let count = match met {
+            Visit::Page(_) => 1,
+            Visit::Large { pages, .. } => pages,
+        };
+        left = left
+            .checked_sub(count)
+            .ok_or_else(|| PageFault::BadTreeRecord.at(root.root))?;
+        visit(met)
+    };
+    let leaves = Leaves::of(root);
+    walk_below(pages, root.root, root.height, leaves, &mut counted)
 }
 
-/// As [`walk`], for page `pgno` and those below it, `height` levels with its own.
+/// As [`walk`], for page `pgno` and those below it, `height` levels with its own. That it ends is up to `visit`.
 ///
 /// # Errors
 ///

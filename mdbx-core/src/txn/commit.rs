@@ -154,7 +154,10 @@ impl<'env> WriteTxn<'env> {
             },
             canary: self.canary.to_meta(),
             sign: Sign::Steady,
-            pages_retired: base.pages_retired + gc.supply.retired.len() as u64,
+            // A statistic, which a damaged file must not let overflow.
+            pages_retired: base
+                .pages_retired
+                .saturating_add(gc.supply.retired.len() as u64),
             boot_id: boot_id(),
             ..base.clone()
         }

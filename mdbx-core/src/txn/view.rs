@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::{Bound, RangeBounds};
 
-use crate::error::Result;
+use crate::error::{PageFault, Result};
 use crate::format::node::Value;
 use crate::format::root::TreeRoot;
 use crate::ids::Txnid;
@@ -321,7 +321,12 @@ impl<'t> TableRef<'t> {
     pub(crate) fn named_tables(&self) -> Result<Vec<(Vec<u8>, TreeRoot)>> {
         let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
         let mut tables = Vec::new();
+        let mut left = self.root.items.min(self.pages.most_items());
         while let Some((name, record)) = cursor.step(End::First)? {
+            // Pages that lead to one another would never end.
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| PageFault::BadTreeRecord.at(self.root.root))?;
             if cursor.is_on_table()? {
                 let root =
                     named_root(self.pages, record).map_err(|fault| fault.at(self.root.root))?;

@@ -464,7 +464,7 @@ impl<'env> WriteTxn<'env> {
         root.write(&mut record);
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
             let mut place = tree.find(name)?;
-            tree.root.items += u64::from(!place.exact);
+            tree.root.count_item(!place.exact);
             tree.set(&mut place, NewNode::leaf(name, TREE, &record))
                 .map(|()| true)
         })?;

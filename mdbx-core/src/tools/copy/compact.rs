@@ -12,11 +12,12 @@ use crate::format::bytes::put_u32;
 use crate::format::meta::Meta;
 use crate::format::node::Value;
 use crate::format::page::{Page, PageMut, init_large};
-use crate::format::root::{DUP_FIXED, INTEGER_KEY, TreeRoot};
+use crate::format::root::{INTEGER_KEY, TreeRoot};
 use crate::format::verify::verify_tree_page;
 use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
 use crate::tools::copy::output::Output;
+use crate::tree::search::check_kind;
 use crate::txn::view::TableRef;
 
 /// Changes `meta`, which describes the snapshot, so that it describes the compact copy.
@@ -53,10 +54,8 @@ pub(super) fn plan(pages: Pages<'_>, meta: &mut Meta) -> Result<()> {
 enum Role {
     Main,
     Named,
-    /// The values of one key, of variable length.
+    /// The values of one key.
     Nested,
-    /// The values of one key, packed, so that no leaf has nodes.
-    Packed,
 }
 
 /// A compact copy being written.
@@ -105,29 +104,27 @@ impl<'p, 'o, 'c, W: io::Write> Compact<'p, 'o, 'c, W> {
         if tree.is_empty() {
             return Ok(*tree);
         }
-        let root = self.page(tree.root, tree.height, role)?;
+        let root = self.page(tree, tree.root, tree.height, role)?;
         Ok(TreeRoot { root, ..*tree })
     }
 
-    /// Writes the page `pgno`, `height` levels above the lowest leaf's lower edge, and all below it. Returns its number
-    /// in the copy.
+    /// Writes the page `pgno` of `tree`, `height` levels above the lowest leaf's lower edge, and all below it. Returns
+    /// its number in the copy.
     ///
     /// Each way down ends at a leaf, which takes a number, so pages that lead to one another use up the numbers.
-    fn page(&mut self, pgno: Pgno, height: u16, role: Role) -> Result<Pgno> {
+    fn page(&mut self, tree: &TreeRoot, pgno: Pgno, height: u16, role: Role) -> Result<Pgno> {
         let page = self.pages.page(pgno)?;
         let at = |fault: PageFault| fault.at(pgno);
-        if page.is_branch() == (height == 1) {
-            return Err(at(PageFault::WrongLevel));
-        }
+        check_kind(page, tree, height == 1).map_err(at)?;
         verify_tree_page(page.bytes(), self.pages.page_size).map_err(at)?;
         let mut bytes = page.bytes().to_vec();
         let mut copy = PageMut::new(&mut bytes);
         if page.is_branch() {
             for index in 0..page.len() {
                 let child = page.child(index).map_err(at)?;
-                copy.set_child(index, self.page(child, height - 1, role)?);
+                copy.set_child(index, self.page(tree, child, height - 1, role)?);
             }
-        } else if role != Role::Packed {
+        } else if !page.is_packed() {
             for index in 0..page.len() {
                 self.value(page, index, role, &mut copy)?;
             }
@@ -160,12 +157,7 @@ impl<'p, 'o, 'c, W: io::Write> Compact<'p, 'o, 'c, W> {
                 table.write(copy.payload_mut(index));
             }
             Value::Nested(nested) if role != Role::Nested && !nested.is_empty() => {
-                let role = if nested.flags & DUP_FIXED == 0 {
-                    Role::Nested
-                } else {
-                    Role::Packed
-                };
-                let nested = self.tree(&nested, role)?;
+                let nested = self.tree(&nested, Role::Nested)?;
                 nested.write(copy.payload_mut(index));
             }
             Value::Inline(_)
