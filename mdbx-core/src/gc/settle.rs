@@ -73,10 +73,11 @@ impl Gc {
     /// Has later transactions compact the file if very many pages are free.
     fn note_free(&self, base: Base<'_>, spare: usize) {
         let threshold = unpack(base.head.meta.geometry.shrink_pv);
+        let due = &base.store.compaction_due;
         if threshold == 0 {
+            due.forget();
             return;
         }
-        let due = &base.store.compaction_due;
         due.note_freed(base.txnid, self.supply.retired.len(), threshold);
         if self.has_compacted() {
             // Records that are left belong to readers.

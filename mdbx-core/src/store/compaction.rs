@@ -14,7 +14,7 @@ const NOT_DUE: u64 = u64::MAX;
 /// How many transactions pass in a file just opened, which somebody else may have left with a free end.
 const FIRST_DISTANCE: u64 = 64;
 /// The distance that is not doubled any more.
-const LONGEST_DISTANCE: u64 = 1 << 20;
+const LONGEST_DISTANCE: u64 = 1 << 16;
 
 /// When to compact. Only the holder of the writer's turn asks and changes it.
 #[derive(Debug)]
@@ -55,6 +55,12 @@ impl CompactionDue {
         self.distance.store(1, Ordering::Relaxed);
     }
 
+    /// Makes it not due, in a file that does not shrink.
+    pub(crate) fn forget(&self) {
+        self.after.store(NOT_DUE, Ordering::Relaxed);
+        self.freed.store(0, Ordering::Relaxed);
+    }
+
     /// Returns whether it is due when `oldest` is the oldest snapshot in use.
     pub(crate) fn is_due(&self, oldest: Txnid) -> bool {
         self.after.load(Ordering::Relaxed) <= oldest.0
@@ -87,6 +93,9 @@ mod tests {
         due.note_freed(Txnid(9), 60, 100);
         assert!(!due.is_due(Txnid(7)) && due.is_due(Txnid(8)));
         due.note_done(Txnid(10), false);
+        assert!(!due.is_due(Txnid::MAX));
+        due.make_due(Txnid(11));
+        due.forget();
         assert!(!due.is_due(Txnid::MAX));
     }
 

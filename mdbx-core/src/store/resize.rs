@@ -12,7 +12,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::format::geometry::{PageCounts, grown};
+use crate::format::geometry::{PageCounts, grown, pages_per_unit};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
 use crate::store::geometry::shrunk;
@@ -65,10 +65,11 @@ impl Store {
         let Ok(Some(needed)) = self.needed(None) else {
             return;
         };
-        let pages = counts.now.max(needed.0);
-        let cut = self.file.set_len(Pgno(pages).offset(self.page_size));
+        let unit = pages_per_unit(self.page_size);
+        let pages = u64::from(counts.now.max(needed.0)).next_multiple_of(unit);
+        let cut = self.file.set_len(pages * self.page_size.bytes() as u64);
         if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
-            self.file_pages.store(u64::from(pages), Ordering::Release);
+            self.file_pages.store(pages, Ordering::Release);
         }
     }
 
@@ -118,7 +119,9 @@ impl Store {
             }
         })?;
         self.cut(&geometry);
-        self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
+        if geometry.shrink_pv != 0 {
+            self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
+        }
         Ok(())
     }
 
