@@ -118,7 +118,7 @@ impl Gc {
     /// Ends the nested transaction that began with `mark`, and undoes it.
     pub(crate) fn undo_level(&mut self, mark: GcMark) {
         self.pages
-            .undo_level(self.supply.level, &mut self.supply.memory);
+            .undo_level(self.supply.level, &mut self.supply.memory.buffers);
         self.supply.undo_to(mark.supply);
         self.state = mark.state;
         self.supply.level -= 1;
@@ -127,7 +127,7 @@ impl Gc {
     /// Ends the nested transaction and keeps what it did.
     pub(crate) fn merge_level(&mut self) {
         self.pages
-            .merge_level(self.supply.level, &mut self.supply.memory);
+            .merge_level(self.supply.level, &mut self.supply.memory.buffers);
         self.supply.level -= 1;
     }
 

@@ -15,7 +15,7 @@
 //! ```
 
 use crate::ids::Pgno;
-use crate::pager::memory::Memory;
+use crate::pager::buffers::Buffers;
 
 /// Page numbers that one block of the index covers.
 const BLOCK: usize = 1024;
@@ -78,11 +78,11 @@ impl DirtyList {
         &mut self,
         pgno: Pgno,
         level: usize,
-        memory: &mut Memory,
+        buffers: &mut Buffers,
     ) -> Option<&mut [u8]> {
         let slot = self.slot(pgno)?;
         if self.slots[slot].level < level {
-            self.save(slot, level, memory);
+            self.save(slot, level, buffers);
         }
         Some(&mut self.slots[slot].buffer)
     }
@@ -128,7 +128,7 @@ impl DirtyList {
     }
 
     /// Removes the page or run that starts with `pgno`; tells whether it was owned.
-    pub(crate) fn remove(&mut self, pgno: Pgno, level: usize, memory: &mut Memory) -> bool {
+    pub(crate) fn remove(&mut self, pgno: Pgno, level: usize, buffers: &mut Buffers) -> bool {
         match self.entry(pgno) {
             0 => return false,
             SPILLED if level > 0 => self.undo_mut(level).saved.push(Saved::Spilled(pgno)),
@@ -138,7 +138,7 @@ impl DirtyList {
                 if slot.level < level {
                     self.undo_mut(level).saved.push(Saved::Dirty(slot));
                 } else {
-                    memory.take_back(slot.buffer);
+                    buffers.give_back(slot.buffer);
                 }
             }
         }
@@ -147,11 +147,11 @@ impl DirtyList {
     }
 
     /// Removes every page, of all levels.
-    pub(crate) fn clear(&mut self, memory: &mut Memory) {
+    pub(crate) fn clear(&mut self, buffers: &mut Buffers) {
         self.bytes = 0;
         for Slot { pgno, buffer, .. } in std::mem::take(&mut self.slots) {
             self.set_entry(pgno, 0);
-            memory.take_back(buffer);
+            buffers.give_back(buffer);
         }
         for pgno in std::mem::take(&mut self.spilled) {
             self.set_entry(pgno, 0);
@@ -159,7 +159,7 @@ impl DirtyList {
         let undone = self.undo.drain(..).flat_map(|undo| undo.saved);
         for saved in undone {
             if let Saved::Dirty(slot) = saved {
-                memory.take_back(slot.buffer);
+                buffers.give_back(slot.buffer);
             }
         }
         if self.blocks > BLOCKS_KEPT {
@@ -183,21 +183,21 @@ impl DirtyList {
     /// # Panics
     ///
     /// If there is a level above the lowest: it could not be undone.
-    pub(crate) fn set_spilled(&mut self, memory: &mut Memory) {
+    pub(crate) fn set_spilled(&mut self, buffers: &mut Buffers) {
         assert!(
             self.undo.is_empty(),
             "only the lowest level is written early"
         );
         self.bytes = 0;
         for Slot { pgno, buffer, .. } in std::mem::take(&mut self.slots) {
-            memory.take_back(buffer);
+            buffers.give_back(buffer);
             self.set_entry(pgno, SPILLED);
             self.spilled.push(pgno);
         }
     }
 
     /// Makes what `level` has done a part of the level below.
-    pub(crate) fn merge_level(&mut self, level: usize, memory: &mut Memory) {
+    pub(crate) fn merge_level(&mut self, level: usize, buffers: &mut Buffers) {
         let Some(undo) = self.take_undo(level) else {
             return;
         };
@@ -208,7 +208,7 @@ impl DirtyList {
         }
         for saved in undo.saved {
             match saved {
-                Saved::Dirty(slot) if slot.level + 1 == level => memory.take_back(slot.buffer),
+                Saved::Dirty(slot) if slot.level + 1 == level => buffers.give_back(slot.buffer),
                 saved if level > 1 => self.undo_mut(level - 1).saved.push(saved),
                 _ => {}
             }
@@ -219,7 +219,7 @@ impl DirtyList {
     }
 
     /// Undoes what `level` has done.
-    pub(crate) fn undo_level(&mut self, level: usize, memory: &mut Memory) {
+    pub(crate) fn undo_level(&mut self, level: usize, buffers: &mut Buffers) {
         let Some(undo) = self.take_undo(level) else {
             return;
         };
@@ -227,7 +227,7 @@ impl DirtyList {
             if let Some(slot) = self.slot(pgno)
                 && self.slots[slot].level == level
             {
-                memory.take_back(self.take_slot(slot).buffer);
+                buffers.give_back(self.take_slot(slot).buffer);
                 self.set_entry(pgno, 0);
             }
         }
@@ -241,13 +241,13 @@ impl DirtyList {
         }
     }
 
-    fn save(&mut self, slot: usize, level: usize, memory: &mut Memory) {
+    fn save(&mut self, slot: usize, level: usize, buffers: &mut Buffers) {
         let changed = &mut self.slots[slot];
         let pgno = changed.pgno;
         let saved = Slot {
             pgno,
             level: std::mem::replace(&mut changed.level, level),
-            buffer: memory.copy(&changed.buffer),
+            buffer: buffers.copy(&changed.buffer),
         };
         let undo = self.undo_mut(level);
         undo.changed.push(pgno);
@@ -314,8 +314,8 @@ fn number_of(slot: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn add(dirty: &mut DirtyList, memory: &mut Memory, pgno: u32, level: usize, byte: u8) {
-        let buffer = memory.buffer(256);
+    fn add(dirty: &mut DirtyList, buffers: &mut Buffers, pgno: u32, level: usize, byte: u8) {
+        let buffer = buffers.take(256);
         dirty.add(Pgno(pgno), buffer, level).fill(byte);
     }
 
@@ -328,13 +328,13 @@ mod tests {
 
     #[test]
     fn pages_are_found_after_others_were_removed() {
-        let (mut dirty, mut memory) = (DirtyList::default(), Memory::default());
+        let (mut dirty, mut buffers) = (DirtyList::default(), Buffers::default());
         for n in (3..5000).step_by(7) {
-            add(&mut dirty, &mut memory, n, 0, n.to_le_bytes()[0]);
+            add(&mut dirty, &mut buffers, n, 0, n.to_le_bytes()[0]);
         }
         for n in (3..5000).step_by(21) {
-            assert!(dirty.remove(Pgno(n), 0, &mut memory));
-            assert!(!dirty.remove(Pgno(n), 0, &mut memory));
+            assert!(dirty.remove(Pgno(n), 0, &mut buffers));
+            assert!(!dirty.remove(Pgno(n), 0, &mut buffers));
         }
         for n in 0..6000 {
             let expected = n % 7 == 3 && n % 21 != 3 && n < 5000;
@@ -343,57 +343,57 @@ mod tests {
                 .is_some_and(|page| page[255] == n.to_le_bytes()[0]);
             assert_eq!(found, expected, "{n}");
         }
-        assert_eq!(dirty.bytes(), memory.in_use());
-        dirty.clear(&mut memory);
-        assert_eq!((show(&dirty), memory.in_use()), (vec![], 0));
+        assert_eq!(dirty.bytes(), buffers.in_use());
+        dirty.clear(&mut buffers);
+        assert_eq!((show(&dirty), buffers.in_use()), (vec![], 0));
     }
 
     #[test]
     fn a_spilled_page_is_owned_and_dirty_again_once_it_is_added() {
-        let (mut dirty, mut memory) = (DirtyList::default(), Memory::default());
-        add(&mut dirty, &mut memory, 3, 0, 1);
-        dirty.set_spilled(&mut memory);
+        let (mut dirty, mut buffers) = (DirtyList::default(), Buffers::default());
+        add(&mut dirty, &mut buffers, 3, 0, 1);
+        dirty.set_spilled(&mut buffers);
         assert!(dirty.owns(Pgno(3)) && dirty.get(Pgno(3)).is_none());
-        add(&mut dirty, &mut memory, 3, 0, 2);
+        add(&mut dirty, &mut buffers, 3, 0, 2);
         assert_eq!(show(&dirty), [(3, 2)]);
-        assert!(dirty.remove(Pgno(3), 0, &mut memory) && !dirty.owns(Pgno(3)));
+        assert!(dirty.remove(Pgno(3), 0, &mut buffers) && !dirty.owns(Pgno(3)));
     }
 
     #[test]
     fn undoing_a_level_brings_back_what_it_changed_gave_up_and_added() {
-        let (mut dirty, mut memory) = (DirtyList::default(), Memory::default());
+        let (mut dirty, mut buffers) = (DirtyList::default(), Buffers::default());
         for (pgno, byte) in [(3, 1), (4, 2), (5, 3), (6, 4)] {
-            add(&mut dirty, &mut memory, pgno, 0, byte);
+            add(&mut dirty, &mut buffers, pgno, 0, byte);
             if pgno == 3 {
-                dirty.set_spilled(&mut memory);
+                dirty.set_spilled(&mut buffers);
             }
         }
         let before = show(&dirty);
-        dirty.get_mut(Pgno(4), 1, &mut memory).unwrap().fill(9);
-        assert!(dirty.remove(Pgno(5), 1, &mut memory));
-        add(&mut dirty, &mut memory, 5, 1, 8); // its number is used again
-        add(&mut dirty, &mut memory, 3, 1, 7); // it was spilled
-        add(&mut dirty, &mut memory, 9, 1, 6);
+        dirty.get_mut(Pgno(4), 1, &mut buffers).unwrap().fill(9);
+        assert!(dirty.remove(Pgno(5), 1, &mut buffers));
+        add(&mut dirty, &mut buffers, 5, 1, 8); // its number is used again
+        add(&mut dirty, &mut buffers, 3, 1, 7); // it was spilled
+        add(&mut dirty, &mut buffers, 9, 1, 6);
         assert_eq!(show(&dirty), [(3, 7), (4, 9), (5, 8), (6, 4), (9, 6)]);
-        dirty.undo_level(1, &mut memory);
+        dirty.undo_level(1, &mut buffers);
         assert_eq!(show(&dirty), before);
         assert!(dirty.owns(Pgno(3)) && !dirty.owns(Pgno(9)));
-        assert_eq!(dirty.bytes(), memory.in_use());
+        assert_eq!(dirty.bytes(), buffers.in_use());
     }
 
     #[test]
     fn a_merged_level_is_undone_with_the_level_below() {
-        let (mut dirty, mut memory) = (DirtyList::default(), Memory::default());
-        add(&mut dirty, &mut memory, 3, 0, 1);
-        add(&mut dirty, &mut memory, 4, 0, 2);
-        dirty.get_mut(Pgno(3), 1, &mut memory).unwrap().fill(5);
-        dirty.get_mut(Pgno(3), 2, &mut memory).unwrap().fill(6);
-        dirty.get_mut(Pgno(4), 2, &mut memory).unwrap().fill(7);
-        dirty.merge_level(2, &mut memory);
+        let (mut dirty, mut buffers) = (DirtyList::default(), Buffers::default());
+        add(&mut dirty, &mut buffers, 3, 0, 1);
+        add(&mut dirty, &mut buffers, 4, 0, 2);
+        dirty.get_mut(Pgno(3), 1, &mut buffers).unwrap().fill(5);
+        dirty.get_mut(Pgno(3), 2, &mut buffers).unwrap().fill(6);
+        dirty.get_mut(Pgno(4), 2, &mut buffers).unwrap().fill(7);
+        dirty.merge_level(2, &mut buffers);
         assert_eq!(show(&dirty), [(3, 6), (4, 7)]);
-        dirty.get_mut(Pgno(4), 1, &mut memory).unwrap().fill(8);
-        dirty.undo_level(1, &mut memory);
+        dirty.get_mut(Pgno(4), 1, &mut buffers).unwrap().fill(8);
+        dirty.undo_level(1, &mut buffers);
         assert_eq!(show(&dirty), [(3, 1), (4, 2)]);
-        assert_eq!(dirty.bytes(), memory.in_use());
+        assert_eq!(dirty.bytes(), buffers.in_use());
     }
 }

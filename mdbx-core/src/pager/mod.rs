@@ -6,7 +6,8 @@
 //! | file | its job |
 //! | --- | --- |
 //! | `list` | sorted page numbers: merge, take one, take a run |
-//! | `memory` | page buffers, kept from one transaction to the next |
+//! | `buffers` | page buffers that go round |
+//! | `memory` | buffers and lists of pages, kept from one transaction to the next |
 //! | `dirty` | the pages of one table that this transaction owns, by page number |
 //! | `reserve` | numbers set aside before a change: loose, then reclaimed, then the end of the file |
 //! | `supply` | what all tables of a transaction share: page numbers and memory |
@@ -14,6 +15,7 @@
 //! | `spill` | write dirty pages early when there are too many |
 //! | `writer` | touch (copy on write), allocate and retire pages |
 
+pub(crate) mod buffers;
 pub(crate) mod dirty;
 pub(crate) mod list;
 pub(crate) mod memory;

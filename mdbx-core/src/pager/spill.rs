@@ -19,7 +19,7 @@ impl Supply {
     /// Returns whether the dirty pages take more memory than they should, and may be written early.
     #[inline]
     pub(crate) fn is_overfull(&self) -> bool {
-        self.memory.in_use() > self.dirty_limit && self.level == 0
+        self.memory.buffers.in_use() > self.dirty_limit && self.level == 0
     }
 
     /// Writes the pages of `dirty` to the file early.
@@ -31,7 +31,7 @@ impl Supply {
         let end = self.reserve.first_unallocated();
         base.store.reach(&base.head.meta.geometry, end)?;
         write_pages(base.store, dirty.iter())?;
-        dirty.set_spilled(&mut self.memory);
+        dirty.set_spilled(&mut self.memory.buffers);
         Ok(())
     }
 }

@@ -111,11 +111,14 @@ impl<'w> Writer<'w> {
         let stored = file.page(pgno)?;
         verify_tree_page(stored.bytes(), page_size).map_err(|fault| fault.at(pgno))?;
         if self.dirty.owns(pgno) {
-            self.dirty.add(pgno, memory.copy(stored.bytes()), *level);
+            self.dirty
+                .add(pgno, memory.buffers.copy(stored.bytes()), *level);
             return Ok(pgno);
         }
         let copy = reserve.take().ok_or_else(|| full(reserve, page_size))?;
-        let buffer = self.dirty.add(copy, memory.copy(stored.bytes()), *level);
+        let buffer = self
+            .dirty
+            .add(copy, memory.buffers.copy(stored.bytes()), *level);
         PageMut::new(buffer).set_owner(copy, self.base.txnid);
         retired.push(pgno);
         Ok(copy)
@@ -130,7 +133,7 @@ impl<'w> Writer<'w> {
         let Supply { memory, level, .. } = &mut *self.supply;
         PageMut::new(
             self.dirty
-                .get_mut(pgno, *level, memory)
+                .get_mut(pgno, *level, &mut memory.buffers)
                 .expect("only pages of this transaction are changed"),
         )
     }
@@ -175,7 +178,7 @@ impl<'w> Writer<'w> {
         } = &mut *self.supply;
         let page_size = self.base.page_size;
         let pgno = reserve.take().ok_or_else(|| full(reserve, page_size))?;
-        let buffer = memory.buffer(page_size.bytes());
+        let buffer = memory.buffers.take(page_size.bytes());
         let buffer = self.dirty.add(pgno, buffer, *level);
         buffer.fill(0);
         PageMut::init(buffer, flags, pgno, self.base.txnid);
@@ -199,7 +202,7 @@ impl<'w> Writer<'w> {
         let first = reserve
             .take_run(pages)
             .ok_or_else(|| full(reserve, page_size))?;
-        let buffer = memory.buffer(pages as usize * page_size.bytes());
+        let buffer = memory.buffers.take(pages as usize * page_size.bytes());
         let buffer = self.dirty.add(first, buffer, *level);
         init_large(buffer, first, pages, self.base.txnid);
         let (value, rest) = buffer[PAGE_HEADER..].split_at_mut(len);
@@ -216,7 +219,7 @@ impl<'w> Writer<'w> {
             level,
             ..
         } = &mut *self.supply;
-        if self.dirty.remove(first, *level, memory) {
+        if self.dirty.remove(first, *level, &mut memory.buffers) {
             reserve.give_back(first, count);
         } else {
             retired.extend((first.0..first.0 + count).map(Pgno));

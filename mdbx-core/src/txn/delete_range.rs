@@ -322,7 +322,7 @@ impl TableMut<'_> {
         let mark = self.gc.borrow_mut().begin_level();
         let done = change(&mut self.reborrow());
         let gc = &mut *self.gc.borrow_mut();
-        let (level, memory) = (gc.supply.level, &mut gc.supply.memory);
+        let (level, memory) = (gc.supply.level, &mut gc.supply.memory.buffers);
         let dirty = self.open.dirty.as_deref_mut();
         if done.is_ok() {
             if let Some(dirty) = dirty {

@@ -74,7 +74,7 @@ impl<'env> WriteTxn<'env> {
         let gc = self.gc.get_mut();
         let level = gc.supply.level;
         for dirty in self.tables.dirty_mut() {
-            dirty.undo_level(level, &mut gc.supply.memory);
+            dirty.undo_level(level, &mut gc.supply.memory.buffers);
         }
         self.tables.undo_to(&before.tables, &mut gc.supply.memory);
         gc.undo_level(before.gc);
@@ -86,7 +86,7 @@ impl<'env> WriteTxn<'env> {
         let gc = self.gc.get_mut();
         let level = gc.supply.level;
         for dirty in self.tables.dirty_mut() {
-            dirty.merge_level(level, &mut gc.supply.memory);
+            dirty.merge_level(level, &mut gc.supply.memory.buffers);
         }
         gc.merge_level();
     }

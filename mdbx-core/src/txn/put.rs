@@ -5,12 +5,12 @@
 use std::ops::BitOr;
 
 use crate::error::{Error, Result};
-use crate::tree::edit::Place;
-use crate::txn::table_mut::TableMut;
+use crate::txn::table::TableFlags;
+use crate::txn::view::TableRef;
 
 const CONTRADICTION: &str = "CURRENT wants the key present, NO_OVERWRITE and APPEND want it absent";
 
-/// Conditions for [`TableMut::put_with`]. Without any, a value replaces the present one, or joins the values of its
+/// Conditions for [`TableMut::put_with`](crate::TableMut::put_with). Without any, a value replaces the present one, or joins the values of its
 /// key.
 ///
 /// | flags | one value for each key | several |
@@ -80,11 +80,11 @@ impl PutFlags {
         Ok(())
     }
 
-    /// Decides what storing `value` at `place` comes to.
+    /// Decides what storing `value` under `key` comes to, whose place in the table is `place`.
     pub(super) fn decide(
         self,
-        table: &mut TableMut<'_>,
-        place: &Place,
+        table: &TableRef<'_>,
+        place: KeyPlace,
         key: &[u8],
         value: &[u8],
     ) -> Result<Verdict> {
@@ -94,22 +94,22 @@ impl PutFlags {
         if self.contains(PutFlags::CURRENT) {
             return self.decide_current(table, place, key, value);
         }
-        if self.contains(PutFlags::APPEND) && !table.is_last(place)? {
+        if self.contains(PutFlags::APPEND) && !place.is_last {
             return Err(Error::KeyMismatch);
         }
-        if !place.exact {
+        if !place.is_present {
             return Ok(Verdict::Put);
         }
         if self.contains(PutFlags::NO_OVERWRITE) {
             return Err(Error::KeyExists);
         }
-        if !table.is_dup_sort() {
+        if !table.flags().contains(TableFlags::DUP_SORT) {
             return Ok(Verdict::Put);
         }
         if self.contains(PutFlags::ALL_DUPS) {
             return only_if_new(table, key, value, Verdict::ReplaceAll);
         }
-        if self.contains(PutFlags::NO_DUP_DATA) && table.as_ref().contains_dup(key, value)? {
+        if self.contains(PutFlags::NO_DUP_DATA) && table.contains_dup(key, value)? {
             return Err(Error::KeyExists);
         }
         if self.contains(PutFlags::APPEND_DUP) {
@@ -120,12 +120,12 @@ impl PutFlags {
 
     fn decide_current(
         self,
-        table: &mut TableMut<'_>,
-        place: &Place,
+        table: &TableRef<'_>,
+        place: KeyPlace,
         key: &[u8],
         value: &[u8],
     ) -> Result<Verdict> {
-        if !place.exact {
+        if !place.is_present {
             return Err(Error::NotFound);
         }
         let wants_one = self.contains(PutFlags::NO_OVERWRITE) && !self.contains(PutFlags::APPEND);
@@ -133,7 +133,7 @@ impl PutFlags {
             return Err(Error::MultiVal);
         }
         self.check()?;
-        if table.is_dup_sort() {
+        if table.flags().contains(TableFlags::DUP_SORT) {
             only_if_new(table, key, value, Verdict::ReplaceAll)
         } else {
             Ok(Verdict::Put)
@@ -149,6 +149,15 @@ impl BitOr for PutFlags {
     }
 }
 
+/// What there is where a key is in its table, or would be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyPlace {
+    /// Whether the key is there.
+    pub(super) is_present: bool,
+    /// Whether no other key comes after it.
+    pub(super) is_last: bool,
+}
+
 /// What storing a value comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -160,8 +169,7 @@ pub(super) enum Verdict {
     ReplaceAll,
 }
 
-fn decide_append_dup(table: &TableMut<'_>, key: &[u8], value: &[u8]) -> Result<Verdict> {
-    let table = table.as_ref();
+fn decide_append_dup(table: &TableRef<'_>, key: &[u8], value: &[u8]) -> Result<Verdict> {
     let Some(last) = table.dups(key)?.next_back().transpose()? else {
         return Ok(Verdict::Put);
     };
@@ -174,20 +182,17 @@ fn decide_append_dup(table: &TableMut<'_>, key: &[u8], value: &[u8]) -> Result<V
 
 /// Returns `verdict`, unless `value` is the only value of `key` already.
 fn only_if_new(
-    table: &TableMut<'_>,
+    table: &TableRef<'_>,
     key: &[u8],
     value: &[u8],
     verdict: Verdict,
 ) -> Result<Verdict> {
-    match table.as_ref().get_with_count(key)? {
+    match table.get_with_count(key)? {
         Some((only, 1)) if only == value => Ok(Verdict::AsItIs),
         _ => Ok(verdict),
     }
 }
 
-fn count(table: &TableMut<'_>, key: &[u8]) -> Result<u64> {
-    Ok(table
-        .as_ref()
-        .get_with_count(key)?
-        .map_or(0, |(_, count)| count))
+fn count(table: &TableRef<'_>, key: &[u8]) -> Result<u64> {
+    Ok(table.get_with_count(key)?.map_or(0, |(_, count)| count))
 }

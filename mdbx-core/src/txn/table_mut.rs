@@ -15,7 +15,7 @@ use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_pu
 use crate::tree::large::is_large;
 use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
-use crate::txn::put::{PutFlags, Verdict};
+use crate::txn::put::{KeyPlace, PutFlags, Verdict};
 use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens, check_value_len};
 use crate::txn::table::{OpenTable, Table, TableFlags, name_of, show};
 use crate::txn::view::TableRef;
@@ -119,7 +119,11 @@ impl TableMut<'_> {
     #[doc(alias = "mdbx_put")]
     pub fn put_with(&mut self, key: &[u8], value: &[u8], flags: PutFlags) -> Result<()> {
         let place = self.find_for(key, value)?;
-        match flags.decide(self, &place, key, value)? {
+        let there = KeyPlace {
+            is_present: place.exact,
+            is_last: flags.contains(PutFlags::APPEND) && self.is_last(&place)?,
+        };
+        match flags.decide(&self.as_ref(), there, key, value)? {
             Verdict::AsItIs => Ok(()),
             Verdict::Put => self.put_at(&place, key, value),
             Verdict::ReplaceAll => self.replace_all(&place, key, value),
@@ -473,7 +477,9 @@ impl TableMut<'_> {
     pub(super) fn make_room(&mut self) -> Result<()> {
         let supply = &mut self.gc.borrow_mut().supply;
         match &mut self.open.dirty {
-            Some(dirty) if supply.is_overfull() && dirty.bytes() > supply.memory.in_use() / 2 => {
+            Some(dirty)
+                if supply.is_overfull() && dirty.bytes() > supply.memory.buffers.in_use() / 2 =>
+            {
                 supply.spill(self.base, dirty)
             }
             _ => Ok(()),

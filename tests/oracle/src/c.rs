@@ -101,6 +101,8 @@ unsafe fn bytes<'t>(val: &sys::MDBX_val) -> &'t [u8] {
 pub struct Geometry {
     /// The size of all pages.
     pub page_size: Option<usize>,
+    /// The length below which the file never is.
+    pub lower: Option<usize>,
     /// The length the file never exceeds.
     pub upper: Option<usize>,
     /// The step by which it grows.
@@ -109,13 +111,21 @@ pub struct Geometry {
     pub shrink_threshold: Option<usize>,
 }
 
-/// The state of an environment.
+/// The state of an environment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
     /// The pages that are in use or free for reuse.
     pub allocated_pages: u64,
     /// The newest snapshot.
     pub last_txnid: u64,
+    /// The length below which the file never is.
+    pub lower: u64,
+    /// The length it never exceeds.
+    pub upper: u64,
+    /// The step by which it grows.
+    pub growth_step: u64,
+    /// The unused room at its end that lets it shrink.
+    pub shrink_threshold: u64,
 }
 
 /// How many entries and pages a table has.
@@ -203,7 +213,7 @@ impl Env {
         done(unsafe {
             sys::mdbx_env_set_geometry(
                 self.env.as_ptr(),
-                -1,
+                size(geometry.lower),
                 -1,
                 size(geometry.upper),
                 size(geometry.growth_step),
@@ -250,6 +260,10 @@ impl Env {
         Ok(Info {
             allocated_pages: info.mi_last_pgno + 1,
             last_txnid: info.mi_recent_txnid,
+            lower: info.mi_geo.lower,
+            upper: info.mi_geo.upper,
+            growth_step: info.mi_geo.grow,
+            shrink_threshold: info.mi_geo.shrink,
         })
     }
 

@@ -129,7 +129,7 @@ pub(crate) fn inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally>
     };
     let probes: Vec<_> = plan.specs.iter().map(&mut keys).collect();
     let (here, info, canary) = {
-        let env = open_here(path, plan)?;
+        let env = open_here(path, plan, None)?;
         let txn = env.read()?;
         let report = check(&txn);
         if !report.is_sound() {
@@ -139,6 +139,10 @@ pub(crate) fn inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally>
         let info = c::Info {
             allocated_pages: info.allocated_pages.into(),
             last_txnid: info.last_txnid.0,
+            lower: info.geometry.lower,
+            upper: info.geometry.upper,
+            growth_step: info.geometry.growth_step,
+            shrink_threshold: info.geometry.shrink_threshold,
         };
         let canary = env.write()?.canary();
         let [x, y, z] = canary.marks;

@@ -9,10 +9,7 @@ use tempfile::TempDir;
 
 use crate::common::{Items, items};
 use crate::content::{Spec, flags_in_c};
-use crate::plan::Plan;
-
-/// The length that no file exceeds.
-const UPPER: usize = 1 << 30;
+use crate::plan::{Plan, Sizes};
 
 /// A result of either engine, or a difference between them, in words.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -38,28 +35,32 @@ pub(crate) fn file_in(directory: &TempDir) -> PathBuf {
     directory.path().join("oracle.mdbx")
 }
 
-pub(crate) fn open_here(path: &Path, plan: &Plan) -> Outcome<Env> {
-    let geometry = Geometry::default()
-        .page_size(plan.page_size)
-        .upper(UPPER as u64)
-        .growth_step(plan.growth_step as u64)
-        .shrink_threshold(plan.shrink_threshold as u64);
-    let options = Env::options()
-        .geometry(geometry)
-        .reclaim_order(plan.reclaim_order);
-    let options = match plan.dirty_limit {
-        Some(bytes) => options.dirty_limit(bytes),
-        None => options,
-    };
+/// Opens the file here; without sizes they stay as they are.
+pub(crate) fn open_here(path: &Path, plan: &Plan, sizes: Option<&Sizes>) -> Outcome<Env> {
+    let mut options = Env::options().reclaim_order(plan.reclaim_order);
+    if let Some(sizes) = sizes {
+        let geometry = Geometry::default()
+            .page_size(plan.page_size)
+            .lower(sizes.lower as u64)
+            .upper(sizes.upper as u64)
+            .growth_step(sizes.growth_step as u64)
+            .shrink_threshold(sizes.shrink_threshold as u64);
+        options = options.geometry(geometry);
+    }
+    if let Some(bytes) = plan.dirty_limit {
+        options = options.dirty_limit(bytes);
+    }
     Ok(options.open(path)?)
 }
 
-pub(crate) fn open_there(path: &Path, plan: &Plan, flags: u32) -> Outcome<c::Env> {
+/// Opens the file with libmdbx.
+pub(crate) fn open_there(path: &Path, plan: &Plan, sizes: &Sizes, flags: u32) -> Outcome<c::Env> {
     let geometry = c::Geometry {
         page_size: Some(plan.page_size.bytes()),
-        upper: Some(UPPER),
-        growth_step: Some(plan.growth_step),
-        shrink_threshold: Some(plan.shrink_threshold),
+        lower: Some(sizes.lower),
+        upper: Some(sizes.upper),
+        growth_step: Some(sizes.growth_step),
+        shrink_threshold: Some(sizes.shrink_threshold),
     };
     Ok(c::Env::open(path, flags, Some(&geometry))?)
 }

@@ -68,10 +68,20 @@ pub(crate) enum By {
     C(u32, bool),
 }
 
+/// The geometry an engine gives the file, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) lower: usize,
+    pub(crate) upper: usize,
+    pub(crate) growth_step: usize,
+    pub(crate) shrink_threshold: usize,
+}
+
 /// What one engine does between opening and closing the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
     pub(crate) by: By,
+    pub(crate) sizes: Sizes,
     /// A reader begins before this transaction, and ends after the last one.
     pub(crate) hold: Option<usize>,
     pub(crate) txns: Vec<TxnPlan>,
@@ -81,8 +91,6 @@ pub(crate) struct Turn {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) page_size: PageSize,
-    pub(crate) growth_step: usize,
-    pub(crate) shrink_threshold: usize,
     /// The bytes of changed pages that we keep in memory, if not the default.
     pub(crate) dirty_limit: Option<usize>,
     /// Which free pages we use first.
@@ -147,8 +155,6 @@ impl Plan {
         let turns = random_turns(rng, shape, first, &specs);
         Plan {
             page_size,
-            growth_step: *rng.pick(&[1 << 16, 1 << 18]),
-            shrink_threshold: *rng.pick(&[1 << 17, 1 << 20]),
             reclaim_order: *rng.pick(&[ReclaimOrder::NewestFirst, ReclaimOrder::OldestFirst]),
             dirty_limit: rng.once_in(3).then(|| 16 * page_size.bytes()),
             specs,
@@ -166,6 +172,15 @@ fn random_c(rng: &mut Rng) -> By {
     By::C(mode | map | order | c::UNBOUND, rng.once_in(3))
 }
 
+fn random_sizes(rng: &mut Rng) -> Sizes {
+    Sizes {
+        lower: *rng.pick(&[1 << 18, 1 << 19, 1 << 20]),
+        upper: *rng.pick(&[1 << 28, 1 << 30]),
+        growth_step: *rng.pick(&[1 << 16, 3 << 16, 1 << 18]),
+        shrink_threshold: *rng.pick(&[1 << 17, 1 << 19, 1 << 20]),
+    }
+}
+
 fn random_turns(rng: &mut Rng, shape: Shape, first: By, specs: &[Spec]) -> Vec<Turn> {
     let mut by = first;
     let count = 1 + rng.below(if shape == Shape::Ours { 3 } else { 5 });
@@ -178,6 +193,7 @@ fn random_turns(rng: &mut Rng, shape: Shape, first: By, specs: &[Spec]) -> Vec<T
         let txns: Vec<_> = (0..=rng.below(5)).map(|_| random_txn(rng, specs)).collect();
         Turn {
             by: this,
+            sizes: random_sizes(rng),
             hold: rng.once_in(3).then(|| rng.below(txns.len())),
             txns,
         }

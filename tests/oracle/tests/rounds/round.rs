@@ -194,7 +194,7 @@ fn write_there(env: &c::Env, txn_plan: &TxnPlan, plan: &Plan, model: &mut Model)
 }
 
 fn turn_of_ours(turn: &Turn, plan: &Plan, path: &Path, model: &mut Model) -> Outcome<Tally> {
-    let env = open_here(path, plan)?;
+    let env = open_here(path, plan, Some(&turn.sizes))?;
     let mut held = None;
     for (number, txn) in turn.txns.iter().enumerate() {
         if turn.hold == Some(number) {
@@ -216,7 +216,7 @@ fn turn_of_theirs(
     path: &Path,
     model: &mut Model,
 ) -> Outcome<Tally> {
-    let mut env = open_there(path, plan, flags)?;
+    let mut env = open_there(path, plan, &turn.sizes, flags)?;
     if close_weak {
         env.close_weak();
     }
@@ -235,15 +235,15 @@ fn turn_of_theirs(
 }
 
 /// Makes a file whose main table is of another kind than the usual one.
-fn make_main(path: &Path, plan: &Plan) -> Outcome<()> {
+fn make_main(turn: &Turn, path: &Path, plan: &Plan) -> Outcome<()> {
     let flags = plan.specs[0].flags;
-    if matches!(plan.turns.first(), Some(Turn { by: By::Us, .. })) {
-        let env = open_here(path, plan)?;
+    if matches!(turn.by, By::Us) {
+        let env = open_here(path, plan, Some(&turn.sizes))?;
         let mut txn = env.write()?;
         txn.set_main_flags(flags)?;
         txn.commit()?;
     } else {
-        let env = open_there(path, plan, c::DURABLE)?;
+        let env = open_there(path, plan, &turn.sizes, c::DURABLE)?;
         let mut txn = env.write()?;
         txn.create_table(None, flags_in_c(flags))?;
         txn.commit()?;
@@ -258,11 +258,11 @@ fn copy_and_inspect(path: &Path, plan: &Plan, model: &Model) -> Outcome<Tally> {
         let to = path.with_extension(format!("copy-{compact}"));
         CopyOptions::new()
             .compact(compact)
-            .to_path(&open_here(path, plan)?.read()?, &to)?;
+            .to_path(&open_here(path, plan, None)?.read()?, &to)?;
         let inspected = inspect(&to, plan, model);
         tally.add(inspected.map_err(|error| format!("our copy, compact {compact}: {error}"))?);
         let to = path.with_extension(format!("copy-there-{compact}"));
-        open_there(path, plan, c::DURABLE)?.copy(&to, compact)?;
+        c::Env::open(path, c::DURABLE, None)?.copy(&to, compact)?;
         let inspected = inspect(&to, plan, model);
         tally.add(inspected.map_err(|error| format!("their copy, compact {compact}: {error}"))?);
     }
@@ -278,8 +278,10 @@ pub(crate) fn run(plan: &Plan, label: &str) -> Outcome<Tally> {
     let path = file_in(&directory);
     let mut model = Model::new();
     let mut tally = Tally::default();
-    if plan.specs[0].flags != TableFlags::empty() {
-        make_main(&path, plan)?;
+    if let Some(turn) = plan.turns.first()
+        && plan.specs[0].flags != TableFlags::empty()
+    {
+        make_main(turn, &path, plan)?;
     }
     for (number, turn) in plan.turns.iter().enumerate() {
         let written = match turn.by {
