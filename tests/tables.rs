@@ -307,6 +307,22 @@ fn a_sequence_gives_each_number_once() -> Result<()> {
 }
 
 #[test]
+fn clearing_a_table_sets_its_sequence_back_unless_it_was_empty() -> Result<()> {
+    let env = TempEnv::new();
+    let table = env.create_table("t", PLAIN)?;
+    let mut txn = env.write()?;
+    txn.sequence(table, 5)?;
+    txn.clear(table)?;
+    assert_eq!(txn.table(table)?.sequence(), 5);
+    txn.put(table, b"key", b"")?;
+    txn.clear(table)?;
+    assert_eq!(txn.table(table)?.sequence(), 0);
+    txn.commit()?;
+    assert_eq!(env.read()?.table(table)?.sequence(), 0);
+    Ok(())
+}
+
+#[test]
 fn the_sequence_of_an_empty_main_table_is_kept() -> Result<()> {
     let mut env = TempEnv::new();
     let mut txn = env.write()?;

@@ -5,7 +5,7 @@
 mod common;
 
 use common::TempEnv;
-use mdbx_core::{Error, PageSize, Result, Table, TableFlags};
+use mdbx_core::{Env, Error, PageSize, Result, Table, TableFlags};
 
 const PLAIN: TableFlags = TableFlags::empty();
 const DUPS: TableFlags = TableFlags::DUP_SORT;
@@ -67,5 +67,27 @@ fn several_tables_are_changed_at_once_but_no_table_twice() -> Result<()> {
         txn.get(Table::MAIN, b"last")?,
         Some(&499_u32.to_be_bytes()[..])
     );
+    Ok(())
+}
+
+#[test]
+fn commit_and_read_commits_nothing_when_no_place_for_a_reader_is_left() -> Result<()> {
+    let env = TempEnv::with(Env::options().max_readers(1));
+    let mut readers = Vec::new();
+    while let Ok(reader) = env.read() {
+        readers.push(reader);
+    }
+    let mut txn = env.write()?;
+    txn.put(Table::MAIN, b"key", b"value")?;
+    assert!(matches!(
+        txn.commit_and_read(),
+        Err(Error::ReadersFull { .. })
+    ));
+    readers.pop();
+    assert_eq!(env.read()?.get(Table::MAIN, b"key")?, None);
+    let mut txn = env.write()?;
+    txn.put(Table::MAIN, b"key", b"value")?;
+    let reader = txn.commit_and_read()?;
+    assert_eq!(reader.get(Table::MAIN, b"key")?, Some(&b"value"[..]));
     Ok(())
 }

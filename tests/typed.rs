@@ -374,7 +374,10 @@ fn automatic_keys_count_up_and_are_never_reused() -> Result<()> {
         assert_eq!(tx.insert_new(|id| counted(id, "a"))?.id, 1);
         assert_eq!(tx.insert_new(|id| counted(id, "b"))?.id, 2);
         tx.delete::<Counted>(2)?;
+        tx.clear::<Counted>()?;
         assert_eq!(tx.insert_new(|id| counted(id, "c"))?.id, 3);
+        assert_eq!(tx.count::<Counted>()?, 1);
+        tx.insert(&counted(1, "a"))?;
         Ok(())
     })?;
     let refused = db.write(|tx| {

@@ -181,7 +181,7 @@ fn moved<'t>(table: &TableRef<'t>, cursor: &mut Cursor<'t>, step: &Step) -> Outc
         "lower_bound" => cursor.seek_pair_by(Relation::GreaterOrEqual, &key, &value),
         "upper_bound" => cursor.seek_pair_by(Relation::Greater, &key, &value),
         "multi" | "next_multi" | "prev_multi" | "seek_multi" => {
-            return quirks::bulk_move(table);
+            return quirks::bulk_move();
         }
         kind => {
             let (family, relation) = family(kind);

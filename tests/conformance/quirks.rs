@@ -1,5 +1,7 @@
 //! Where a recorded answer shows the reference's interface rather than what it does, and this engine answers
 //! otherwise on purpose. Each is translated here, with the reason, and nowhere else.
+//!
+//! "There" is the reference, "here" this engine.
 
 use std::path::Path;
 
@@ -138,7 +140,7 @@ pub(crate) fn set_deferred_geometry(world: &mut World) -> Outcome {
 
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as
 /// fast. Traces make these moves only where they are refused.
-pub(crate) fn bulk_move<'t>(_table: &TableRef<'t>) -> Outcome<Item<'t>> {
+pub(crate) fn bulk_move<'t>() -> Outcome<Item<'t>> {
     refused("incompatible")
 }
 

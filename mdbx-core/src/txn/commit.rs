@@ -18,7 +18,7 @@ use crate::pager::spill::write_pages;
 use crate::store::reader::StoreRef;
 use crate::store::troika::body_offset;
 use crate::sys::process::boot_id;
-use crate::txn::read::ReadTxn;
+use crate::txn::read::{ReadTxn, ResetTxn};
 use crate::txn::table::Table;
 use crate::txn::write::{WriteTxn, base};
 
@@ -49,8 +49,9 @@ impl<'env> WriteTxn<'env> {
     /// - Those of [`commit`](WriteTxn::commit).
     #[doc(alias = "mdbx_txn_commit_embark_read")]
     pub fn commit_and_read(mut self) -> Result<ReadTxn<'env>> {
+        let reader = ResetTxn::prepare(StoreRef::Borrowed(&self.engine.store))?; // it has its place
         self.publish()?;
-        ReadTxn::begin(StoreRef::Borrowed(&self.engine.store))
+        reader.renew()
     }
 
     /// Commits what was changed so far and goes on from there, while no other writer has its turn. Returns the id of
