@@ -80,6 +80,7 @@ pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };
 pub use ids::{PageSize, Pgno, Txnid};
+pub use store::orders::{Compare, TableOrder};
 pub use tree::position::{Anchor, Position};
 pub use tree::seek::Relation;
 pub use txn::canary::Canary;

@@ -6,6 +6,7 @@ use crate::env::handle::Env;
 use crate::error::Result;
 use crate::ids::PageSize;
 use crate::store::open::{OpenOptions, Store};
+use crate::store::orders::TableOrder;
 use crate::txn::engine::Engine;
 
 /// How long the data file is and may become. All sizes are in bytes and rounded up to whole pages.
@@ -136,6 +137,27 @@ impl EnvOptions {
     #[must_use]
     pub fn max_readers(mut self, max: usize) -> Self {
         self.options.max_readers = max;
+        self
+    }
+
+    /// Gives the order of the table `name`, whether or not there is such a table yet.
+    ///
+    /// The file does not tell this order, so it is given here each time, and before any transaction can use the table:
+    /// see [`TableOrder`]. A renamed table takes the order of its new name, which must be the same.
+    #[must_use]
+    #[doc(alias = "mdbx_dbi_open_ex")]
+    #[doc(alias = "mdbx_set_compare")]
+    #[doc(alias = "mdbx_set_dupsort")]
+    pub fn table_order(mut self, name: impl AsRef<[u8]>, order: TableOrder) -> Self {
+        self.options.orders.insert(name.as_ref(), order);
+        self
+    }
+
+    /// Gives the order of the main table, as [`table_order`](EnvOptions::table_order) does of a named one. The names
+    /// of tables are keys of the main table, but a table is only found by its very name.
+    #[must_use]
+    pub fn main_order(mut self, order: TableOrder) -> Self {
+        self.options.orders.main = order;
         self
     }
 

@@ -15,7 +15,7 @@ use crate::pager::writer::{Base, Writer};
 use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::leaf_cursor::End;
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 
 /// Records that may be read in search of one run of pages: then the file grows instead.
 const MOST_RECORDS_FOR_A_RUN: usize = 64;
@@ -186,7 +186,7 @@ impl Gc {
         edit(TreeMut::new(
             &mut pager,
             &mut self.state.root,
-            Order::Integer,
+            Orders::of_keys(Order::Integer),
         ))
     }
 
@@ -208,7 +208,8 @@ impl Gc {
     /// Returns a cursor over the records.
     pub(super) fn records<'p>(&'p self, base: Base<'p>) -> Cursor<'p> {
         let end = self.supply.reserve.first_unallocated();
-        Cursor::new(base.pages(end, Some(&self.pages)), self.state.root)
+        let orders = Orders::of_keys(Order::Integer);
+        Cursor::new(base.pages(end, Some(&self.pages)), self.state.root, orders)
     }
 
     /// Returns the newest usable record.

@@ -7,6 +7,7 @@
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
 //! | `reader` | a reader: a slot, and the snapshot that it pins |
 //! | `names` | the names of the tables that were opened |
+//! | `orders` | the orders that an application gives for its tables |
 //! | `turn` | the writer's turn: one write transaction at a time |
 //! | `resize` | grow the data file within its geometry |
 //!
@@ -15,6 +16,7 @@
 
 pub(crate) mod names;
 pub(crate) mod open;
+pub(crate) mod orders;
 pub(crate) mod reader;
 pub(crate) mod readers;
 pub(crate) mod resize;

@@ -17,6 +17,7 @@ use crate::format::limits::PAGE_HEADER;
 use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Sign, rank};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::names::Names;
+use crate::store::orders::GivenOrders;
 use crate::store::readers::Readers;
 use crate::sys::file::{DataFile, OsFile};
 use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
@@ -42,6 +43,7 @@ pub(crate) struct OpenOptions {
     pub(crate) upper: Option<u64>,
     pub(crate) growth_step: Option<u64>,
     pub(crate) shrink_threshold: Option<u64>,
+    pub(crate) orders: GivenOrders,
 }
 
 /// One opened database.
@@ -59,6 +61,7 @@ pub(crate) struct Store {
     pub(crate) bounds: PageCounts,
     pub(crate) readers: Readers,
     pub(crate) names: Names,
+    pub(crate) orders: GivenOrders,
     /// How many bytes of changed pages a transaction keeps in memory.
     pub(crate) dirty_limit: usize,
     /// Held by the one write transaction.
@@ -115,6 +118,7 @@ impl Store {
             bounds,
             readers: Readers::new(options.max_readers),
             names: Names::new(options.max_tables),
+            orders: options.orders.clone(),
             dirty_limit: options.dirty_limit,
             writer: Mutex::new(()),
             writer_thread: AtomicU64::new(0),

@@ -6,7 +6,7 @@
 //!
 //! | file | its job |
 //! | --- | --- |
-//! | `order` | key orders: bytes, reversed bytes, integers |
+//! | `order` | key orders: bytes, reversed bytes, integers, given ones |
 //! | `stack` | the pages and entries from the root down to a leaf entry |
 //! | `search` | descend to a key; binary search in one page |
 //! | `leaf_cursor` | a position in one tree |

@@ -30,7 +30,7 @@ pub struct ReadTxn<'env> {
 impl<'env> ReadTxn<'env> {
     pub(crate) fn begin(store: StoreRef<'env>) -> Result<ReadTxn<'env>> {
         let reader = Reader::begin(store)?;
-        let tables = Tables::new(reader.head().meta.main);
+        let tables = Tables::new(reader.head().meta.main, reader.store.orders.main);
         Ok(ReadTxn { reader, tables })
     }
 
@@ -51,7 +51,7 @@ impl<'env> ReadTxn<'env> {
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
         let pages = self.pages();
         let open = self.tables.get(self.store(), pages, table)?;
-        Ok(TableRef::new(pages, open.root))
+        Ok(TableRef::new(pages, open.root, open.orders))
     }
 
     /// Returns the three numbers that the canary held in this snapshot, and the transaction that had set them.
@@ -67,10 +67,11 @@ impl<'env> ReadTxn<'env> {
     }
 
     fn main(&self) -> TableRef<'_> {
-        TableRef::new(self.pages(), self.tables.main.root)
+        let main = &self.tables.main;
+        TableRef::new(self.pages(), main.root, main.orders)
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.reader.store
     }
 

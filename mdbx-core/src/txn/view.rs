@@ -5,13 +5,13 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::error::Result;
 use crate::format::node::Value;
-use crate::format::root::TreeRoot;
+use crate::format::root::{DUP_SORT, INTEGER_KEY, TreeRoot};
 use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::tree;
 use crate::tree::estimate::estimate;
 use crate::tree::leaf_cursor::End;
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 use crate::tree::resume::Parked;
 use crate::tree::search::{Found, Target, bisect, descend};
 use crate::txn::cursor::{Cursor, Item};
@@ -27,6 +27,7 @@ use crate::txn::table::{TableFlags, named_root};
 pub struct TableRef<'t> {
     pages: Pages<'t>,
     root: TreeRoot,
+    orders: Orders,
 }
 
 /// How many entries and pages a table has.
@@ -48,8 +49,12 @@ pub struct Stat {
 }
 
 impl<'t> TableRef<'t> {
-    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot) -> TableRef<'t> {
-        TableRef { pages, root }
+    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot, orders: Orders) -> TableRef<'t> {
+        TableRef {
+            pages,
+            root,
+            orders,
+        }
     }
 
     /// Returns the value of `key`, the first one if it has several; `None` if there is no such key.
@@ -118,7 +123,7 @@ impl<'t> TableRef<'t> {
             return Ok(false);
         };
         let pgno = found.leaf.pgno();
-        let dups = Order::of_dups(self.root.flags);
+        let dups = self.orders.dups;
         match found
             .leaf
             .value(found.index)
@@ -132,6 +137,9 @@ impl<'t> TableRef<'t> {
                 let found = descend(self.pages, &root, dups, Target::Key(value), |_, _, _| {})?;
                 Ok(found.is_some_and(|found| found.exact))
             }
+            Value::Inline(only) if self.root.flags & DUP_SORT != 0 => {
+                Ok(dups.compare(only, value).is_eq())
+            }
             _ => Ok(self.first_value(found)?.0 == value),
         }
     }
@@ -142,7 +150,7 @@ impl<'t> TableRef<'t> {
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
     pub fn dups(&self, key: &[u8]) -> Result<Dups<'t>> {
-        Dups::new(self.pages, self.root, key)
+        Dups::new(self.pages, self.root, self.orders, key)
     }
 
     /// Returns the items whose keys lie in `bounds`, in order, from either end. Each value of a key is an item.
@@ -166,7 +174,7 @@ impl<'t> TableRef<'t> {
     /// An item can be [`Error::Corrupted`](crate::Error::Corrupted), and is the last one then.
     #[must_use]
     pub fn range<'k>(&self, bounds: impl RangeBounds<&'k [u8]>) -> Range<'t> {
-        Range::new(self.pages, self.root, &bounds)
+        Range::new(self.pages, self.root, self.orders, &bounds)
     }
 
     /// Returns all items, in order, from either end, as [`range`](TableRef::range) does.
@@ -178,12 +186,12 @@ impl<'t> TableRef<'t> {
     /// Returns a cursor that stands nowhere yet.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'t> {
-        Cursor::new(self.pages, self.root)
+        Cursor::new(self.pages, self.root, self.orders)
     }
 
     /// Returns the cursor that was parked in this table, which was not changed since.
     pub(super) fn revive(&self, parked: Parked) -> Result<Cursor<'t>> {
-        Cursor::revive(parked, self.pages, self.root)
+        Cursor::revive(parked, self.pages, self.root, self.orders)
     }
 
     /// Returns the first item.
@@ -219,7 +227,7 @@ impl<'t> TableRef<'t> {
             return Ok(self.len());
         }
         let (lower, upper) = (lower.map(|key| *key), upper.map(|key| *key));
-        estimate(self.pages, &self.root, lower, upper)
+        estimate(self.pages, &self.root, self.orders.keys, lower, upper)
     }
 
     /// Returns the order of two keys in this table.
@@ -238,14 +246,14 @@ impl<'t> TableRef<'t> {
     #[must_use]
     #[doc(alias = "mdbx_cmp")]
     pub fn compare_keys(&self, one: &[u8], other: &[u8]) -> Ordering {
-        Order::of_keys(self.root.flags).compare(one, other)
+        self.orders.keys.compare(one, other)
     }
 
     /// Returns the order of two values of one key in this table.
     #[must_use]
     #[doc(alias = "mdbx_dcmp")]
     pub fn compare_values(&self, one: &[u8], other: &[u8]) -> Ordering {
-        Order::of_dups(self.root.flags).compare(one, other)
+        self.orders.dups.compare(one, other)
     }
 
     /// Returns whether the first value of `key` lies in a page that this transaction has changed, so that its next
@@ -317,7 +325,7 @@ impl<'t> TableRef<'t> {
 
     /// Returns the names and records of the tables that this one, the main table, names.
     pub(crate) fn named_tables(&self) -> Result<Vec<(Vec<u8>, TreeRoot)>> {
-        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
+        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root, self.orders);
         let mut tables = Vec::new();
         while let Some((name, record)) = cursor.step(End::First)? {
             if cursor.is_on_table()? {
@@ -331,15 +339,14 @@ impl<'t> TableRef<'t> {
 
     #[inline]
     fn find(&self, key: &[u8]) -> Result<Option<Found<'t>>> {
-        let order = Order::of_keys(self.root.flags);
         let found = descend(
             self.pages,
             &self.root,
-            order,
+            self.orders.keys,
             Target::Key(key),
             |_, _, _| {},
         )?;
-        if order == Order::Integer {
+        if self.root.flags & INTEGER_KEY != 0 {
             check_key_on(found.map(|found| found.leaf), key)?;
         }
         Ok(found.filter(|found| found.exact))
