@@ -58,13 +58,17 @@
 //! | `gc` | the table of freed pages |
 //! | `txn` | transactions |
 //! | `env` | the handle applications hold |
+//! | [`attr`] | a number with each value, on top of the layers |
+//! | [`key`] | numbers as keys, beside the layers |
 //! | [`tools`] | checking and dumping whole files |
 
+pub mod attr;
 mod env;
 mod error;
 mod format;
 mod gc;
 mod ids;
+pub mod key;
 mod pager;
 mod store;
 mod sys;
