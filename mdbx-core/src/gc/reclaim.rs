@@ -4,6 +4,8 @@
 //! under a steady load the same few pages go round. A record is deleted as soon as it is taken; what of it is left at
 //! commit is recorded anew.
 
+use log::trace;
+
 use crate::error::{Error, PageFault, Result};
 use crate::format::pnl::read_record;
 use crate::format::root::TreeRoot;
@@ -170,6 +172,7 @@ impl Gc {
             let place = tree.find(&id.0.to_le_bytes())?;
             tree.delete(place)
         })?;
+        trace!("reclaimed pages: freed_by={id} pages={}", pages.len());
         self.state.taken.push(id);
         self.use_up(id);
         Ok(())

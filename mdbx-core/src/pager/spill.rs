@@ -8,6 +8,8 @@
 
 use std::io::IoSlice;
 
+use log::debug;
+
 use crate::error::{Error, Result};
 use crate::format::geometry::PageCounts;
 use crate::ids::Pgno;
@@ -36,7 +38,9 @@ impl Supply {
         };
         store.grow(&mut counts)?;
         write_pages(store, dirty.iter())?;
+        let bytes = dirty.bytes();
         dirty.set_spilled(&mut self.memory);
+        debug!("wrote pages of a running transaction: bytes={bytes}");
         Ok(())
     }
 }

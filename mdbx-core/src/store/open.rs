@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use log::{info, warn};
+
 use crate::error::{Error, PageFault, Result};
 use crate::format::geometry::{PageCounts, pack, pages_per_unit, unpack};
 use crate::format::limits::PAGE_HEADER;
@@ -108,6 +110,9 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
+        let data = paths.data.display();
+        let (page_size, snapshot) = (meta.page_size.bytes(), meta.txnid);
+        info!("opened {data}: page_size={page_size} snapshot={snapshot} file_pages={file_pages}");
         Ok(Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -153,7 +158,10 @@ fn create(file: &OsFile, path: &Path, options: &OpenOptions) -> Result<()> {
     written.map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    let (path, page_size) = (path.display(), page_size.bytes());
+    info!("created {path}: page_size={page_size}");
+    Ok(())
 }
 
 /// Makes the name of a new file durable.
@@ -273,6 +281,8 @@ fn recover(file: &OsFile, path: &Path) -> Result<Meta> {
         }
         match parse(ranking.recent) {
             Ok(meta) if meta.boot_id == boot_id() && meta.boot_id != [0; 16] => {
+                let (path, snapshot) = (path.display(), meta.txnid);
+                info!("making the newest commit of {path} durable: snapshot={snapshot}");
                 return make_steady(file, &meta, ranking.recent).map_err(failed);
             }
             Ok(_) if !steady => {
@@ -282,7 +292,14 @@ fn recover(file: &OsFile, path: &Path) -> Result<Meta> {
                 .at(Pgno(0)));
             }
             Err(fault) if !steady => return Err(error(fault, ranking.recent)),
-            Ok(_) | Err(_) => void(file, page_size, ranking.recent).map_err(failed)?,
+            Ok(_) | Err(_) => {
+                let lost = Rank::read(&bodies[ranking.recent]).txnid;
+                let path = path.display();
+                warn!(
+                    "rolling back {path}: snapshot={lost} was not durable when the machine stopped"
+                );
+                void(file, page_size, ranking.recent).map_err(failed)?;
+            }
         }
     }
 }

@@ -10,6 +10,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use log::warn;
+
 use crate::error::{Error, Result};
 use crate::ids::Txnid;
 
@@ -59,9 +61,9 @@ impl Readers {
                 return Ok(SlotNumber((first + offset) % self.slots.len()));
             }
         }
-        Err(Error::ReadersFull {
-            max: self.slots.len(),
-        })
+        let max = self.slots.len();
+        warn!("all reader slots are in use: slots={max}");
+        Err(Error::ReadersFull { max })
     }
 
     /// Announces that the holder of the slot reads `snapshot`, which was the newest after the slot was claimed.

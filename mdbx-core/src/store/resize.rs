@@ -5,6 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
+use log::debug;
+
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, grown};
 use crate::ids::Pgno;
@@ -34,6 +36,7 @@ impl Store {
             source,
         })?;
         self.file_pages.store(u64::from(now), Ordering::Release);
+        debug!("the file grew: pages={now} pages_before={present}");
         Ok(true)
     }
 }

@@ -9,6 +9,7 @@ use crate::format::root::{DUP_SORT, INTEGER_KEY, TreeRoot};
 use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::tree;
+use crate::tree::batch::{GROUP, descend_together};
 use crate::tree::estimate::estimate;
 use crate::tree::leaf_cursor::End;
 use crate::tree::order::{Order, Orders};
@@ -70,6 +71,58 @@ impl<'t> TableRef<'t> {
             Some(found) => self.first_value(found).map(|(value, _)| Some(value)),
             None => Ok(None),
         }
+    }
+
+    /// Returns what [`get`](TableRef::get) returns for each of the keys, in their order.
+    ///
+    /// It looks for several keys at a time, so that the searches wait for the memory together: in a table that does
+    /// not fit the caches of the processor, that takes a fraction of the time of one `get` after the other.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = mdbx_core::Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// # let table = txn.create_table("t", mdbx_core::TableFlags::empty())?;
+    /// txn.put(table, b"one", b"1")?;
+    /// txn.put(table, b"two", b"2")?;
+    /// let values = txn.table(table)?.get_many(&["two", "three", "one"])?;
+    /// assert_eq!(values, [Some(&b"2"[..]), None, Some(&b"1"[..])]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](TableRef::get).
+    pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<&'t [u8]>>> {
+        let mut values = vec![None; keys.len()];
+        for (keys, values) in keys.chunks(GROUP).zip(values.chunks_mut(GROUP)) {
+            self.get_group(keys, values)?;
+        }
+        Ok(values)
+    }
+
+    /// As [`get_many`](TableRef::get_many), of one group of keys.
+    fn get_group<K: AsRef<[u8]>>(&self, keys: &[K], values: &mut [Option<&'t [u8]>]) -> Result<()> {
+        let is_integer = self.root.flags & INTEGER_KEY != 0;
+        if is_integer && self.root.is_empty() {
+            keys.iter()
+                .try_for_each(|key| check_key_on(None, key.as_ref()))?;
+        }
+        descend_together(
+            self.pages,
+            &self.root,
+            self.orders.keys,
+            keys,
+            |number, found| {
+                if is_integer {
+                    check_key_on(Some(found.leaf), keys[number].as_ref())?;
+                }
+                if found.exact {
+                    values[number] = Some(self.first_value(found)?.0);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Returns the first value of `key` and how many it has; `None` if there is no such key.
