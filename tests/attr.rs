@@ -1,5 +1,7 @@
 //! Attributes: a number in front of each value.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use common::TempEnv;

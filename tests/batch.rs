@@ -1,5 +1,7 @@
 //! Looking for many keys at once: the same answers as one after the other.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use common::kinds::{Kind, kinds};

@@ -1,5 +1,7 @@
 //! Numbers as keys of integer tables: the keys are ordered as the numbers are.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use std::cmp::Ordering;

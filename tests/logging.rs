@@ -1,5 +1,7 @@
 //! What the engine tells a logger. The logger is the process's own, so all of it is one test.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use std::cell::RefCell;

@@ -1,5 +1,7 @@
 //! Orders that the application gives for its tables.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use std::cell::Cell;
