@@ -163,6 +163,7 @@ fn read_table(table: &TableRef<'_>, most: usize) -> Result<()> {
             .take(most)
             .try_for_each(|value| value.map(|_| ()))?;
     }
+    table.get_many(&keys)?;
     let mut cursor = table.cursor();
     for key in keys.iter().rev() {
         cursor.seek(key)?;

@@ -44,6 +44,20 @@
 //! - Files are those of libmdbx (data format 3): either library opens what the other wrote. For now one process at a
 //!   time has a file open, be it with this library or with libmdbx; the others get [`Error::Busy`].
 //!
+//! # Logging
+//!
+//! What happens to a database is told to the `log` crate, under targets that begin with `mdbx_core`. It is silent until
+//! the application installs a logger, and a logger and `log::set_max_level` decide at run time what becomes of it. No
+//! read tells anything.
+//!
+//! | level | what is told |
+//! | --- | --- |
+//! | error | a failed sync, after which the environment takes no more writes |
+//! | warn | a commit that was lost when the machine stopped; all reader slots in use |
+//! | info | a database created, opened, or made durable at opening |
+//! | debug | each commit, a change of the file's length, pages written before a commit |
+//! | trace | the steps of a commit, and where free pages come from |
+//!
 //! # Reading the source
 //!
 //! The layers import downwards only, so one can stop at any of them.
@@ -58,13 +72,17 @@
 //! | `gc` | the table of freed pages |
 //! | `txn` | transactions |
 //! | `env` | the handle applications hold |
+//! | [`attr`] | a number with each value, on top of the layers |
+//! | [`key`] | numbers as keys, beside the layers |
 //! | [`tools`] | checking, copying and dumping whole files |
 
+pub mod attr;
 mod env;
 mod error;
 mod format;
 mod gc;
 mod ids;
+pub mod key;
 mod pager;
 mod store;
 mod sys;
@@ -82,6 +100,7 @@ pub use format::limits::{
 pub use ids::{PageSize, Pgno, Txnid};
 pub use store::geometry::Geometry;
 pub use store::open::ReclaimOrder;
+pub use store::orders::{Compare, TableOrder};
 pub use store::slow::{ReaderInfo, SlowReader, SlowReaderAction};
 pub use tree::position::{Anchor, Position};
 pub use tree::seek::Relation;

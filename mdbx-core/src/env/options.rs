@@ -7,6 +7,7 @@ use crate::env::handle::Env;
 use crate::error::Result;
 use crate::store::geometry::Geometry;
 use crate::store::open::{OpenOptions, ReclaimOrder, Store};
+use crate::store::orders::{GivenOrders, TableOrder};
 use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::sys::file::Access;
 use crate::txn::engine::Engine;
@@ -47,6 +48,7 @@ impl EnvOptions {
             reclaim: ReclaimOrder::default(),
             geometry: Geometry::default(),
             slow_reader: None,
+            orders: GivenOrders::default(),
         };
         EnvOptions { options }
     }
@@ -153,6 +155,27 @@ impl EnvOptions {
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.options.exclusive = exclusive;
+        self
+    }
+
+    /// Gives the order of the table `name`, whether or not there is such a table yet.
+    ///
+    /// The file does not tell this order, so it is given here each time, and before any transaction can use the table:
+    /// see [`TableOrder`]. A renamed table takes the order of its new name, which must be the same.
+    #[must_use]
+    #[doc(alias = "mdbx_dbi_open_ex")]
+    #[doc(alias = "mdbx_set_compare")]
+    #[doc(alias = "mdbx_set_dupsort")]
+    pub fn table_order(mut self, name: impl AsRef<[u8]>, order: TableOrder) -> Self {
+        self.options.orders.insert(name.as_ref(), order);
+        self
+    }
+
+    /// Gives the order of the main table, as [`table_order`](EnvOptions::table_order) does of a named one. The names
+    /// of tables are keys of the main table, but a table is only found by its very name.
+    #[must_use]
+    pub fn main_order(mut self, order: TableOrder) -> Self {
+        self.options.orders.main = order;
         self
     }
 

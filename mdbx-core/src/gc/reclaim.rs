@@ -8,6 +8,8 @@
 //! Newest first leaves pages alone that were freed long ago. So after very many were freed, a few transactions take all
 //! records first: what they write moves to the lowest free pages, and the end of the file comes free.
 
+use log::trace;
+
 use crate::error::{Error, PageFault, Result};
 use crate::format::geometry::grown;
 use crate::format::pnl::read_record;
@@ -21,7 +23,7 @@ use crate::store::open::{ReclaimOrder, Store};
 use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::leaf_cursor::End;
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 
 /// Records that may be read in search of one run of pages: then the file grows instead.
 const MOST_RECORDS_FOR_A_RUN: usize = 64;
@@ -265,6 +267,7 @@ impl Gc {
             let place = tree.find(&id.0.to_le_bytes())?;
             tree.delete(place)
         })?;
+        trace!("reclaimed pages: freed_by={id} pages={}", pages.len());
         self.state.taken.push(id);
         self.use_up(id);
         Ok(())
@@ -285,7 +288,7 @@ impl Gc {
         let edited = edit(TreeMut::new(
             &mut pager,
             &mut self.state.root,
-            Order::Integer,
+            Orders::of_keys(Order::Integer),
         ))?;
         self.state.broken = false;
         Ok(edited)
@@ -325,7 +328,8 @@ impl Gc {
     /// Returns a cursor over the records.
     pub(super) fn records<'p>(&'p self, base: Base<'p>) -> Cursor<'p> {
         let end = self.supply.reserve.first_unallocated();
-        Cursor::new(base.pages(end, Some(&self.pages)), self.state.root)
+        let orders = Orders::of_keys(Order::Integer);
+        Cursor::new(base.pages(end, Some(&self.pages)), self.state.root, orders)
     }
 
     /// Returns the usable record whose turn it is.

@@ -8,6 +8,8 @@
 
 use std::io::IoSlice;
 
+use log::debug;
+
 use crate::error::{Error, Result};
 use crate::ids::Pgno;
 use crate::pager::dirty::DirtyList;
@@ -31,7 +33,9 @@ impl Supply {
         let end = self.reserve.first_unallocated();
         base.store.reach(base.geometry, end)?;
         write_pages(base.store, dirty.iter())?;
+        let bytes = dirty.bytes();
         dirty.set_spilled(&mut self.memory.buffers);
+        debug!("wrote pages of a running transaction: bytes={bytes}");
         Ok(())
     }
 }

@@ -11,6 +11,7 @@
 //! | `room` | room from readers that keep a writer from using pages again |
 //! | `compaction` | when to move what is written towards the start of the file |
 //! | `names` | the names of the tables that were opened |
+//! | `orders` | the orders that an application gives for its tables |
 //! | `turn` | the writer's turn: one write transaction at a time |
 //! | `geometry` | what geometry was asked for, and what a file gets |
 //! | `resize` | grow and shrink the data file, and change its geometry |
@@ -22,6 +23,7 @@ pub(crate) mod compaction;
 pub(crate) mod geometry;
 pub(crate) mod names;
 pub(crate) mod open;
+pub(crate) mod orders;
 pub(crate) mod reader;
 pub(crate) mod readers;
 pub(crate) mod recover;

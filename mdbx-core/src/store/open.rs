@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use log::info;
+
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::meta::Meta;
@@ -17,6 +19,7 @@ use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::compaction::CompactionDue;
 use crate::store::geometry::Geometry;
 use crate::store::names::Names;
+use crate::store::orders::GivenOrders;
 use crate::store::readers::Readers;
 use crate::store::recover::{newest, recover};
 use crate::store::slow::SlowReaderHandler;
@@ -41,6 +44,7 @@ pub(crate) struct OpenOptions {
     pub(crate) reclaim: ReclaimOrder,
     pub(crate) geometry: Geometry,
     pub(crate) slow_reader: Option<SlowReaderHandler>,
+    pub(crate) orders: GivenOrders,
 }
 
 /// Which free pages are used again first.
@@ -74,6 +78,7 @@ pub(crate) struct Store {
     /// Asked when a reader holds pages back that the writer needs.
     pub(crate) slow_reader: Mutex<Option<SlowReaderHandler>>,
     pub(crate) names: Names,
+    pub(crate) orders: GivenOrders,
     /// How many bytes of changed pages a transaction keeps in memory.
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
@@ -127,6 +132,9 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
+        let (data, snapshot) = (paths.data.display(), meta.txnid);
+        let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
+        info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
         let store = Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -139,6 +147,7 @@ impl Store {
             readers: Readers::new(options.max_readers),
             slow_reader: Mutex::new(options.slow_reader.clone()),
             names: Names::new(options.max_tables),
+            orders: options.orders.clone(),
             dirty_limit: options.dirty_limit,
             reclaim: options.reclaim,
             writer: Mutex::new(()),
@@ -205,7 +214,10 @@ fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
     written.map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    let (path, page_size) = (path.display(), page_size.bytes());
+    info!("created {path}: page_size={page_size}");
+    Ok(())
 }
 
 /// Makes the name of a new file durable.

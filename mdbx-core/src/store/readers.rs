@@ -23,6 +23,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
+use log::warn;
+
 use crate::error::{Error, Result};
 use crate::ids::{Pgno, Txnid};
 use crate::sys::process;
@@ -132,9 +134,9 @@ impl Readers {
                 return Ok(SlotNumber((first + offset) % self.slots.len()));
             }
         }
-        Err(Error::ReadersFull {
-            max: self.slots.len(),
-        })
+        let max = self.slots.len();
+        warn!("all reader slots are in use: slots={max}");
+        Err(Error::ReadersFull { max })
     }
 
     /// Claims a slot that its holder kept without a snapshot.

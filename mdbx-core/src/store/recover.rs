@@ -8,6 +8,8 @@
 use std::io;
 use std::path::Path;
 
+use log::{info, warn};
+
 use crate::error::{Error, PageFault, Result};
 use crate::format::limits::PAGE_HEADER;
 use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, Sign, rank};
@@ -65,9 +67,17 @@ pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Resu
                 path: path.to_owned(),
             });
         }
+        let lost = Rank::read(&metas.bodies[recent]).txnid;
+        let shown = path.display();
         let written = match newest {
-            Ok(meta) if is_whole => return make_steady(file, &meta, recent, path),
-            _ => void(file, metas.page_size, recent),
+            Ok(meta) if is_whole => {
+                info!("making the newest commit of {shown} durable: snapshot={lost}");
+                return make_steady(file, &meta, recent, path);
+            }
+            _ => {
+                warn!("rolling back {shown}: snapshot={lost} was lost when the machine stopped");
+                void(file, metas.page_size, recent)
+            }
         };
         written.map_err(|source| open_error(path, source))?;
     }

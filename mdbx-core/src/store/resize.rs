@@ -11,6 +11,8 @@
 
 use std::sync::atomic::Ordering;
 
+use log::debug;
+
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, grown, pages_per_unit};
 use crate::format::meta::{Meta, Sign};
@@ -159,6 +161,7 @@ impl Store {
             source,
         })?;
         self.file_pages.store(u64::from(pages), Ordering::Release);
+        debug!("the file grew: pages={pages}");
         Ok(true)
     }
 

@@ -9,6 +9,7 @@ use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor::Cursor;
 use crate::tree::leaf_cursor::End;
+use crate::tree::order::Orders;
 use crate::tree::walk::walk_numbers;
 use crate::txn::read::ReadTxn;
 use crate::txn::view::TableRef;
@@ -53,7 +54,8 @@ pub fn account(txn: &ReadTxn<'_>) -> Result<Accounting> {
     let (pages, meta) = (txn.pages(), txn.meta());
     let mut seen = Seen::new(pages.end);
     let mut roots = vec![meta.gc, meta.main];
-    let named = TableRef::new(pages, meta.main).named_tables()?;
+    let named =
+        TableRef::new(pages, meta.main, Orders::of_flags(meta.main.flags)).named_tables()?;
     roots.extend(named.into_iter().map(|(_, root)| root));
     for root in &roots {
         walk_numbers(pages, root, &mut |first, count| seen.add(first, count))?;
@@ -76,7 +78,7 @@ fn for_each_free(
     gc: TreeRoot,
     mut visit: impl FnMut(Pgno) -> Result<()>,
 ) -> Result<()> {
-    let mut cursor = Cursor::new(pages, gc);
+    let mut cursor = Cursor::new(pages, gc, Orders::of_flags(gc.flags));
     while let Some((_, record)) = cursor.step(End::First)? {
         let list = read_record(record, pages.end, pages.page_size);
         for pgno in list.map_err(|fault| fault.at(gc.root))? {

@@ -21,6 +21,7 @@ use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor::Cursor;
 use crate::tree::leaf_cursor::End;
+use crate::tree::order::Orders;
 use crate::txn::read::ReadTxn;
 use crate::txn::table::named_root;
 
@@ -83,7 +84,7 @@ impl<W: io::Write> Dump<'_, W> {
         self.line(format_args!(
             "[{title}] flags={flags:#04x} seq={sequence} items={items}"
         ))?;
-        let mut cursor = Cursor::new(self.pages, *root);
+        let mut cursor = Cursor::new(self.pages, *root, Orders::of_flags(root.flags));
         let mut left = items.min(self.pages.most_items());
         while let Some((key, value)) = cursor.step(End::First)? {
             // Pages that lead to one another would never end.

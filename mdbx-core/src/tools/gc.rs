@@ -12,6 +12,7 @@ use crate::ids::{Pgno, Txnid};
 use crate::store::troika::head;
 use crate::tree::cursor::Cursor;
 use crate::tree::leaf_cursor::End;
+use crate::tree::order::Orders;
 use crate::txn::read::ReadTxn;
 
 /// What the table of free pages of a snapshot holds.
@@ -60,7 +61,7 @@ pub fn gc_info(txn: &ReadTxn<'_>) -> Result<GcInfo> {
     let fault = |fault: PageFault| fault.at(tree.root);
     let (mut records, mut held_back) = (0, 0);
     let mut usable: Vec<Pgno> = Vec::new();
-    let mut cursor = Cursor::new(pages, tree);
+    let mut cursor = Cursor::new(pages, tree, Orders::of_flags(tree.flags));
     while let Some((key, record)) = cursor.step(End::First)? {
         let id = key.try_into().map_err(|_| fault(PageFault::BadPageList))?;
         let mut list = read_record(record, pages.end, pages.page_size).map_err(fault)?;

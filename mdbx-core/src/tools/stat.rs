@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::ids::PageSize;
 use crate::tools::gc::{GcInfo, gc_info};
+use crate::tree::order::Orders;
 use crate::txn::read::ReadTxn;
 use crate::txn::table::TableFlags;
 use crate::txn::view::{Stat, TableRef};
@@ -59,9 +60,9 @@ pub struct TableStat {
 #[doc(alias = "mdbx_env_stat")]
 pub fn stat(txn: &ReadTxn<'_>) -> Result<FileStat> {
     let (pages, meta) = (txn.pages(), txn.meta());
-    let main = TableRef::new(pages, meta.main);
+    let main = TableRef::new(pages, meta.main, Orders::of_flags(meta.main.flags));
     let tables = main.named_tables()?.into_iter().map(|(name, root)| {
-        let table = TableRef::new(pages, root);
+        let table = TableRef::new(pages, root, Orders::of_flags(root.flags));
         TableStat {
             name,
             flags: table.flags(),

@@ -9,7 +9,7 @@ use crate::format::node::Value;
 use crate::format::root::{DUP_SORT, TreeRoot};
 use crate::pager::snapshot::Pages;
 use crate::tree::leaf_cursor::{End, LeafCursor};
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 use crate::tree::state::State;
 use crate::tree::values::Values;
 
@@ -28,11 +28,10 @@ pub(crate) struct Cursor<'p> {
 
 impl<'p> Cursor<'p> {
     /// A cursor over the tree `root`, not placed yet.
-    pub(crate) fn new(pages: Pages<'p>, root: TreeRoot) -> Cursor<'p> {
-        let (keys, dups) = (Order::of_keys(root.flags), Order::of_dups(root.flags));
+    pub(crate) fn new(pages: Pages<'p>, root: TreeRoot, orders: Orders) -> Cursor<'p> {
         Cursor {
-            keys: LeafCursor::new(pages, root, keys),
-            dups,
+            keys: LeafCursor::new(pages, root, orders.keys),
+            dups: orders.dups,
             state: State::Unset,
         }
     }
@@ -112,9 +111,7 @@ impl<'p> Cursor<'p> {
             (State::PastEnd | State::GapAtEnd(_), End::Last) => self.come_back(),
             (State::GapAtEnd(_), End::First) => self.arrive_at_end(),
             (State::Missed | State::PastEnd, _) => Ok(None),
-            (State::GapBefore(_, anchor), End::First)
-                if self.keys.key()? != Some(&anchor.key[..]) =>
-            {
+            (State::GapBefore(_, anchor), End::First) if !self.keys.is_on_key(&anchor.key)? => {
                 self.settle()
             }
             _ => self.enter_next(end),

@@ -65,7 +65,7 @@ impl TreeMut<'_, '_> {
         if !place.exact {
             return Ok(None);
         }
-        let (at, dups) = (place.path.leaf().pgno, Order::of_dups(self.root.flags));
+        let (at, dups) = (place.path.leaf().pgno, self.dups);
         let has_some = match self.value_at(&place)? {
             Value::Nested(nested) => {
                 nested.check(pages.end).map_err(|fault| fault.at(at))?;
@@ -142,11 +142,11 @@ impl TreeMut<'_, '_> {
         if !place.exact {
             return Ok(0);
         }
-        let (at, dups) = (place.path.leaf().pgno, Order::of_dups(self.root.flags));
+        let at = place.path.leaf().pgno;
         let mut count = 0;
         match self.value_at(&place)? {
             Value::Nested(nested) => {
-                self.edit_nested(&mut place, nested, dups, |tree| {
+                self.edit_nested(&mut place, nested, |tree| {
                     count = tree.cut_keys(values)?;
                     Ok(count > 0)
                 })?;
@@ -154,7 +154,7 @@ impl TreeMut<'_, '_> {
                     self.unnest(&mut place, key)?;
                 }
             }
-            _ => count = self.remove_held(&mut place, key, values, dups)?,
+            _ => count = self.remove_held(&mut place, key, values)?,
         }
         self.root.items = less(self.root.items, count).map_err(|fault| fault.at(at))?;
         Ok(count)

@@ -25,7 +25,7 @@ use crate::format::root::{
 use crate::ids::{PageSize, Pgno};
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
 use crate::tree::interval::Interval;
-use crate::tree::order::Order;
+use crate::tree::order::Orders;
 use crate::tree::sub_page::{rebuilt, sub_page_of, with_value, without_values};
 
 impl TreeMut<'_, '_> {
@@ -45,22 +45,18 @@ impl TreeMut<'_, '_> {
     }
 
     /// Adds `value` to the values of `key`, whose place is `place`; tells whether it was not there.
-    pub(crate) fn put_dup(
-        &mut self,
-        mut place: Place,
-        key: &[u8],
-        value: &[u8],
-        dups: Order,
-    ) -> Result<bool> {
+    pub(crate) fn put_dup(&mut self, mut place: Place, key: &[u8], value: &[u8]) -> Result<bool> {
         let is_packed = self.root.flags & DUP_FIXED != 0;
         let added = if place.exact {
             let at = place.path.leaf().pgno;
             match self.value_at(&place)? {
                 Value::Nested(nested) => {
-                    self.edit_nested(&mut place, nested, dups, |tree| tree.put_key(value))?
+                    self.edit_nested(&mut place, nested, |tree| tree.put_key(value))?
                 }
                 held => {
-                    match with_value(held, value, dups, is_packed).map_err(|fault| fault.at(at))? {
+                    match with_value(held, value, self.dups, is_packed)
+                        .map_err(|fault| fault.at(at))?
+                    {
                         None => false,
                         Some(sub_page) => {
                             self.set_values(&mut place, key, &sub_page)?;
@@ -86,7 +82,6 @@ impl TreeMut<'_, '_> {
         mut place: Place,
         key: &[u8],
         value: &[u8],
-        dups: Order,
     ) -> Result<bool> {
         if !place.exact {
             return Ok(false);
@@ -95,22 +90,21 @@ impl TreeMut<'_, '_> {
         let deleted = match self.value_at(&place)? {
             Value::Nested(nested) => {
                 let deleted =
-                    self.edit_nested(&mut place, nested, dups, |tree| tree.delete_key(value))?;
+                    self.edit_nested(&mut place, nested, |tree| tree.delete_key(value))?;
                 if deleted {
                     self.unnest(&mut place, key)?;
                 }
-                deleted
+                u64::from(deleted)
             }
-            _ => self.remove_held(&mut place, key, Interval::only(value), dups)? > 0,
+            // In an order that contradicts itself there may be several.
+            _ => self.remove_held(&mut place, key, Interval::only(value))?,
         };
-        if deleted {
-            self.root.items = self
-                .root
-                .items
-                .checked_sub(1)
-                .ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
-        }
-        Ok(deleted)
+        self.root.items = self
+            .root
+            .items
+            .checked_sub(deleted)
+            .ok_or_else(|| PageFault::BadTreeRecord.at(at))?;
+        Ok(deleted > 0)
     }
 
     /// Removes those of `values` that the node of `key`, at `place`, holds itself; returns how many.
@@ -119,10 +113,9 @@ impl TreeMut<'_, '_> {
         place: &mut Place,
         key: &[u8],
         values: Interval<'_>,
-        dups: Order,
     ) -> Result<u64> {
         let (at, is_packed) = (place.path.leaf().pgno, self.root.flags & DUP_FIXED != 0);
-        let rest = without_values(self.value_at(place)?, values, dups, is_packed);
+        let rest = without_values(self.value_at(place)?, values, self.dups, is_packed);
         let Some((rest, count)) = rest.map_err(|fault| fault.at(at))? else {
             return Ok(0);
         };
@@ -180,7 +173,6 @@ impl TreeMut<'_, '_> {
         &mut self,
         place: &mut Place,
         before: TreeRoot,
-        dups: Order,
         edit: impl FnOnce(&mut TreeMut<'_, '_>) -> Result<bool>,
     ) -> Result<bool> {
         let at = place.path.leaf().pgno;
@@ -191,7 +183,8 @@ impl TreeMut<'_, '_> {
             return Err(PageFault::BadTreeRecord.at(at));
         }
         let mut nested = before;
-        let changed = edit(&mut TreeMut::new(self.pager, &mut nested, dups))?;
+        let orders = Orders::of_keys(self.dups);
+        let changed = edit(&mut TreeMut::new(self.pager, &mut nested, orders))?;
         if changed {
             self.touch(&mut place.path)?; // not before: an edit that changes nothing must leave no trace
             nested.mod_txnid = self.pager.txnid();
@@ -263,7 +256,7 @@ fn is_small(key_len: usize, sub_page_len: usize, page_size: PageSize) -> bool {
     node_span(key_len, 2 * sub_page_len) <= leaf_node_max(page_size)
 }
 
-fn record_of(root: &TreeRoot) -> [u8; TreeRoot::LEN] {
+pub(crate) fn record_of(root: &TreeRoot) -> [u8; TreeRoot::LEN] {
     let mut record = [0; TreeRoot::LEN];
     root.write(&mut record);
     record

@@ -6,7 +6,7 @@ use crate::format::page::Page;
 use crate::format::root::{MAX_HEIGHT, TreeRoot};
 use crate::ids::Pgno;
 use crate::pager::writer::Writer;
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 use crate::tree::search::{Target, descend};
 use crate::tree::stack::{Path, Step};
 
@@ -27,6 +27,8 @@ pub(crate) struct TreeMut<'w, 'env> {
     pub(crate) pager: &'w mut Writer<'env>,
     pub(crate) root: &'w mut TreeRoot,
     pub(crate) order: Order,
+    /// The order of the values of a key.
+    pub(crate) dups: Order,
 }
 
 impl<'w, 'env> TreeMut<'w, 'env> {
@@ -34,9 +36,14 @@ impl<'w, 'env> TreeMut<'w, 'env> {
     pub(crate) fn new(
         pager: &'w mut Writer<'env>,
         root: &'w mut TreeRoot,
-        order: Order,
+        orders: Orders,
     ) -> TreeMut<'w, 'env> {
-        TreeMut { pager, root, order }
+        TreeMut {
+            pager,
+            root,
+            order: orders.keys,
+            dups: orders.dups,
+        }
     }
 
     /// Returns the place of `key`.
@@ -62,6 +69,18 @@ impl<'w, 'env> TreeMut<'w, 'env> {
             return Ok(None);
         }
         self.pager.pages().page(place.path.leaf().pgno).map(Some)
+    }
+
+    /// Returns the key of the entry at `place`.
+    ///
+    /// # Panics
+    ///
+    /// If `place` is not exact: then there is no entry.
+    pub(crate) fn key_at(&self, place: &Place) -> Result<&[u8]> {
+        assert!(place.exact, "only an entry that was found has a key");
+        let Step { pgno, index } = place.path.leaf();
+        let page = self.pager.pages().page(pgno)?;
+        page.key(index).map_err(|fault| fault.at(pgno))
     }
 
     /// Returns what the entry at `place` holds.

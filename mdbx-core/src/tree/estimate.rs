@@ -29,18 +29,19 @@ struct Cut<'p> {
 pub(crate) fn estimate(
     pages: Pages<'_>,
     root: &TreeRoot,
+    order: Order,
     lower: Bound<&[u8]>,
     upper: Bound<&[u8]>,
 ) -> Result<u64> {
     let lower = match lower {
-        Bound::Unbounded => cut(pages, root, Target::First, false)?,
-        Bound::Included(key) => cut(pages, root, Target::Key(key), false)?,
-        Bound::Excluded(key) => cut(pages, root, Target::Key(key), true)?,
+        Bound::Unbounded => cut(pages, root, order, Target::First, false)?,
+        Bound::Included(key) => cut(pages, root, order, Target::Key(key), false)?,
+        Bound::Excluded(key) => cut(pages, root, order, Target::Key(key), true)?,
     };
     let upper = match upper {
-        Bound::Unbounded => cut(pages, root, Target::Last, true)?,
-        Bound::Included(key) => cut(pages, root, Target::Key(key), true)?,
-        Bound::Excluded(key) => cut(pages, root, Target::Key(key), false)?,
+        Bound::Unbounded => cut(pages, root, order, Target::Last, true)?,
+        Bound::Included(key) => cut(pages, root, order, Target::Key(key), true)?,
+        Bound::Excluded(key) => cut(pages, root, order, Target::Key(key), false)?,
     };
     let (Some(lower), Some(upper)) = (lower, upper) else {
         return Ok(0);
@@ -62,11 +63,11 @@ pub(crate) fn estimate(
 fn cut<'p>(
     pages: Pages<'p>,
     root: &TreeRoot,
+    order: Order,
     target: Target<'_>,
     behind: bool,
 ) -> Result<Option<Cut<'p>>> {
     let mut way = Vec::with_capacity(usize::from(root.height));
-    let order = Order::of_keys(root.flags);
     let found = descend(pages, root, order, target, |page, _, index| {
         way.push((index, page.len()));
     })?;

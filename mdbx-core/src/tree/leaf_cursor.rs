@@ -306,6 +306,12 @@ impl<'p> LeafCursor<'p> {
         Ok(Some(key))
     }
 
+    /// Returns whether the entry has that key.
+    pub(super) fn is_on_key(&self, key: &[u8]) -> Result<bool> {
+        let there = self.key()?;
+        Ok(there.is_some_and(|there| self.order.compare(there, key).is_eq()))
+    }
+
     /// Returns the page the cursor stands on; the root if it stands nowhere.
     pub(super) fn pgno(&self) -> Pgno {
         let leaf = self.stack.leaf();

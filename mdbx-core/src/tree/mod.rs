@@ -6,9 +6,10 @@
 //!
 //! | file | its job |
 //! | --- | --- |
-//! | `order` | key orders: bytes, reversed bytes, integers |
+//! | `order` | key orders: bytes, reversed bytes, integers, given ones |
 //! | `stack` | the pages and entries from the root down to a leaf entry |
 //! | `search` | descend to a key; binary search in one page |
+//! | `batch` | look for several keys at once |
 //! | `leaf_cursor` | a position in one tree |
 //! | `values` | a position among the values of an entry |
 //! | `position`, `state` | where a cursor stands, as plain data and as it is held |
@@ -30,6 +31,7 @@
 //! | `walk` | visit every page of a tree exactly once |
 
 pub(crate) mod balance;
+pub(crate) mod batch;
 pub(crate) mod cursor;
 pub(crate) mod cut;
 pub(crate) mod dup;

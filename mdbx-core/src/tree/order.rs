@@ -5,9 +5,10 @@
 use std::cmp::Ordering;
 
 use crate::format::root::{INTEGER_DUP, INTEGER_KEY, REVERSE_DUP, REVERSE_KEY};
+use crate::store::orders::{Compare, TableOrder};
 
 /// How the keys of one tree are ordered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Order {
     /// Unsigned bytes from the front; a prefix is smaller.
     Bytes,
@@ -15,11 +16,44 @@ pub(crate) enum Order {
     Reversed,
     /// Unsigned little-endian integers, all of one length.
     Integer,
+    /// As the application says. It may contradict itself: then items are not found, but nothing breaks.
+    Given(Compare),
+}
+
+/// How the keys of a table, and the values of each key, are ordered. Determined once for each table of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Orders {
+    pub(crate) keys: Order,
+    pub(crate) dups: Order,
+}
+
+impl Orders {
+    /// Returns the orders of a table with such flags, for which the application gives `given`.
+    pub(crate) fn new(flags: u16, given: TableOrder) -> Orders {
+        Orders {
+            keys: given.keys.map_or(Order::of_keys(flags), Order::Given),
+            dups: given.values.map_or(Order::of_dups(flags), Order::Given),
+        }
+    }
+
+    /// Returns the orders of a table with such flags, for which the application gives none; or to which order means
+    /// nothing, because it is only walked.
+    pub(crate) fn of_flags(flags: u16) -> Orders {
+        Orders::new(flags, TableOrder::default())
+    }
+
+    /// Returns the orders of a tree with such keys, each with one value.
+    pub(crate) fn of_keys(keys: Order) -> Orders {
+        Orders {
+            keys,
+            dups: Order::Bytes,
+        }
+    }
 }
 
 impl Order {
     /// Returns the order of the keys of a table with such flags.
-    pub(crate) fn of_keys(flags: u16) -> Order {
+    fn of_keys(flags: u16) -> Order {
         if flags & INTEGER_KEY != 0 {
             Order::Integer
         } else if flags & REVERSE_KEY != 0 {
@@ -30,7 +64,7 @@ impl Order {
     }
 
     /// Returns the order of the values of one key in a table with such flags.
-    pub(crate) fn of_dups(flags: u16) -> Order {
+    fn of_dups(flags: u16) -> Order {
         if flags & INTEGER_DUP != 0 {
             Order::Integer
         } else if flags & REVERSE_DUP != 0 {
@@ -47,6 +81,7 @@ impl Order {
             Order::Bytes => compare_bytes(a, b),
             Order::Reversed => compare_reversed(a, b),
             Order::Integer => compare_integers(a, b),
+            Order::Given(compare) => compare(a, b),
         }
     }
 }
@@ -133,7 +168,7 @@ pub(crate) fn compare_integers(a: &[u8], b: &[u8]) -> Ordering {
 ///
 /// Source: format document, "Branch pages".
 pub(crate) fn separator<'r>(order: Order, left: &[u8], right: &'r [u8]) -> &'r [u8] {
-    if order != Order::Bytes || left >= right {
+    if !matches!(order, Order::Bytes) || left >= right {
         return right;
     }
     let common = left.iter().zip(right).take_while(|(l, r)| l == r).count();
@@ -206,5 +241,15 @@ mod tests {
             separator(Order::Integer, &[1, 0, 0, 0], &[2, 0, 0, 0]),
             [2, 0, 0, 0]
         );
+        let given = Order::Given(|a, b| b.cmp(a));
+        assert_eq!(separator(given, b"apple", b"apricot"), b"apricot");
+    }
+
+    #[test]
+    fn what_is_given_takes_the_place_of_what_the_flags_say() {
+        let given = TableOrder::new().values(|a, b| a.len().cmp(&b.len()));
+        let orders = Orders::new(REVERSE_KEY | REVERSE_DUP, given);
+        assert_eq!(orders.keys.compare(b"zb", b"az"), Ordering::Less);
+        assert_eq!(orders.dups.compare(b"zb", b"az"), Ordering::Equal);
     }
 }

@@ -5,7 +5,7 @@ use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor::Cursor;
 use crate::tree::leaf_cursor::{End, LeafCursor};
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 use crate::tree::position::{Anchor, Position};
 use crate::tree::stack::Path;
 use crate::tree::state::State;
@@ -135,8 +135,13 @@ impl Parked {
     /// # Errors
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if there is no such place.
-    pub(crate) fn revive(self, pages: Pages<'_>, root: TreeRoot) -> Result<Cursor<'_>> {
-        let (order, dups) = (Order::of_keys(root.flags), Order::of_dups(root.flags));
+    pub(crate) fn revive(
+        self,
+        pages: Pages<'_>,
+        root: TreeRoot,
+        orders: Orders,
+    ) -> Result<Cursor<'_>> {
+        let Orders { keys: order, dups } = orders;
         let keys = LeafCursor::at_path(pages, root, order, &self.path)?;
         let state = self.state.try_map(|parked| parked.revive(&keys, dups))?;
         Ok(Cursor { keys, dups, state })
@@ -219,7 +224,7 @@ mod tests {
 
     /// Returns a cursor in every place of the table, and in some gaps.
     fn places(pages: Pages<'_>, root: TreeRoot) -> Vec<Cursor<'_>> {
-        let mut cursor = Cursor::new(pages, root);
+        let mut cursor = Cursor::new(pages, root, Orders::of_flags(root.flags));
         let mut places = vec![cursor.clone()];
         for position in [Position::Missed, Position::PastEnd] {
             cursor.resume(&position).unwrap();
@@ -251,12 +256,13 @@ mod tests {
             let env = env(&directory);
             change(&env, flags, true);
             let txn = env.read().unwrap();
+            let orders = Orders::of_flags(flags.bits());
             for mut cursor in places(txn.pages(), root(&txn)) {
                 let parked = cursor.clone().park().unwrap();
                 let height = usize::from(root(&txn).height);
                 let levels = if cursor.count() == 0 { 0 } else { height };
                 assert_eq!(parked.path.len(), levels);
-                let mut revived = parked.revive(txn.pages(), root(&txn)).unwrap();
+                let mut revived = parked.revive(txn.pages(), root(&txn), orders).unwrap();
                 assert_eq!(revived.save().unwrap(), cursor.save().unwrap());
                 assert_eq!(revived.current().unwrap(), cursor.current().unwrap());
                 assert_eq!(revived.count(), cursor.count());
@@ -279,8 +285,9 @@ mod tests {
             };
             change(&env, flags, false);
             let txn = env.read().unwrap();
+            let orders = Orders::of_flags(flags.bits());
             for parked in parked {
-                if let Ok(mut cursor) = parked.revive(txn.pages(), root(&txn)) {
+                if let Ok(mut cursor) = parked.revive(txn.pages(), root(&txn), orders) {
                     // Whatever it answers, it must answer.
                     let _ = (cursor.current(), cursor.save(), cursor.count());
                     let _ = (cursor.step(End::First), cursor.step(End::Last));

@@ -6,7 +6,10 @@
 //!
 //! Source: format document, "Commit".
 
+use std::io;
 use std::sync::atomic::Ordering;
+
+use log::{debug, error, trace};
 
 use crate::error::{Error, Result};
 use crate::format::geometry::PageCounts;
@@ -100,7 +103,16 @@ impl<'env> WriteTxn<'env> {
         self.write_meta(&meta)?; // the commit point, and durable when it returns
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
         self.failed.set(false);
+        self.log_commit(&meta);
         Ok(Some(commit_id))
+    }
+
+    /// Tells the log what the commit came to.
+    fn log_commit(&self, meta: &Meta) {
+        let snapshot = meta.txnid;
+        let end = meta.geometry.first_unallocated.0;
+        let retired = meta.pages_retired - self.turn.head().meta.pages_retired;
+        debug!("committed: snapshot={snapshot} allocated_pages={end} retired_pages={retired}");
     }
 
     fn save_tree_roots(&mut self) -> Result<()> {
@@ -168,7 +180,9 @@ impl<'env> WriteTxn<'env> {
     fn write_dirty_pages(&self) -> Result<()> {
         let gc = self.gc.borrow();
         let lists = self.tables.dirty().chain([gc.dirty()]);
-        write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))
+        write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))?;
+        trace!("wrote the pages of the commit");
+        Ok(())
     }
 
     fn sync_pages(&self, grew: bool) -> Result<()> {
@@ -178,13 +192,9 @@ impl<'env> WriteTxn<'env> {
         } else {
             store.file.sync_data()
         };
-        synced.map_err(|source| {
-            store.failed.store(true, Ordering::Release);
-            Error::Io {
-                action: "sync the data file",
-                source,
-            }
-        })
+        synced.map_err(|source| self.give_up("sync the data file", source))?;
+        trace!("synced the pages of the commit: file_grew={grew}");
+        Ok(())
     }
 
     fn write_meta(&self, meta: &Meta) -> Result<()> {
@@ -194,12 +204,16 @@ impl<'env> WriteTxn<'env> {
         store
             .file
             .write_durable_at(&meta.write_body(), at)
-            .map_err(|source| {
-                store.failed.store(true, Ordering::Release);
-                Error::Io {
-                    action: "write a meta page",
-                    source,
-                }
-            })
+            .map_err(|source| self.give_up("write a meta page", source))
+    }
+
+    /// Keeps everyone from writing after it is not known any more what is on the disk.
+    #[cold]
+    fn give_up(&self, action: &'static str, source: io::Error) -> Error {
+        let store = &self.engine.store;
+        store.failed.store(true, Ordering::Release);
+        let path = store.path.display();
+        error!("cannot {action}, so {path} takes no more writes: {source}");
+        Error::Io { action, source }
     }
 }

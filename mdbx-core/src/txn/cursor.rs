@@ -7,6 +7,7 @@ use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor;
 use crate::tree::leaf_cursor::End;
+use crate::tree::order::Orders;
 use crate::tree::position::Position;
 use crate::tree::resume::Parked;
 use crate::tree::seek::Relation;
@@ -54,16 +55,21 @@ pub struct Cursor<'t> {
     reason = "stated once, for every move, at the type"
 )]
 impl<'t> Cursor<'t> {
-    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot) -> Cursor<'t> {
+    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot, orders: Orders) -> Cursor<'t> {
         Cursor {
-            cursor: cursor::Cursor::new(pages, root),
+            cursor: cursor::Cursor::new(pages, root, orders),
         }
     }
 
     /// The cursor in the table as it was when it was parked.
-    pub(super) fn revive(parked: Parked, pages: Pages<'t>, root: TreeRoot) -> Result<Cursor<'t>> {
+    pub(super) fn revive(
+        parked: Parked,
+        pages: Pages<'t>,
+        root: TreeRoot,
+        orders: Orders,
+    ) -> Result<Cursor<'t>> {
         Ok(Cursor {
-            cursor: parked.revive(pages, root)?,
+            cursor: parked.revive(pages, root, orders)?,
         })
     }
 

@@ -8,7 +8,7 @@ use crate::format::root::TreeRoot;
 use crate::pager::snapshot::Pages;
 use crate::tree::cursor::{Cursor, Item};
 use crate::tree::leaf_cursor::End;
-use crate::tree::order::Order;
+use crate::tree::order::Orders;
 use crate::tree::seek::Relation;
 
 /// The items of a range of keys, from either end. See [`TableRef::range`](crate::TableRef::range).
@@ -16,6 +16,7 @@ use crate::tree::seek::Relation;
 pub struct Range<'t> {
     pages: Pages<'t>,
     root: TreeRoot,
+    orders: Orders,
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     front: Option<Cursor<'t>>,
@@ -31,11 +32,13 @@ impl<'t> Range<'t> {
     pub(crate) fn new<'k>(
         pages: Pages<'t>,
         root: TreeRoot,
+        orders: Orders,
         bounds: &impl RangeBounds<&'k [u8]>,
     ) -> Range<'t> {
         Range {
             pages,
             root,
+            orders,
             lower: bounds.start_bound().map(|key| key.to_vec()),
             upper: bounds.end_bound().map(|key| key.to_vec()),
             front: None,
@@ -50,11 +53,13 @@ impl<'t> Range<'t> {
         let item = if let Some(cursor) = &mut self.front {
             cursor.step(End::First)?
         } else {
-            let cursor = self.front.insert(Cursor::new(self.pages, self.root));
+            let cursor = self
+                .front
+                .insert(Cursor::new(self.pages, self.root, self.orders));
             go_to_lower(cursor, &self.lower)?
         };
         let in_range = |&(key, value): &(&[u8], &[u8])| {
-            let order = Order::of_keys(self.root.flags);
+            let order = self.orders.keys;
             (match &self.upper {
                 Bound::Unbounded => true,
                 Bound::Included(upper) => order.compare(key, upper).is_le(),
@@ -71,13 +76,13 @@ impl<'t> Range<'t> {
         let item = if let Some(cursor) = &mut self.back {
             cursor.step(End::Last)?
         } else {
-            let cursor = self
-                .back
-                .insert(Box::new(Cursor::new(self.pages, self.root)));
+            let cursor =
+                self.back
+                    .insert(Box::new(Cursor::new(self.pages, self.root, self.orders)));
             go_to_upper(cursor, &self.upper)?
         };
         let in_range = |&(key, value): &(&[u8], &[u8])| {
-            let order = Order::of_keys(self.root.flags);
+            let order = self.orders.keys;
             (match &self.lower {
                 Bound::Unbounded => true,
                 Bound::Included(lower) => order.compare(key, lower).is_ge(),
@@ -91,10 +96,7 @@ impl<'t> Range<'t> {
     }
 
     fn compare(&self, a: (&[u8], &[u8]), b: (&[u8], &[u8])) -> Ordering {
-        let (keys, dups) = (
-            Order::of_keys(self.root.flags),
-            Order::of_dups(self.root.flags),
-        );
+        let Orders { keys, dups } = self.orders;
         // In a table with one value for each key, equal keys are the same item.
         keys.compare(a.0, b.0).then_with(|| dups.compare(a.1, b.1))
     }
@@ -161,8 +163,13 @@ pub struct Dups<'t> {
 }
 
 impl<'t> Dups<'t> {
-    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot, key: &[u8]) -> Result<Dups<'t>> {
-        let mut front = Cursor::new(pages, root);
+    pub(crate) fn new(
+        pages: Pages<'t>,
+        root: TreeRoot,
+        orders: Orders,
+        key: &[u8],
+    ) -> Result<Dups<'t>> {
+        let mut front = Cursor::new(pages, root, orders);
         let first = front.seek_exact(key, End::First)?;
         let left = front.count();
         Ok(Dups {

@@ -42,7 +42,7 @@ impl<'env> ReadTxn<'env> {
 
     #[inline]
     fn of(reader: Reader<'env>) -> ReadTxn<'env> {
-        let tables = Tables::new(reader.head().meta.main);
+        let tables = Tables::new(reader.head().meta.main, reader.store().orders.main);
         ReadTxn { reader, tables }
     }
 
@@ -90,7 +90,8 @@ impl<'env> ReadTxn<'env> {
     pub fn refresh(&mut self) -> Result<bool> {
         let moved = self.reader.refresh()?;
         if moved {
-            self.tables = Tables::new(self.reader.head().meta.main);
+            let order = self.store().orders.main;
+            self.tables = Tables::new(self.reader.head().meta.main, order);
         }
         Ok(moved)
     }
@@ -151,7 +152,7 @@ impl<'env> ReadTxn<'env> {
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
         let pages = self.pages();
         let open = self.tables.get(self.store(), pages, table)?;
-        Ok(TableRef::new(pages, open.root))
+        Ok(TableRef::new(pages, open.root, open.orders))
     }
 
     /// Returns the three numbers that the canary held in this snapshot, and the transaction that had set them.
@@ -167,7 +168,8 @@ impl<'env> ReadTxn<'env> {
     }
 
     fn main(&self) -> TableRef<'_> {
-        TableRef::new(self.pages(), self.tables.main.root)
+        let main = &self.tables.main;
+        TableRef::new(self.pages(), main.root, main.orders)
     }
 
     #[inline]

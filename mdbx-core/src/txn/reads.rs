@@ -27,6 +27,20 @@ macro_rules! read_methods {
                 self.table(table)?.get(key)
             }
 
+            /// Returns what [`get`](Self::get) returns for each of the keys, in their order, as
+            /// [`TableRef::get_many`](crate::TableRef::get_many) does.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`get`](Self::get).
+            pub fn get_many<K: AsRef<[u8]>>(
+                &self,
+                table: Table,
+                keys: &[K],
+            ) -> Result<Vec<Option<&[u8]>>> {
+                self.table(table)?.get_many(keys)
+            }
+
             /// Returns the values of `key`, in order, from either end; none if there is no such key.
             ///
             /// # Errors

@@ -14,7 +14,8 @@ use crate::pager::dirty::DirtyList;
 use crate::pager::memory::Memory;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
-use crate::tree::order::Order;
+use crate::store::orders::TableOrder;
+use crate::tree::order::Orders;
 use crate::tree::search::{Target, descend};
 
 /// The kind of a table: how its keys are ordered, and whether a key may have several values.
@@ -167,6 +168,7 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub(crate) struct OpenTable {
     pub(crate) root: TreeRoot,
+    pub(crate) orders: Orders,
     /// Whether this transaction changed the table.
     pub(crate) changed: bool,
     /// Whether this transaction deleted the table.
@@ -176,9 +178,10 @@ pub(crate) struct OpenTable {
 }
 
 impl OpenTable {
-    fn new(root: TreeRoot) -> OpenTable {
+    fn new(root: TreeRoot, order: TableOrder) -> OpenTable {
         OpenTable {
             root,
+            orders: Orders::new(root.flags, order),
             changed: false,
             is_gone: false,
             dirty: None,
@@ -195,6 +198,7 @@ pub(crate) struct TablesMark(Vec<Option<RecordMark>>);
 #[derive(Clone, Copy, Debug)]
 struct RecordMark {
     root: TreeRoot,
+    orders: Orders,
     changed: bool,
     is_gone: bool,
 }
@@ -208,10 +212,10 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// The tables of a snapshot whose main table is `main`.
-    pub(crate) fn new(main: TreeRoot) -> Tables {
+    /// The tables of a snapshot whose main table is `main`, for which the application gives `order`.
+    pub(crate) fn new(main: TreeRoot, order: TableOrder) -> Tables {
         Tables {
-            main: OpenTable::new(main),
+            main: OpenTable::new(main, order),
             few: [const { OnceCell::new() }; FEW],
             more: OnceCell::new(),
         }
@@ -231,8 +235,8 @@ impl Tables {
         let open = if let Some(open) = cell.get() {
             open
         } else {
-            let root = self.load(store, main, table)?;
-            cell.get_or_init(|| OpenTable::new(root))
+            let loaded = self.load(store, main, table)?;
+            cell.get_or_init(|| loaded)
         };
         if open.is_gone {
             return Err(no_such_table(store, table));
@@ -284,12 +288,13 @@ impl Tables {
 
     /// Makes `root` the record of a table that is new in this transaction.
     pub(crate) fn set(&mut self, store: &Store, table: Table, root: TreeRoot) -> Result<()> {
+        let order = store.orders.of(name_of(store, table)?);
         let cell = self.cell_mut(store, table)?;
         let dirty = cell.take().and_then(|before| before.dirty); // of one that it was dropped from before
         *cell = OnceCell::from(OpenTable {
             changed: true,
             dirty,
-            ..OpenTable::new(root)
+            ..OpenTable::new(root, order)
         });
         Ok(())
     }
@@ -348,12 +353,14 @@ impl Tables {
             marks.resize(at + 1, None);
             let &mut OpenTable {
                 root,
+                orders,
                 changed,
                 is_gone,
                 ..
             } = open;
             marks[at] = Some(RecordMark {
                 root,
+                orders,
                 changed,
                 is_gone,
             });
@@ -421,15 +428,18 @@ impl Tables {
         }
     }
 
-    fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<TreeRoot> {
+    fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<OpenTable> {
         let name = name_of(store, table)?;
-        find_named(pages, &self.main.root, name)?.ok_or_else(|| no_such_table(store, table))
+        let root = find_named(pages, &self.main, name)?;
+        let root = root.ok_or_else(|| no_such_table(store, table))?;
+        Ok(OpenTable::new(root, store.orders.of(name)))
     }
 }
 
 impl RecordMark {
     fn restore(self, open: &mut OpenTable) {
         open.root = self.root;
+        open.orders = self.orders;
         open.changed = self.changed;
         open.is_gone = self.is_gone;
     }
@@ -442,18 +452,26 @@ impl RecordMark {
 /// [`Error::Incompatible`] if the name belongs to an entry that is not a table.
 pub(crate) fn find_named(
     pages: Pages<'_>,
-    main: &TreeRoot,
+    main: &OpenTable,
     name: &[u8],
 ) -> Result<Option<TreeRoot>> {
-    if main.flags & root::DUP_SORT != 0 {
+    let OpenTable { root, orders, .. } = main;
+    if root.flags & root::DUP_SORT != 0 {
         return Ok(None); // the values of its keys are no records
     }
-    let order = Order::of_keys(main.flags);
-    let found = descend(pages, main, order, Target::Key(name), |_, _, _| {})?;
+    let found = descend(pages, root, orders.keys, Target::Key(name), |_, _, _| {})?;
     let Some(found) = found.filter(|found| found.exact) else {
         return Ok(None);
     };
     let pgno = found.leaf.pgno();
+    if found
+        .leaf
+        .key(found.index)
+        .map_err(|fault| fault.at(pgno))?
+        != name
+    {
+        return Ok(None); // a given order may take it for the same, but then two handles would lead to one table
+    }
     match found
         .leaf
         .value(found.index)

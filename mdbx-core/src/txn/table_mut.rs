@@ -8,12 +8,11 @@ use std::cell::{Cell, RefCell};
 
 use crate::error::{Error, Result};
 use crate::format::node::Value;
-use crate::format::root::{DUP_SORT, TreeRoot};
+use crate::format::root::{DUP_SORT, INTEGER_KEY, TreeRoot};
 use crate::gc::reclaim::Gc;
 use crate::pager::writer::{Base, Writer, large_page_count};
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
 use crate::tree::large::is_large;
-use crate::tree::order::Order;
 use crate::tree::remove::free_tree;
 use crate::txn::put::{KeyPlace, PutFlags, Verdict};
 use crate::txn::sizes::{check_fixed_value, check_key_on, check_lens, check_value_len};
@@ -39,7 +38,11 @@ impl TableMut<'_> {
     pub fn as_ref(&self) -> TableRef<'_> {
         let end = self.gc.borrow().supply.reserve.first_unallocated();
         let dirty = self.open.dirty.as_deref();
-        TableRef::new(self.base.pages(end, dirty), self.open.root)
+        TableRef::new(
+            self.base.pages(end, dirty),
+            self.open.root,
+            self.open.orders,
+        )
     }
 
     /// Returns the value of `key`, the first one if it has several; `None` if there is no such key.
@@ -280,10 +283,7 @@ impl TableMut<'_> {
         let place = self.find(key)?;
         let pages = self.with_tree(|tree| tree.most_pages_for_dup(&place))?;
         self.gc.borrow_mut().reserve(self.base, pages)?;
-        self.edit(|mut tree| {
-            let dups = Order::of_dups(tree.root.flags);
-            tree.delete_dup(place, key, value, dups)
-        })
+        self.edit(|mut tree| tree.delete_dup(place, key, value))
     }
 
     /// Deletes all items, and sets the sequence back to 0, unless there are none.
@@ -338,8 +338,7 @@ impl TableMut<'_> {
         self.reserve_pages(place, key.len(), value.len(), is_dup)?;
         self.edit(|mut tree| {
             if is_dup {
-                let dups = Order::of_dups(tree.root.flags);
-                tree.put_dup(*place, key, value, dups)
+                tree.put_dup(*place, key, value)
             } else {
                 tree.put(*place, key, value).map(|()| true)
             }
@@ -355,16 +354,14 @@ impl TableMut<'_> {
         self.edit(|mut tree| {
             tree.delete(*place)?;
             let place = tree.find(key)?;
-            let dups = Order::of_dups(tree.root.flags);
-            tree.put_dup(place, key, value, dups)
+            tree.put_dup(place, key, value)
         })
         .map(drop)
     }
 
     /// Puts `value` in the place of `old`, which is one of the values of `key`.
     fn exchange(&mut self, key: &[u8], old: &[u8], value: &[u8]) -> Result<()> {
-        let dups = Order::of_dups(self.open.root.flags);
-        if dups.compare(old, value).is_eq() {
+        if old == value {
             return Ok(());
         }
         let place = self.find(key)?;
@@ -372,9 +369,9 @@ impl TableMut<'_> {
         // One value more, and then one less: each may change the height.
         self.gc.borrow_mut().reserve(self.base, 2 * pages + 8)?;
         self.edit(|mut tree| {
-            tree.delete_dup(place, key, old, dups)?;
+            tree.delete_dup(place, key, old)?;
             let place = tree.find(key)?;
-            tree.put_dup(place, key, value, dups).map(|_| true)
+            tree.put_dup(place, key, value).map(|_| true)
         })
         .map(drop)
     }
@@ -419,11 +416,15 @@ impl TableMut<'_> {
         act: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
     ) -> Result<T> {
         let supply = &mut self.gc.borrow_mut().supply;
-        let OpenTable { root, dirty, .. } = &mut *self.open;
+        let OpenTable {
+            root,
+            orders,
+            dirty,
+            ..
+        } = &mut *self.open;
         let dirty = dirty.get_or_insert_with(|| supply.memory.list());
-        let order = Order::of_keys(root.flags);
         let mut pager = Writer::new(self.base, dirty, supply);
-        act(TreeMut::new(&mut pager, root, order))
+        act(TreeMut::new(&mut pager, root, *orders))
     }
 
     /// Returns the place of `key`, which must not be the name of a table.
@@ -433,7 +434,7 @@ impl TableMut<'_> {
         let is_main = self.table == Table::MAIN;
         let (place, is_table) = self.with_tree(|tree| {
             let place = tree.find(key)?;
-            if tree.order == Order::Integer {
+            if tree.root.flags & INTEGER_KEY != 0 {
                 check_key_on(tree.leaf_of(&place)?, key)?;
             }
             let is_table =

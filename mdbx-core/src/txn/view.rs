@@ -5,14 +5,15 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::error::{PageFault, Result};
 use crate::format::node::Value;
-use crate::format::root::TreeRoot;
+use crate::format::root::{DUP_SORT, INTEGER_KEY, TreeRoot};
 use crate::ids::Txnid;
 use crate::pager::snapshot::Pages;
 use crate::tree;
+use crate::tree::batch::{GROUP, descend_together};
 use crate::tree::estimate::estimate;
 use crate::tree::interval::Interval;
 use crate::tree::leaf_cursor::End;
-use crate::tree::order::Order;
+use crate::tree::order::{Order, Orders};
 use crate::tree::resume::Parked;
 use crate::tree::search::{Found, Target, bisect, descend};
 use crate::tree::seek::Relation;
@@ -29,6 +30,7 @@ use crate::txn::table::{TableFlags, named_root};
 pub struct TableRef<'t> {
     pages: Pages<'t>,
     root: TreeRoot,
+    orders: Orders,
 }
 
 /// How many entries and pages a table has.
@@ -50,8 +52,12 @@ pub struct Stat {
 }
 
 impl<'t> TableRef<'t> {
-    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot) -> TableRef<'t> {
-        TableRef { pages, root }
+    pub(crate) fn new(pages: Pages<'t>, root: TreeRoot, orders: Orders) -> TableRef<'t> {
+        TableRef {
+            pages,
+            root,
+            orders,
+        }
     }
 
     /// Returns the value of `key`, the first one if it has several; `None` if there is no such key.
@@ -67,6 +73,58 @@ impl<'t> TableRef<'t> {
             Some(found) => self.first_value(found).map(|(value, _)| Some(value)),
             None => Ok(None),
         }
+    }
+
+    /// Returns what [`get`](TableRef::get) returns for each of the keys, in their order.
+    ///
+    /// It looks for several keys at a time, so that the searches wait for the memory together: in a table that does
+    /// not fit the caches of the processor, that takes a fraction of the time of one `get` after the other.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = mdbx_core::Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// # let table = txn.create_table("t", mdbx_core::TableFlags::empty())?;
+    /// txn.put(table, b"one", b"1")?;
+    /// txn.put(table, b"two", b"2")?;
+    /// let values = txn.table(table)?.get_many(&["two", "three", "one"])?;
+    /// assert_eq!(values, [Some(&b"2"[..]), None, Some(&b"1"[..])]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](TableRef::get).
+    pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<&'t [u8]>>> {
+        let mut values = vec![None; keys.len()];
+        for (keys, values) in keys.chunks(GROUP).zip(values.chunks_mut(GROUP)) {
+            self.get_group(keys, values)?;
+        }
+        Ok(values)
+    }
+
+    /// As [`get_many`](TableRef::get_many), of one group of keys.
+    fn get_group<K: AsRef<[u8]>>(&self, keys: &[K], values: &mut [Option<&'t [u8]>]) -> Result<()> {
+        let is_integer = self.root.flags & INTEGER_KEY != 0;
+        if is_integer && self.root.is_empty() {
+            keys.iter()
+                .try_for_each(|key| check_key_on(None, key.as_ref()))?;
+        }
+        descend_together(
+            self.pages,
+            &self.root,
+            self.orders.keys,
+            keys,
+            |number, found| {
+                if is_integer {
+                    check_key_on(Some(found.leaf), keys[number].as_ref())?;
+                }
+                if found.exact {
+                    values[number] = Some(self.first_value(found)?.0);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Returns the first value of `key` and how many it has; `None` if there is no such key.
@@ -120,7 +178,7 @@ impl<'t> TableRef<'t> {
             return Ok(false);
         };
         let pgno = found.leaf.pgno();
-        let dups = Order::of_dups(self.root.flags);
+        let dups = self.orders.dups;
         match found
             .leaf
             .value(found.index)
@@ -134,6 +192,9 @@ impl<'t> TableRef<'t> {
                 let found = descend(self.pages, &root, dups, Target::Key(value), |_, _, _| {})?;
                 Ok(found.is_some_and(|found| found.exact))
             }
+            Value::Inline(only) if self.root.flags & DUP_SORT != 0 => {
+                Ok(dups.compare(only, value).is_eq())
+            }
             _ => Ok(self.first_value(found)?.0 == value),
         }
     }
@@ -144,7 +205,7 @@ impl<'t> TableRef<'t> {
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged.
     pub fn dups(&self, key: &[u8]) -> Result<Dups<'t>> {
-        Dups::new(self.pages, self.root, key)
+        Dups::new(self.pages, self.root, self.orders, key)
     }
 
     /// Returns the items whose keys lie in `bounds`, in order, from either end. Each value of a key is an item.
@@ -168,7 +229,7 @@ impl<'t> TableRef<'t> {
     /// An item can be [`Error::Corrupted`](crate::Error::Corrupted), and is the last one then.
     #[must_use]
     pub fn range<'k>(&self, bounds: impl RangeBounds<&'k [u8]>) -> Range<'t> {
-        Range::new(self.pages, self.root, &bounds)
+        Range::new(self.pages, self.root, self.orders, &bounds)
     }
 
     /// Returns all items, in order, from either end, as [`range`](TableRef::range) does.
@@ -180,12 +241,12 @@ impl<'t> TableRef<'t> {
     /// Returns a cursor that stands nowhere yet.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'t> {
-        Cursor::new(self.pages, self.root)
+        Cursor::new(self.pages, self.root, self.orders)
     }
 
     /// Returns the cursor that was parked in this table, which was not changed since.
     pub(super) fn revive(&self, parked: Parked) -> Result<Cursor<'t>> {
-        Cursor::revive(parked, self.pages, self.root)
+        Cursor::revive(parked, self.pages, self.root, self.orders)
     }
 
     /// Returns the first item.
@@ -221,7 +282,7 @@ impl<'t> TableRef<'t> {
             return Ok(self.len());
         }
         let (lower, upper) = (lower.map(|key| *key), upper.map(|key| *key));
-        estimate(self.pages, &self.root, lower, upper)
+        estimate(self.pages, &self.root, self.orders.keys, lower, upper)
     }
 
     /// Returns the order of two keys in this table.
@@ -240,14 +301,14 @@ impl<'t> TableRef<'t> {
     #[must_use]
     #[doc(alias = "mdbx_cmp")]
     pub fn compare_keys(&self, one: &[u8], other: &[u8]) -> Ordering {
-        Order::of_keys(self.root.flags).compare(one, other)
+        self.orders.keys.compare(one, other)
     }
 
     /// Returns the order of two values of one key in this table.
     #[must_use]
     #[doc(alias = "mdbx_dcmp")]
     pub fn compare_values(&self, one: &[u8], other: &[u8]) -> Ordering {
-        Order::of_dups(self.root.flags).compare(one, other)
+        self.orders.dups.compare(one, other)
     }
 
     /// Returns whether the first value of `key` lies in a page that this transaction has changed, so that its next
@@ -319,7 +380,7 @@ impl<'t> TableRef<'t> {
 
     /// Returns the names and records of the tables that this one, the main table, names.
     pub(crate) fn named_tables(&self) -> Result<Vec<(Vec<u8>, TreeRoot)>> {
-        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
+        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root, self.orders);
         let mut tables = Vec::new();
         let mut left = self.root.items.min(self.pages.most_items());
         while let Some((name, record)) = cursor.step(End::First)? {
@@ -338,8 +399,8 @@ impl<'t> TableRef<'t> {
 
     /// Returns the first name in an interval that a table has, of those that this one, the main table, names.
     pub(super) fn named_table_in(&self, keys: Interval<'_>) -> Result<Option<&'t [u8]>> {
-        let order = Order::of_keys(self.root.flags);
-        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root);
+        let order = self.orders.keys;
+        let mut cursor = tree::cursor::Cursor::new(self.pages, self.root, self.orders);
         let mut item = match keys.lower {
             Bound::Unbounded => cursor.go_to(End::First),
             Bound::Included(key) => cursor.seek_by(Relation::GreaterOrEqual, key),
@@ -358,15 +419,14 @@ impl<'t> TableRef<'t> {
 
     #[inline]
     fn find(&self, key: &[u8]) -> Result<Option<Found<'t>>> {
-        let order = Order::of_keys(self.root.flags);
         let found = descend(
             self.pages,
             &self.root,
-            order,
+            self.orders.keys,
             Target::Key(key),
             |_, _, _| {},
         )?;
-        if order == Order::Integer {
+        if self.root.flags & INTEGER_KEY != 0 {
             check_key_on(found.map(|found| found.leaf), key)?;
         }
         Ok(found.filter(|found| found.exact))

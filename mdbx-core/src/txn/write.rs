@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
 use crate::format::geometry::PageCounts;
-use crate::format::node::{NewNode, TREE};
+use crate::format::node::{NewNode, TREE, Value};
 use crate::format::root;
 use crate::format::root::TreeRoot;
 use crate::gc::reclaim::Gc;
@@ -20,7 +20,9 @@ use crate::pager::writer::Base;
 use crate::store::geometry::Geometry;
 use crate::store::open::Store;
 use crate::store::turn::Turn;
-use crate::tree::edit::{most_pages_for_delete, most_pages_for_put};
+use crate::tree::dup::record_of;
+use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
+use crate::tree::order::{Order, Orders};
 use crate::txn::canary::Canary;
 use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
@@ -85,7 +87,7 @@ impl<'env> WriteTxn<'env> {
         self.check_sound()?;
         let open = self.tables.get(self.store(), self.main_pages(), table)?;
         let pages = self.base().pages(self.end(), open.dirty.as_deref());
-        Ok(TableRef::new(pages, open.root))
+        Ok(TableRef::new(pages, open.root, open.orders))
     }
 
     /// Returns the table behind a handle, to be read and changed.
@@ -176,10 +178,13 @@ impl<'env> WriteTxn<'env> {
             ));
         }
         let table = handle(self.store(), name)?;
-        self.main().contains(name)?; // an error if the main table takes no such key
+        let is_taken = self.is_taken(name)?; // an error if the main table takes no such key
         match self.table(table) {
             Ok(found) if found.flags() == flags => return Ok(table),
             Ok(_) => return Err(incompatible("it exists with other flags")),
+            Err(Error::NoSuchTable { .. }) if is_taken => {
+                return Err(incompatible("the main table orders another entry alike"));
+            }
             Err(Error::NoSuchTable { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -187,7 +192,7 @@ impl<'env> WriteTxn<'env> {
             mod_txnid: self.txnid,
             ..TreeRoot::empty(flags.bits())
         };
-        self.write_record(name, &root)?;
+        self.add_record(name, &root)?;
         self.tables.set(&self.engine.store, table, root)?;
         Ok(table)
     }
@@ -229,6 +234,7 @@ impl<'env> WriteTxn<'env> {
             sequence: main.root.sequence,
             ..TreeRoot::empty(flags.bits())
         };
+        main.orders = Orders::new(flags.bits(), self.engine.store.orders.main);
         main.changed = true;
         Ok(())
     }
@@ -258,8 +264,9 @@ impl<'env> WriteTxn<'env> {
     ///
     /// - [`Error::KeyExists`] if the main table has an entry of that name.
     /// - [`Error::TableName`] and [`Error::TablesFull`] about the name.
-    /// - [`Error::Incompatible`] for the main table; [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`],
-    ///   and those of [`table`](WriteTxn::table).
+    /// - [`Error::Incompatible`] for the main table, and if the application gives an order for only one of the names, or
+    ///   another one: see [`EnvOptions::table_order`](crate::EnvOptions::table_order).
+    /// - [`Error::MapFull`], [`Error::Corrupted`], [`Error::TxnFailed`], and those of [`table`](WriteTxn::table).
     #[doc(alias = "mdbx_dbi_rename")]
     pub fn rename_table(&mut self, table: Table, name: impl AsRef<[u8]>) -> Result<Table> {
         let name = name.as_ref();
@@ -269,14 +276,19 @@ impl<'env> WriteTxn<'env> {
         if renamed == table {
             return Ok(table);
         }
-        if self.main().contains(name)? {
+        if self.is_taken(name)? {
             return Err(Error::KeyExists);
         }
-        self.reserve_for_record()?; // before anything is changed
         let old_name = name_of(&self.engine.store, table)?;
+        let orders = &self.engine.store.orders;
+        if !orders.of(old_name).is_same(orders.of(name)) {
+            let (name, reason) = (show(name), "the application gives it another order");
+            return Err(Error::Incompatible { name, reason });
+        }
+        self.reserve_for_record()?; // before anything is changed
         let root = self.tables.get_mut(&self.engine.store, table)?.root;
         self.remove_record(old_name)?;
-        self.write_record(name, &root)?;
+        self.add_record(name, &root)?;
         self.tables.rename(&self.engine.store, table, renamed)?;
         Ok(renamed)
     }
@@ -457,15 +469,38 @@ impl<'env> WriteTxn<'env> {
     /// Undoes everything. Dropping the transaction does the same.
     pub fn abort(self) {}
 
-    /// Writes the record of a named table into the main table.
-    pub(super) fn write_record(&mut self, name: &[u8], root: &TreeRoot) -> Result<()> {
+    /// Returns whether the main table has an entry of that name, or one that its order takes for the same.
+    fn is_taken(&self, name: &[u8]) -> Result<bool> {
+        let main = self.main();
+        // An order that contradicts itself may lead elsewhere; but two records of one table would share its pages.
+        let is_hidden = || -> Result<bool> {
+            let is_given = matches!(self.tables.main.orders.keys, Order::Given(_));
+            Ok(is_given && main.named_tables()?.iter().any(|(known, _)| known == name))
+        };
+        Ok(main.contains(name)? || is_hidden()?)
+    }
+
+    /// Enters a named table, whose name is not taken, in the main table.
+    fn add_record(&mut self, name: &[u8], root: &TreeRoot) -> Result<()> {
         self.reserve_for_record()?;
-        let mut record = [0; TreeRoot::LEN];
-        root.write(&mut record);
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
             let mut place = tree.find(name)?;
-            tree.root.count_item(!place.exact);
-            tree.set(&mut place, NewNode::leaf(name, TREE, &record))
+            if place.exact {
+                return Err(misplaced(name));
+            }
+            tree.root.count_item(true);
+            tree.set(&mut place, NewNode::leaf(name, TREE, &record_of(root)))
+                .map(|()| true)
+        })?;
+        Ok(())
+    }
+
+    /// Writes the record of a named table anew.
+    pub(super) fn write_record(&mut self, name: &[u8], root: &TreeRoot) -> Result<()> {
+        self.reserve_for_record()?;
+        self.table_mut(Table::MAIN)?.edit(|mut tree| {
+            let mut place = find_record(&tree, name)?;
+            tree.set(&mut place, NewNode::leaf(name, TREE, &record_of(root)))
                 .map(|()| true)
         })?;
         Ok(())
@@ -473,7 +508,7 @@ impl<'env> WriteTxn<'env> {
 
     fn remove_record(&mut self, name: &[u8]) -> Result<()> {
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
-            let place = tree.find(name)?;
+            let place = find_record(&tree, name)?;
             tree.delete(place).map(|()| true)
         })?;
         Ok(())
@@ -540,7 +575,8 @@ impl<'env> WriteTxn<'env> {
     }
 
     fn main(&self) -> TableRef<'_> {
-        TableRef::new(self.main_pages(), self.tables.main.root)
+        let main = &self.tables.main;
+        TableRef::new(self.main_pages(), main.root, main.orders)
     }
 
     fn store(&self) -> &Store {
@@ -572,6 +608,29 @@ fn check_named(table: Table, reason: &'static str) -> Result<()> {
     Err(Error::Incompatible { name, reason })
 }
 
+/// Returns the place of the record of the table `name` in the main table.
+fn find_record(main: &TreeMut<'_, '_>, name: &[u8]) -> Result<Place> {
+    let place = main.find(name)?;
+    let is_it = place.exact
+        && main.key_at(&place)? == name
+        && matches!(main.value_at(&place)?, Value::Table(_));
+    if is_it {
+        Ok(place)
+    } else {
+        Err(misplaced(name))
+    }
+}
+
+/// Returns the error that the order of the main table does not lead to a record that is there.
+#[cold]
+fn misplaced(name: &[u8]) -> Error {
+    let (name, reason) = (
+        show(name),
+        "the order of the main table does not lead to its record",
+    );
+    Error::Incompatible { name, reason }
+}
+
 /// Returns what a write transaction stands on.
 #[inline]
 pub(super) fn base<'t>(
@@ -600,7 +659,7 @@ fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid,
     let oldest = store.readers.oldest(head.steady);
     let supply = Supply::new(reserve, memory, store.dirty_limit);
     let gc = Gc::new(head.meta.gc, oldest, store, supply);
-    Ok((txnid, gc, Tables::new(head.meta.main)))
+    Ok((txnid, gc, Tables::new(head.meta.main, store.orders.main)))
 }
 
 crate::txn::reads::read_methods!(WriteTxn<'_>);

@@ -31,11 +31,13 @@ use crate::format::meta::Meta;
 use crate::format::root::TreeRoot;
 use crate::ids::{Pgno, Txnid};
 use crate::pager::snapshot::Pages;
+use crate::store::orders::GivenOrders;
+use crate::tree::order::Orders;
 use crate::txn::read::ReadTxn;
 use tree::{Role, TreeCheck};
 use uses::{Use, Uses};
 
-/// Checks the snapshot of `txn` as a whole. It takes one byte of memory for each page, and no write transaction is
+/// Checks the snapshot of `txn` as a whole, as [`Check`] does without any options. It takes one byte of memory for each page, and no write transaction is
 /// kept waiting.
 ///
 /// ```
@@ -48,23 +50,70 @@ use uses::{Use, Uses};
 #[must_use]
 #[doc(alias = "mdbx_chk")]
 pub fn check(txn: &ReadTxn<'_>) -> Report {
-    let pages = txn.pages();
-    let mut checker = Checker {
-        pages,
-        report: Report::new(txn.id(), pages.page_size, pages.end),
-        uses: Uses::new(pages.end),
-        is_complete: true,
-    };
-    if checker.check_metas(txn.store()) {
-        checker.check_trees(txn.meta());
-        checker.account();
+    Check::new().run(txn)
+}
+
+/// What a check looks at.
+///
+/// ```
+/// use mdbx_core::tools::check::Check;
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let env = mdbx_core::Env::open(dir.path().join("db"))?;
+/// // The orders that the application gives for its tables are not known here.
+/// let report = Check::new().ignore_order(true).run(&env.read()?);
+/// assert!(report.is_sound(), "{report}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Check {
+    ignores_order: bool,
+}
+
+impl Check {
+    /// A check of everything.
+    #[must_use]
+    pub fn new() -> Check {
+        Check::default()
     }
-    checker.report
+
+    /// Sets whether keys and values may come in any order. By default they must come in the order of their table: the
+    /// one that was [given](crate::EnvOptions::table_order) for it, or else that of its flags.
+    #[must_use]
+    #[doc(alias = "MDBX_CHK_IGNORE_ORDER")]
+    pub fn ignore_order(self, ignore: bool) -> Check {
+        Check {
+            ignores_order: ignore,
+        }
+    }
+
+    /// Checks the snapshot of `txn`. It takes one byte of memory for each page, and no write transaction is kept
+    /// waiting.
+    #[must_use]
+    pub fn run(self, txn: &ReadTxn<'_>) -> Report {
+        let pages = txn.pages();
+        let mut checker = Checker {
+            pages,
+            orders: &txn.store().orders,
+            ignores_order: self.ignores_order,
+            report: Report::new(txn.id(), pages.page_size, pages.end),
+            uses: Uses::new(pages.end),
+            is_complete: true,
+        };
+        if checker.check_metas(txn.store()) {
+            checker.check_trees(txn.meta());
+            checker.account();
+        }
+        checker.report
+    }
 }
 
 /// The state of a check.
 struct Checker<'p> {
     pages: Pages<'p>,
+    /// The orders that the application gives.
+    orders: &'p GivenOrders,
+    ignores_order: bool,
     report: Report,
     uses: Uses,
     /// Whether damage has kept no page from being looked at.
@@ -75,6 +124,7 @@ struct Checker<'p> {
 struct NamedTable {
     name: String,
     root: TreeRoot,
+    orders: Orders,
     /// The leaf of the main table that holds the record, and the transaction that wrote it.
     leaf: Pgno,
     written: Txnid,
@@ -83,8 +133,10 @@ struct NamedTable {
 impl Checker<'_> {
     /// Checks the table of free pages, the main table and all named ones.
     fn check_trees(&mut self, meta: &Meta) {
-        TreeCheck::new(self, "free pages", Role::FreePages, meta.gc).run(meta.txnid);
-        let named = TreeCheck::new(self, "main", Role::Main, meta.main).run(meta.txnid);
+        let orders = Orders::of_flags(meta.gc.flags);
+        TreeCheck::new(self, "free pages", Role::FreePages, meta.gc, orders).run(meta.txnid);
+        let orders = Orders::new(meta.main.flags, self.orders.main);
+        let named = TreeCheck::new(self, "main", Role::Main, meta.main, orders).run(meta.txnid);
         self.report.items = meta.main.items;
         for table in named {
             self.report.tables += 1;
@@ -97,7 +149,8 @@ impl Checker<'_> {
                 self.report
                     .add(Some(table.leaf), Some(&table.name), expected);
             }
-            TreeCheck::new(self, &table.name, Role::Named, table.root).run(table.root.mod_txnid);
+            TreeCheck::new(self, &table.name, Role::Named, table.root, table.orders)
+                .run(table.root.mod_txnid);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::tools::check::NamedTable;
 use crate::tools::check::tree::{Role, TreeCheck, cause};
 use crate::tools::check::uses::Use;
 use crate::tree::dup::nested_flags;
+use crate::tree::order::Orders;
 
 impl<'p> TreeCheck<'_, 'p> {
     /// Checks what the entries of a leaf hold.
@@ -138,11 +139,11 @@ impl<'p> TreeCheck<'_, 'p> {
                 format!("a table name must not exceed {max} bytes, but one has {len}"),
             );
         }
-        let name = String::from_utf8_lossy(name).into_owned();
         match TreeRoot::read(record) {
             Some(root) => self.named.push(NamedTable {
-                name,
+                name: String::from_utf8_lossy(name).into_owned(),
                 root,
+                orders: Orders::new(root.flags, self.checker.orders.of(name)),
                 leaf: leaf.pgno(),
                 written: leaf.txnid(),
             }),
@@ -172,11 +173,11 @@ impl<'p> TreeCheck<'_, 'p> {
         let mut previous: Option<&[u8]> = None;
         for value in (0..values.len()).filter_map(|index| values.key(index).ok()) {
             self.check_dup_len(leaf, value.len());
+            let previous = previous.replace(value).filter(|_| self.has_order());
             if previous.is_some_and(|previous| self.dups.compare(previous, value).is_ge()) {
                 self.find(Some(leaf), "the values of a key must ascend".to_owned());
                 return;
             }
-            previous = Some(value);
         }
     }
 
@@ -220,7 +221,8 @@ impl<'p> TreeCheck<'_, 'p> {
         if flags & DUP_FIXED != 0 {
             self.check_dup_len(leaf.pgno(), root.dupfix_size as usize);
         }
-        let mut nested = TreeCheck::new(self.checker, self.table, Role::Nested, root);
+        let orders = Orders::of_keys(self.dups);
+        let mut nested = TreeCheck::new(self.checker, self.table, Role::Nested, root, orders);
         let is_complete = nested.walk(leaf.txnid());
         let met = nested.met;
         if !is_complete {

@@ -17,6 +17,7 @@ use crate::format::verify::verify_tree_page;
 use crate::ids::Pgno;
 use crate::pager::snapshot::Pages;
 use crate::tools::copy::output::Output;
+use crate::tree::order::Orders;
 use crate::tree::search::check_kind;
 use crate::txn::view::TableRef;
 
@@ -27,7 +28,8 @@ use crate::txn::view::TableRef;
 /// [`Error::Corrupted`](crate::Error::Corrupted) if the named tables cannot be had, or the tables claim more pages
 /// than the snapshot has.
 pub(super) fn plan(pages: Pages<'_>, meta: &mut Meta) -> Result<()> {
-    let named = TableRef::new(pages, meta.main).named_tables()?;
+    let named =
+        TableRef::new(pages, meta.main, Orders::of_flags(meta.main.flags)).named_tables()?;
     let trees = named.iter().map(|(_, root)| root).chain([&meta.main]);
     let used: u64 = trees
         .flat_map(|tree| [tree.branch_pages, tree.leaf_pages, tree.large_pages])
