@@ -10,19 +10,12 @@ pub(crate) enum Verdict {
 }
 
 /// The needs that are not met, by the names they have in headers.
-const UNMET: [(&str, Verdict); 3] = [
-    (
-        "bound",
-        Verdict::NotApplicable(
-            "a transaction belongs to whoever holds it, and the compiler sees to that: no mode ties it to a thread",
-        ),
+const UNMET: [(&str, Verdict); 1] = [(
+    "bound",
+    Verdict::NotApplicable(
+        "a transaction belongs to whoever holds it, and the compiler sees to that: no mode ties it to a thread",
     ),
-    ("number_keys", Verdict::Waiting("keys made of numbers")),
-    (
-        "custom_order",
-        Verdict::Waiting("order given by the application"),
-    ),
-];
+)];
 
 /// The traces whose subject is not here, though their headers name no need.
 const WITHOUT_SUBJECT: [(&str, &str); 2] = [

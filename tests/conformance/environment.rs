@@ -1,11 +1,13 @@
 //! Environments: opening, closing, copying, and what is set and told while they are open.
 
+use mdbx_core::key;
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::copy::CopyOptions;
 use mdbx_core::{Env, Error, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::bytes::answer as shown;
 use crate::common;
 use crate::quirks;
 use crate::snapshots;
@@ -67,7 +69,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
             std::thread::sleep(std::time::Duration::from_millis(ms));
             Ok(Answer::ok())
         }
-        "key_of" => Err(Stop::Waiting("keys made of numbers")),
+        "key_of" => Ok(Answer::ok().with("rv", shown(&key_of(step)))),
         op => panic!("{op} is no known operation"),
     }
 }
@@ -80,6 +82,9 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         .max_tables(quirks::max_tables(
             number(step.value("tables")).unwrap_or(0),
         ));
+    for (name, order) in &world.orders {
+        options = options.table_order(name, *order);
+    }
     if world.page_size.is_some() {
         // The other order of reuse, and pages written before the commit, get their share too.
         options = options
@@ -179,6 +184,18 @@ fn geometry(world: &World, wanted: &Value) -> Option<Geometry> {
         geometry = geometry.shrink_threshold(threshold);
     }
     Some(geometry)
+}
+
+/// Returns the key that a number becomes.
+fn key_of(step: &Step) -> Vec<u8> {
+    let bits = step.operand("bits");
+    let eight = || bits[..].try_into().unwrap();
+    match step.name("what") {
+        "double" => key::f64(f64::from_le_bytes(eight())).to_vec(),
+        "float" => key::f32(f32::from_le_bytes(bits[..].try_into().unwrap())).to_vec(),
+        "json" => key::json(i64::from_le_bytes(eight())).to_vec(),
+        what => panic!("{what} is no kind of number"),
+    }
 }
 
 fn get_geometry(world: &World) -> Outcome {

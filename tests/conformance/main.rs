@@ -141,7 +141,11 @@ fn replay_at(path: &Path, page_size: Option<PageSize>) -> Result {
     let run = || {
         let (header, mut steps) = trace::open(path);
         let is_about_files = header.class == "durability";
-        replay::replay(&mut World::new(page_size, is_about_files), &mut steps)
+        let mut world = World::new(page_size, is_about_files);
+        if header.needs.iter().any(|need| need == "custom_order") {
+            world.orders = tables::orders_in(trace::open(path).1);
+        }
+        replay::replay(&mut world, &mut steps)
     };
     let complaint = format!("FAILED {}: it does not return", path.display());
     let patient = || common::with_patience(&complaint, run);

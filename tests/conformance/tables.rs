@@ -1,12 +1,14 @@
 //! Tables: opening, creating and dropping them, what is known about them, and the numbers kept beside the data.
 
-use mdbx_core::{Canary, Error, Table, TableFlags};
+use std::collections::HashMap;
+
+use mdbx_core::{Canary, Error, Table, TableFlags, TableOrder};
 use serde_json::{Value, json};
 
-use crate::answers::{Answer, Outcome, Stop, refused};
+use crate::answers::{Answer, Outcome, refused};
 use crate::bytes::{from_hex, hex};
 use crate::quirks;
-use crate::trace::Step;
+use crate::trace::{Step, Steps};
 use crate::world::{Stage, no_longer};
 
 /// The kinds of tables, by the names they have in traces, in alphabetical order.
@@ -55,9 +57,6 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
 }
 
 fn open(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
-    if step.text("cmp").is_some() || step.text("dcmp").is_some() {
-        return Err(Stop::Waiting("order given by the application"));
-    }
     let flags = flags_of(step);
     let table = open_as(stage, step, flags)?;
     let world = &mut *stage.world;
@@ -189,4 +188,28 @@ fn canary(stage: &Stage<'_, '_>, step: &Step) -> Outcome<Canary> {
         Some(writer) => Ok(writer.canary()),
         None => Ok(stage.world.reader(txn)?.canary()),
     }
+}
+
+/// Returns the orders that a trace gives when it opens tables. Here they are given when the environment is opened,
+/// before anything can use a table.
+pub(crate) fn orders_in(steps: Steps) -> HashMap<Vec<u8>, TableOrder> {
+    let descending = |one: &[u8], other: &[u8]| other.cmp(one);
+    let mut orders = HashMap::new();
+    for step in steps {
+        let mut order = TableOrder::new();
+        if step.op() != "open_table" {
+            continue;
+        }
+        if step.text("cmp").is_some() {
+            order = order.keys(descending);
+        }
+        if step.text("dcmp").is_some() {
+            order = order.values(descending);
+        }
+        let is_given = step.text("cmp").or(step.text("dcmp")).is_some();
+        if let Some(name) = name_operand(&step).filter(|_| is_given) {
+            orders.insert(name, order);
+        }
+    }
+    orders
 }

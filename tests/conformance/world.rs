@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mdbx_core::{Env, Error, Geometry, PageSize, ReadTxn, Table, TableRef, Txnid, WriteTxn};
+use mdbx_core::{
+    Env, Error, Geometry, PageSize, ReadTxn, Table, TableOrder, TableRef, Txnid, WriteTxn,
+};
 use tempfile::TempDir;
 
 use crate::answers::{Outcome, Stop, refused};
@@ -18,6 +20,8 @@ pub(crate) struct World {
     pub(crate) page_size: Option<PageSize>,
     /// Whether the trace is about what an environment does with its file, not about what is in it.
     pub(crate) is_about_files: bool,
+    /// The orders that the application gives, by the names of tables.
+    pub(crate) orders: HashMap<Vec<u8>, TableOrder>,
     /// The open environment, if any.
     pub(crate) env: Option<Env>,
     pub(crate) readers: HashMap<String, Reader>,
@@ -65,6 +69,7 @@ impl World {
         World {
             page_size,
             is_about_files,
+            orders: HashMap::new(),
             env: None,
             readers: HashMap::new(),
             anonymous: Vec::new(),
