@@ -218,10 +218,9 @@ fn set_geometry(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let Some(geometry) = geometry(world, wanted) else {
         return refused("invalid");
     };
-    if stage.writer.is_some() {
-        world.deferred_geometry = Some(geometry);
-    } else {
-        world.env()?.resize(geometry)?;
+    match &mut stage.writer {
+        Some(writer) => writer.txn.resize(geometry)?,
+        None => world.env()?.resize(geometry)?,
     }
     Ok(Answer::ok())
 }

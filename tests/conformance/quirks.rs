@@ -129,15 +129,6 @@ pub(crate) fn delete(path: &Path) -> Answer {
     Answer::done(std::fs::remove_dir_all(path).is_ok())
 }
 
-/// There, a geometry set while a write transaction runs in the same thread becomes a part of that. Here setting one
-/// waits for the writer's turn, so in one thread it comes after the commit.
-pub(crate) fn set_deferred_geometry(world: &mut World) -> Outcome {
-    if let Some(geometry) = world.deferred_geometry.take() {
-        world.env()?.resize(geometry)?;
-    }
-    Ok(Answer::ok())
-}
-
 /// There, one move gives many values of a fixed size as one piece of memory. Here iterators give them one by one, as
 /// fast. Traces make these moves only where they are refused.
 pub(crate) fn bulk_move<'t>() -> Outcome<Item<'t>> {

@@ -70,7 +70,6 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
         "abort" => {
             txn.abort();
             before.restore_tables(world);
-            world.deferred_geometry = None;
             Ok(Answer::ok())
         }
         _ if failed => {
@@ -78,10 +77,7 @@ pub(crate) fn run_writer(world: &mut World, steps: &mut Steps, begin: &Step) -> 
             before.restore_tables(world);
             Ok(Answer::done(false))
         }
-        "commit" => match txn.commit() {
-            Ok(_) => quirks::set_deferred_geometry(world),
-            Err(error) => Err(error.into()),
-        },
+        "commit" => txn.commit().map(|_| Answer::ok()).map_err(Stop::from),
         _ => commit_and_read(world, &env, txn, &step),
     };
     settle(&step, outcome)

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mdbx_core::{
-    Env, Error, Geometry, PageSize, ReadTxn, Table, TableOrder, TableRef, Txnid, WriteTxn,
-};
+use mdbx_core::{Env, Error, PageSize, ReadTxn, Table, TableOrder, TableRef, Txnid, WriteTxn};
 use tempfile::TempDir;
 
 use crate::answers::{Outcome, Stop, refused};
@@ -35,8 +33,6 @@ pub(crate) struct World {
     pub(crate) marks: HashMap<String, Txnid>,
     /// Whether the handler of slow readers was called.
     pub(crate) handler_called: Arc<AtomicBool>,
-    /// A geometry that waits for the write transaction to end.
-    pub(crate) deferred_geometry: Option<Geometry>,
     /// How many transactions there were.
     pub(crate) txns: u64,
     /// The tables that were opened, by their own names.
@@ -79,7 +75,6 @@ impl World {
             cursors: HashMap::new(),
             marks: HashMap::new(),
             handler_called: Arc::default(),
-            deferred_geometry: None,
             txns: 0,
             directory: tempfile::tempdir().unwrap(),
         }
