@@ -162,7 +162,9 @@ impl Table {
 }
 
 /// The records of tables kept without allocation.
-const FEW: usize = 8;
+const FEW: usize = 4;
+/// How many more get their places at a time.
+const BLOCK: usize = 16;
 
 /// A table as one transaction sees it.
 #[derive(Debug)]
@@ -203,12 +205,14 @@ struct RecordMark {
     is_gone: bool,
 }
 
+type Block = Box<[OnceCell<OpenTable>; BLOCK]>;
+
 /// The records of tables as one transaction sees them, each read once.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) main: OpenTable,
     few: [OnceCell<OpenTable>; FEW],
-    more: OnceCell<Box<[OnceCell<OpenTable>]>>,
+    more: OnceCell<Box<[OnceCell<Block>]>>,
 }
 
 impl Tables {
@@ -371,8 +375,7 @@ impl Tables {
     /// Goes back to the state of `mark`, but for the pages. What was not looked at then is looked at anew.
     pub(crate) fn undo_to(&mut self, mark: &TablesMark, memory: &mut Memory) {
         let before = |at: usize| mark.0.get(at).copied().flatten();
-        let more = self.more.get_mut().into_iter().flatten();
-        for (number, cell) in self.few.iter_mut().chain(more).enumerate() {
+        for (number, cell) in named_cells(&mut self.few, &mut self.more) {
             match (before(number + 1), cell.get_mut()) {
                 (Some(before), Some(open)) => before.restore(open),
                 _ => {
@@ -389,43 +392,45 @@ impl Tables {
 
     /// Returns the tables that were looked at.
     fn loaded(&self) -> impl Iterator<Item = &OpenTable> {
-        let more = self.more.get().into_iter().flatten();
+        let blocks = self.more.get().into_iter().flatten();
+        let more = blocks
+            .filter_map(OnceCell::get)
+            .flat_map(|block| block.iter());
         let named = self.few.iter().chain(more).filter_map(OnceCell::get);
         std::iter::once(&self.main).chain(named)
     }
 
     /// Returns the tables that were looked at, with their numbers; the main table, which has none, first.
     fn loaded_mut(&mut self) -> impl Iterator<Item = (Option<usize>, &mut OpenTable)> {
-        let more = self.more.get_mut().into_iter().flatten();
-        let named = self.few.iter_mut().chain(more).enumerate();
+        let named = named_cells(&mut self.few, &mut self.more);
         let named = named.filter_map(|(number, cell)| Some((Some(number), cell.get_mut()?)));
         std::iter::once((None, &mut self.main)).chain(named)
     }
 
     fn cell(&self, store: &Store, table: Table) -> Result<&OnceCell<OpenTable>> {
         let number = number_of(store, table)?;
-        let rest = || {
-            (FEW..store.names.capacity())
-                .map(|_| OnceCell::new())
-                .collect()
+        let Some(beyond) = number.checked_sub(FEW) else {
+            return Ok(&self.few[number]);
         };
-        match number.checked_sub(FEW) {
-            None => Ok(&self.few[number]),
-            Some(beyond) => self
-                .more
-                .get_or_init(rest)
-                .get(beyond)
-                .ok_or(Error::ForeignTable),
-        }
+        let blocks = || {
+            let count = store.names.capacity().div_ceil(BLOCK);
+            (0..count).map(|_| OnceCell::new()).collect()
+        };
+        let block = self.more.get_or_init(blocks).get(beyond / BLOCK);
+        let block = block.ok_or(Error::ForeignTable)?;
+        let cells = block.get_or_init(|| Box::new([const { OnceCell::new() }; BLOCK]));
+        Ok(&cells[beyond % BLOCK])
     }
 
     fn cell_mut(&mut self, store: &Store, table: Table) -> Result<&mut OnceCell<OpenTable>> {
-        self.cell(store, table)?;
+        self.cell(store, table)?; // it has its place
         let number = number_of(store, table)?;
-        match (number.checked_sub(FEW), self.more.get_mut()) {
-            (Some(beyond), Some(more)) => more.get_mut(beyond).ok_or(Error::ForeignTable),
-            _ => Ok(&mut self.few[number]),
-        }
+        let Some(beyond) = number.checked_sub(FEW) else {
+            return Ok(&mut self.few[number]);
+        };
+        let blocks = self.more.get_mut().ok_or(Error::ForeignTable)?;
+        let block = blocks[beyond / BLOCK].get_mut();
+        Ok(&mut block.ok_or(Error::ForeignTable)?[beyond % BLOCK])
     }
 
     fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<OpenTable> {
@@ -434,6 +439,20 @@ impl Tables {
         let root = root.ok_or_else(|| no_such_table(store, table))?;
         Ok(OpenTable::new(root, store.orders.of(name)))
     }
+}
+
+/// Returns the places of named tables that there are so far, with their numbers.
+fn named_cells<'c>(
+    few: &'c mut [OnceCell<OpenTable>; FEW],
+    more: &'c mut OnceCell<Box<[OnceCell<Block>]>>,
+) -> impl Iterator<Item = (usize, &'c mut OnceCell<OpenTable>)> {
+    let blocks = more.get_mut().into_iter().flatten().enumerate();
+    let blocks = blocks.filter_map(|(number, block)| Some((number, block.get_mut()?)));
+    let more = blocks.flat_map(|(number, block)| {
+        let first = FEW + number * BLOCK;
+        (first..).zip(block.iter_mut())
+    });
+    few.iter_mut().enumerate().chain(more)
 }
 
 impl RecordMark {
