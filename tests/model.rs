@@ -26,6 +26,10 @@ enum Op {
     DeleteDup(u16, u32),
     DeleteDups(u16),
     Clear(bool),
+    /// Begin a nested transaction.
+    Nest,
+    /// End it, and keep what it did or not.
+    Unnest(bool),
     Commit,
     Abort,
     Reopen,
@@ -47,6 +51,8 @@ fn random_op(rng: &mut Rng) -> Op {
         187..194 => Op::Commit,
         194 => Op::Abort,
         195 if rng.once_in(3) => Op::Reopen,
+        197 => Op::Nest,
+        198 => Op::Unnest(rng.once_in(2)),
         196 => Op::Hold,
         _ => Op::Put(number(rng, 20), wide(rng)),
     }
@@ -142,10 +148,44 @@ impl Model {
                 txn.clear(dups)?;
                 self.dups.clear();
             }
-            Op::Commit | Op::Abort | Op::Reopen | Op::Hold => {}
+            Op::Nest | Op::Unnest(_) | Op::Commit | Op::Abort | Op::Reopen | Op::Hold => {}
         }
         Ok(())
     }
+}
+
+/// Does the operations of a transaction and of those nested in it; returns the one that ends it.
+fn transact<'o>(
+    txn: &mut WriteTxn<'_>,
+    model: &mut Model,
+    ops: &mut std::slice::Iter<'o, Op>,
+) -> Result<&'o Op> {
+    let (plain, dups) = (txn.open_table("plain")?, txn.open_table("dups")?);
+    let end = loop {
+        match ops.next() {
+            Some(Op::Nest) => {
+                let (mut nested, mut changed) = (txn.nested()?, model.clone());
+                let end = transact(&mut nested, &mut changed, ops)?;
+                if matches!(end, Op::Unnest(false) | Op::Abort) {
+                    nested.abort();
+                } else {
+                    nested.commit()?;
+                    *model = changed;
+                }
+                model.assert_is(&items(&txn.table(plain)?)?, &items(&txn.table(dups)?)?);
+                if !matches!(end, Op::Unnest(_)) {
+                    break end;
+                }
+            }
+            Some(end @ (Op::Unnest(_) | Op::Commit | Op::Abort | Op::Reopen | Op::Hold)) => {
+                break end;
+            }
+            Some(op) => model.apply(op, txn, plain, dups)?,
+            None => break &Op::Commit,
+        }
+    };
+    model.assert_is(&items(&txn.table(plain)?)?, &items(&txn.table(dups)?)?);
+    Ok(end)
 }
 
 /// Does all the operations. Panics where the database and the model differ.
@@ -158,16 +198,8 @@ fn run(page_size: PageSize, ops: &[Op]) -> Result<()> {
     let mut ops = ops.iter();
     while !ops.as_slice().is_empty() {
         let mut txn = env.write()?;
-        let (plain, dups) = (txn.open_table("plain")?, txn.open_table("dups")?);
         let mut changed = model.clone();
-        let end = loop {
-            match ops.next() {
-                Some(end @ (Op::Commit | Op::Abort | Op::Reopen | Op::Hold)) => break end,
-                Some(op) => changed.apply(op, &mut txn, plain, dups)?,
-                None => break &Op::Commit,
-            }
-        };
-        changed.assert_is(&items(&txn.table(plain)?)?, &items(&txn.table(dups)?)?);
+        let end = transact(&mut txn, &mut changed, &mut ops)?;
         if matches!(end, Op::Abort) {
             txn.abort();
         } else {
