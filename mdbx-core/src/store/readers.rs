@@ -61,9 +61,14 @@ impl Readers {
                 return Ok(SlotNumber((first + offset) % self.slots.len()));
             }
         }
+        Err(self.full())
+    }
+
+    #[cold]
+    fn full(&self) -> Error {
         let max = self.slots.len();
         warn!("all reader slots are in use: slots={max}");
-        Err(Error::ReadersFull { max })
+        Error::ReadersFull { max }
     }
 
     /// Announces that the holder of the slot reads `snapshot`, which was the newest after the slot was claimed.

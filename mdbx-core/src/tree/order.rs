@@ -74,6 +74,11 @@ impl Order {
         }
     }
 
+    /// Returns whether the application gives it, so that it may contradict itself, or take different keys for the same.
+    pub(crate) fn is_given(self) -> bool {
+        matches!(self, Order::Given(_))
+    }
+
     /// Compares two keys.
     #[inline]
     pub(crate) fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
