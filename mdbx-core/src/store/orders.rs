@@ -76,6 +76,11 @@ impl TableOrder {
         }
     }
 
+    /// Returns whether no order is given.
+    pub(crate) fn is_empty(self) -> bool {
+        self.keys.is_none() && self.values.is_none()
+    }
+
     /// Returns whether the two are known to order alike: by the same functions, or by none.
     pub(crate) fn is_same(self, other: TableOrder) -> bool {
         let same = |a: Option<Compare>, b: Option<Compare>| match (a, b) {
@@ -101,7 +106,11 @@ impl GivenOrders {
     }
 
     /// Returns the order given for the table `name`.
+    #[inline]
     pub(crate) fn of(&self, name: &[u8]) -> TableOrder {
+        if self.named.is_empty() {
+            return TableOrder::default();
+        }
         self.named.get(name).copied().unwrap_or_default()
     }
 }

@@ -134,9 +134,14 @@ impl Readers {
                 return Ok(SlotNumber((first + offset) % self.slots.len()));
             }
         }
+        Err(self.full())
+    }
+
+    #[cold]
+    fn full(&self) -> Error {
         let max = self.slots.len();
         warn!("all reader slots are in use: slots={max}");
-        Err(Error::ReadersFull { max })
+        Error::ReadersFull { max }
     }
 
     /// Claims a slot that its holder kept without a snapshot.

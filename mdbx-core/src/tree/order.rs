@@ -29,6 +29,7 @@ pub(crate) struct Orders {
 
 impl Orders {
     /// Returns the orders of a table with such flags, for which the application gives `given`.
+    #[inline]
     pub(crate) fn new(flags: u16, given: TableOrder) -> Orders {
         Orders {
             keys: given.keys.map_or(Order::of_keys(flags), Order::Given),
@@ -38,6 +39,7 @@ impl Orders {
 
     /// Returns the orders of a table with such flags, for which the application gives none; or to which order means
     /// nothing, because it is only walked.
+    #[inline]
     pub(crate) fn of_flags(flags: u16) -> Orders {
         Orders::new(flags, TableOrder::default())
     }
@@ -72,6 +74,11 @@ impl Order {
         } else {
             Order::Bytes
         }
+    }
+
+    /// Returns whether the application gives it, so that it may contradict itself, or take different keys for the same.
+    pub(crate) fn is_given(self) -> bool {
+        matches!(self, Order::Given(_))
     }
 
     /// Compares two keys.

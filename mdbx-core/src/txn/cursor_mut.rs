@@ -162,7 +162,7 @@ impl CursorMut<'_> {
     fn put_current(&mut self, key: &[u8], value: &[u8], flags: PutFlags) -> Result<()> {
         flags.check()?;
         let is_dup = self.table.is_dup_sort();
-        let orders = self.table.open.orders;
+        let orders = self.table.open.orders();
         let Some((current, old)) = self.current()? else {
             return Err(Error::NoItem);
         };

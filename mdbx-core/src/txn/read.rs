@@ -152,7 +152,7 @@ impl<'env> ReadTxn<'env> {
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
         let pages = self.pages();
         let open = self.tables.get(self.store(), pages, table)?;
-        Ok(TableRef::new(pages, open.root, open.orders))
+        Ok(TableRef::new(pages, open.root, open.orders()))
     }
 
     /// Returns the three numbers that the canary held in this snapshot, and the transaction that had set them.
@@ -169,7 +169,7 @@ impl<'env> ReadTxn<'env> {
 
     fn main(&self) -> TableRef<'_> {
         let main = &self.tables.main;
-        TableRef::new(self.pages(), main.root, main.orders)
+        TableRef::new(self.pages(), main.root, main.orders())
     }
 
     #[inline]

@@ -170,7 +170,8 @@ const BLOCK: usize = 16;
 #[derive(Debug)]
 pub(crate) struct OpenTable {
     pub(crate) root: TreeRoot,
-    pub(crate) orders: Orders,
+    /// The order that the application gives for it; few tables have one, so it is kept aside.
+    given: Option<Box<TableOrder>>,
     /// Whether this transaction changed the table.
     pub(crate) changed: bool,
     /// Whether this transaction deleted the table.
@@ -180,13 +181,23 @@ pub(crate) struct OpenTable {
 }
 
 impl OpenTable {
+    #[inline]
     fn new(root: TreeRoot, order: TableOrder) -> OpenTable {
         OpenTable {
             root,
-            orders: Orders::new(root.flags, order),
+            given: (!order.is_empty()).then(|| Box::new(order)),
             changed: false,
             is_gone: false,
             dirty: None,
+        }
+    }
+
+    /// Returns the orders of its keys and of the values of a key.
+    #[inline]
+    pub(crate) fn orders(&self) -> Orders {
+        match &self.given {
+            None => Orders::of_flags(self.root.flags),
+            Some(given) => Orders::new(self.root.flags, **given),
         }
     }
 }
@@ -200,7 +211,6 @@ pub(crate) struct TablesMark(Vec<Option<RecordMark>>);
 #[derive(Clone, Copy, Debug)]
 struct RecordMark {
     root: TreeRoot,
-    orders: Orders,
     changed: bool,
     is_gone: bool,
 }
@@ -239,8 +249,8 @@ impl Tables {
         let open = if let Some(open) = cell.get() {
             open
         } else {
-            let loaded = self.load(store, main, table)?;
-            cell.get_or_init(|| loaded)
+            let (root, order) = self.load(store, main, table)?;
+            cell.get_or_init(|| OpenTable::new(root, order))
         };
         if open.is_gone {
             return Err(no_such_table(store, table));
@@ -357,14 +367,12 @@ impl Tables {
             marks.resize(at + 1, None);
             let &mut OpenTable {
                 root,
-                orders,
                 changed,
                 is_gone,
                 ..
             } = open;
             marks[at] = Some(RecordMark {
                 root,
-                orders,
                 changed,
                 is_gone,
             });
@@ -433,11 +441,16 @@ impl Tables {
         Ok(&mut block.ok_or(Error::ForeignTable)?[beyond % BLOCK])
     }
 
-    fn load(&self, store: &Store, pages: Pages<'_>, table: Table) -> Result<OpenTable> {
+    fn load(
+        &self,
+        store: &Store,
+        pages: Pages<'_>,
+        table: Table,
+    ) -> Result<(TreeRoot, TableOrder)> {
         let name = name_of(store, table)?;
         let root = find_named(pages, &self.main, name)?;
         let root = root.ok_or_else(|| no_such_table(store, table))?;
-        Ok(OpenTable::new(root, store.orders.of(name)))
+        Ok((root, store.orders.of(name)))
     }
 }
 
@@ -458,7 +471,6 @@ fn named_cells<'c>(
 impl RecordMark {
     fn restore(self, open: &mut OpenTable) {
         open.root = self.root;
-        open.orders = self.orders;
         open.changed = self.changed;
         open.is_gone = self.is_gone;
     }
@@ -474,22 +486,21 @@ pub(crate) fn find_named(
     main: &OpenTable,
     name: &[u8],
 ) -> Result<Option<TreeRoot>> {
-    let OpenTable { root, orders, .. } = main;
+    let (root, order) = (&main.root, main.orders().keys);
     if root.flags & root::DUP_SORT != 0 {
         return Ok(None); // the values of its keys are no records
     }
-    let found = descend(pages, root, orders.keys, Target::Key(name), |_, _, _| {})?;
+    let found = descend(pages, root, order, Target::Key(name), |_, _, _| {})?;
     let Some(found) = found.filter(|found| found.exact) else {
         return Ok(None);
     };
     let pgno = found.leaf.pgno();
-    if found
-        .leaf
-        .key(found.index)
-        .map_err(|fault| fault.at(pgno))?
-        != name
-    {
-        return Ok(None); // a given order may take it for the same, but then two handles would lead to one table
+    // A given order may take another name for the same, but then two handles would lead to one table.
+    if order.is_given() {
+        let key = found.leaf.key(found.index);
+        if key.map_err(|fault| fault.at(pgno))? != name {
+            return Ok(None);
+        }
     }
     match found
         .leaf

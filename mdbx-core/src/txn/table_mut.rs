@@ -41,7 +41,7 @@ impl TableMut<'_> {
         TableRef::new(
             self.base.pages(end, dirty),
             self.open.root,
-            self.open.orders,
+            self.open.orders(),
         )
     }
 
@@ -416,15 +416,11 @@ impl TableMut<'_> {
         act: impl FnOnce(TreeMut<'_, '_>) -> Result<T>,
     ) -> Result<T> {
         let supply = &mut self.gc.borrow_mut().supply;
-        let OpenTable {
-            root,
-            orders,
-            dirty,
-            ..
-        } = &mut *self.open;
+        let orders = self.open.orders();
+        let OpenTable { root, dirty, .. } = &mut *self.open;
         let dirty = dirty.get_or_insert_with(|| supply.memory.list());
         let mut pager = Writer::new(self.base, dirty, supply);
-        act(TreeMut::new(&mut pager, root, *orders))
+        act(TreeMut::new(&mut pager, root, orders))
     }
 
     /// Returns the place of `key`, which must not be the name of a table.

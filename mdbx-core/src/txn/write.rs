@@ -22,7 +22,6 @@ use crate::store::open::Store;
 use crate::store::turn::Turn;
 use crate::tree::dup::record_of;
 use crate::tree::edit::{Place, TreeMut, most_pages_for_delete, most_pages_for_put};
-use crate::tree::order::{Order, Orders};
 use crate::txn::canary::Canary;
 use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
@@ -87,7 +86,7 @@ impl<'env> WriteTxn<'env> {
         self.check_sound()?;
         let open = self.tables.get(self.store(), self.main_pages(), table)?;
         let pages = self.base().pages(self.end(), open.dirty.as_deref());
-        Ok(TableRef::new(pages, open.root, open.orders))
+        Ok(TableRef::new(pages, open.root, open.orders()))
     }
 
     /// Returns the table behind a handle, to be read and changed.
@@ -234,7 +233,6 @@ impl<'env> WriteTxn<'env> {
             sequence: main.root.sequence,
             ..TreeRoot::empty(flags.bits())
         };
-        main.orders = Orders::new(flags.bits(), self.engine.store.orders.main);
         main.changed = true;
         Ok(())
     }
@@ -474,7 +472,7 @@ impl<'env> WriteTxn<'env> {
         let main = self.main();
         // An order that contradicts itself may lead elsewhere; but two records of one table would share its pages.
         let is_hidden = || -> Result<bool> {
-            let is_given = matches!(self.tables.main.orders.keys, Order::Given(_));
+            let is_given = self.tables.main.orders().keys.is_given();
             Ok(is_given && main.named_tables()?.iter().any(|(known, _)| known == name))
         };
         Ok(main.contains(name)? || is_hidden()?)
@@ -576,7 +574,7 @@ impl<'env> WriteTxn<'env> {
 
     fn main(&self) -> TableRef<'_> {
         let main = &self.tables.main;
-        TableRef::new(self.main_pages(), main.root, main.orders)
+        TableRef::new(self.main_pages(), main.root, main.orders())
     }
 
     fn store(&self) -> &Store {
