@@ -308,7 +308,7 @@ impl TableMut<'_> {
         }
         for part in parts {
             if let Part::Keys(keys) = part
-                && !keys.is_empty(self.open.orders.keys)
+                && !keys.is_empty(self.open.orders().keys)
                 && self.as_ref().named_table_in(*keys)?.is_some()
             {
                 return Err(self.incompatible("one of the keys is the name of a table"));
