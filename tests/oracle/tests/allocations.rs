@@ -119,7 +119,7 @@ fn allocations_of_a_reader(env: &TempEnv, dups: Table) -> Result<usize> {
         let txn = env.read()?;
         let count = txn.table(Table::MAIN)?.iter().count() as u64;
         assert_eq!(count, txn.len(Table::MAIN)?);
-        assert_eq!(txn.dups(dups, b"many")?.count() as u64 , count - 2);
+        assert_eq!(txn.dups(dups, b"many")?.count() as u64, count - 2);
         Ok(())
     })
 }
