@@ -64,6 +64,22 @@ fn oldest_first_lets_all_free_pages_go_round() -> Result<()> {
 }
 
 #[test]
+fn newest_first_returns_to_a_few_pages_after_an_old_reader_has_ended() -> Result<()> {
+    let env = with_free_pages(ReclaimOrder::NewestFirst)?;
+    let update = |n: u32| env.put(Table::MAIN, &2950_u32.to_be_bytes(), &n.to_be_bytes());
+    let reader = env.read_owned()?;
+    let before = env.info()?.allocated_pages;
+    (1000..1200).try_for_each(update)?;
+    let after = env.info()?.allocated_pages;
+    assert!(after > before + 200, "many are new: {before}, {after}");
+    drop(reader);
+    (1200..1300).try_for_each(update)?;
+    let changed = pages_changed_by_updates(&env)?;
+    assert!(changed < 60, "{changed} pages");
+    Ok(())
+}
+
+#[test]
 fn both_orders_account_for_every_page_while_readers_come_and_go() -> Result<()> {
     for order in [ReclaimOrder::NewestFirst, ReclaimOrder::OldestFirst] {
         let env = with_free_pages(order)?;
