@@ -711,3 +711,26 @@ fn integers_are_ordered_by_value_and_reversed_bytes_from_the_back() -> Result<()
     assert_eq!(from, Some((&b"x"[..], &b""[..])));
     Ok(())
 }
+
+#[test]
+fn tables_compare_keys_and_values_in_their_order() -> Result<()> {
+    for kind in kinds(PageSize::DEFAULT) {
+        let env = TempEnv::new();
+        let table = env.create_table("t", kind.flags)?;
+        let mut model = Model::new(kind);
+        for n in 0..40 {
+            model.put(&kind.key(n * 3 % 10), &kind.value(n * 17));
+        }
+        let all = model.items();
+        let txn = env.read()?;
+        let table = txn.table(table)?;
+        for (one, other) in all.iter().zip(&all[1..]) {
+            let keys = table.compare_keys(&one.0, &other.0);
+            let values = table.compare_values(&one.1, &other.1);
+            assert!(keys.then(values).is_lt(), "{kind:?}: {one:?} {other:?}");
+            assert_eq!(keys.is_eq(), one.0 == other.0, "{kind:?}");
+            assert!(table.compare_keys(&other.0, &one.0) == keys.reverse());
+        }
+    }
+    Ok(())
+}

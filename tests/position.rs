@@ -190,6 +190,39 @@ fn a_place_follows_its_item_while_others_come_and_go() -> Result<()> {
 }
 
 #[test]
+fn a_place_outlives_the_transaction_it_was_saved_in_however_that_ends() -> Result<()> {
+    let env = TempEnv::new();
+    let table = env.create_table("t", TableFlags::DUP_SORT)?;
+    for pair in ["10/1", "20/1", "20/2", "30/1"] {
+        let (key, value) = pair.split_once('/').unwrap();
+        env.put(table, key.as_bytes(), value.as_bytes())?;
+    }
+    let mut reader = env.read()?;
+    let mut place = Position::default();
+    for (round, expected) in ["10/1", "20/1", "20/2", "30/1"].into_iter().enumerate() {
+        let mut cursor = reader.cursor(table)?;
+        cursor.resume(&place)?;
+        assert_eq!(show(cursor.next()?), expected);
+        place = cursor.save()?;
+        reader = reader.reset().renew()?;
+
+        let mut writer = env.write()?;
+        let mut open = writer.table_mut(table)?;
+        let mut cursor = open.cursor_mut();
+        cursor.resume(&place)?;
+        assert_eq!(show(cursor.current()?), expected);
+        place = cursor.save()?;
+        writer.put(table, b"40", &[b'0'; 1])?;
+        if round % 2 == 0 {
+            writer.commit()?;
+        } else {
+            writer.abort();
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_deleted_value_leaves_a_gap_among_those_of_its_key() -> Result<()> {
     let items = [
         ("10", "1"),

@@ -167,6 +167,36 @@ fn the_oldest_reader_is_told() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_lag_of_a_reader_is_the_number_of_commits_since_it_began() -> Result<()> {
+    let env = TempEnv::new();
+    let first = env.read()?;
+    for lag in 0..5 {
+        assert_eq!(first.lag()?, lag);
+        let later = env.read()?;
+        env.put(Table::MAIN, b"key", &lag.to_le_bytes())?;
+        assert_eq!((first.lag()?, later.lag()?), (lag + 1, 1));
+        env.write()?.put(Table::MAIN, b"key", b"not committed")?;
+        assert_eq!(first.lag()?, lag + 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_deleted_stays_for_readers_that_began_before_and_for_no_others() -> Result<()> {
+    let env = TempEnv::new();
+    env.put(Table::MAIN, b"key", b"value")?;
+    let mut writer = env.write()?;
+    let second = env.read()?;
+    assert!(writer.delete(Table::MAIN, b"key")?);
+    assert_eq!(second.get(Table::MAIN, b"key")?, Some(&b"value"[..]));
+    writer.commit()?;
+    let third = env.read()?;
+    assert_eq!(third.get(Table::MAIN, b"key")?, None);
+    assert_eq!(second.get(Table::MAIN, b"key")?, Some(&b"value"[..]));
+    Ok(())
+}
+
 /// Replaces the values of the same keys once in every round; returns how many pages are allocated after each.
 fn churn(env: &TempEnv, table: Table, rounds: Range<u32>) -> Result<Vec<u32>> {
     let mut pages = Vec::new();
@@ -477,6 +507,20 @@ fn a_reader_that_reads_is_never_ousted_even_if_the_database_is_full() -> Result<
     let parked = txn.park();
     fill(&env, table, 3..200)?;
     assert!(matches!(parked.unpark(), Err(Error::Ousted { .. })));
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_stays_fills_the_database_until_it_ends() -> Result<()> {
+    let (env, table) = small()?;
+    let reader = env.read()?;
+    let full = fill(&env, table, 3..200).unwrap_err();
+    assert!(matches!(full, Error::MapFull { .. }), "{full}");
+    let full = fill(&env, table, 3..200).unwrap_err();
+    assert!(matches!(full, Error::MapFull { .. }), "still: {full}");
+    drop(reader);
+    fill(&env, table, 3..200)?;
+    assert_eq!(round_in(&env.read()?, table)?, 199);
     Ok(())
 }
 

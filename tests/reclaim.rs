@@ -32,10 +32,10 @@ fn with_free_pages(order: ReclaimOrder) -> Result<TempEnv> {
 }
 
 /// Updates one item again and again; returns how many pages of the file have changed by that.
-fn pages_changed_by_updates(env: &TempEnv) -> Result<usize> {
+fn pages_changed_by_updates(env: &TempEnv, updates: u32) -> Result<usize> {
     let before = std::fs::read(env.path()).unwrap();
     let allocated = env.info()?.allocated_pages;
-    for n in 0..600_u32 {
+    for n in 0..updates {
         let mut txn = env.write()?;
         txn.put(Table::MAIN, &2950_u32.to_be_bytes(), &n.to_be_bytes())?;
         txn.commit()?;
@@ -50,7 +50,7 @@ fn pages_changed_by_updates(env: &TempEnv) -> Result<usize> {
 #[test]
 fn newest_first_writes_the_same_few_pages_over_and_over() -> Result<()> {
     let env = with_free_pages(ReclaimOrder::NewestFirst)?;
-    let changed = pages_changed_by_updates(&env)?;
+    let changed = pages_changed_by_updates(&env, 600)?;
     assert!(changed < 60, "{changed} pages");
     Ok(())
 }
@@ -58,8 +58,24 @@ fn newest_first_writes_the_same_few_pages_over_and_over() -> Result<()> {
 #[test]
 fn oldest_first_lets_all_free_pages_go_round() -> Result<()> {
     let env = with_free_pages(ReclaimOrder::OldestFirst)?;
-    let changed = pages_changed_by_updates(&env)?;
+    let changed = pages_changed_by_updates(&env, 600)?;
     assert!(changed > 500, "{changed} pages");
+    Ok(())
+}
+
+#[test]
+fn newest_first_returns_to_a_few_pages_after_an_old_reader_has_ended() -> Result<()> {
+    let env = with_free_pages(ReclaimOrder::NewestFirst)?;
+    let update = |n: u32| env.put(Table::MAIN, &2950_u32.to_be_bytes(), &n.to_be_bytes());
+    let reader = env.read_owned()?;
+    let before = env.info()?.allocated_pages;
+    (1000..1220).try_for_each(update)?;
+    let after = env.info()?.allocated_pages;
+    assert!(after > before + 100, "many are new: {before}, {after}");
+    drop(reader);
+    (1220..1270).try_for_each(update)?;
+    let changed = pages_changed_by_updates(&env, 200)?;
+    assert!(changed < 60, "{changed} pages");
     Ok(())
 }
 

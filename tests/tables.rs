@@ -136,6 +136,26 @@ fn the_handle_of_an_aborted_creation_answers_that_there_is_no_such_table() -> Re
 }
 
 #[test]
+fn a_handle_outlives_the_transaction_that_opened_it() -> Result<()> {
+    let mut env = TempEnv::new();
+    let created = env.create_table("t", PLAIN)?;
+    env.put(created, b"key", b"value")?;
+    env.reopen()?;
+    let reader = env.read()?;
+    let opened = reader.open_table("t")?;
+    drop(reader);
+    env.put(opened, b"other", b"value")?;
+    let mut aborted = env.write()?;
+    let again = aborted.open_table("t")?;
+    aborted.put(again, b"undone", b"")?;
+    aborted.abort();
+    assert_eq!(again, opened);
+    let expected = owned(&[(b"key", b"value"), (b"other", b"value")]);
+    assert_eq!(env.items(opened)?, expected);
+    Ok(())
+}
+
+#[test]
 fn handles_of_another_environment_are_refused() -> Result<()> {
     let (here, there) = (TempEnv::new(), TempEnv::new());
     here.create_table("t", PLAIN)?;

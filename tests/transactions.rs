@@ -38,6 +38,43 @@ fn a_commit_can_turn_into_a_reader_of_what_it_committed() -> Result<()> {
 }
 
 #[test]
+fn three_marks_are_committed_and_undone_with_everything_else() -> Result<()> {
+    let mut env = TempEnv::new();
+    assert_eq!(env.read()?.canary().marks, [0; 3]);
+    let mut txn = env.write()?;
+    txn.set_canary([1, 2, u64::MAX])?;
+    txn.put(Table::MAIN, b"key", b"")?;
+    let before = env.read()?;
+    let id = txn.commit()?;
+    assert_eq!(before.canary().marks, [0; 3], "an old snapshot has the old");
+    drop(before);
+    let mut txn = env.write()?;
+    txn.set_canary([4, 5, 6])?;
+    assert_eq!(txn.canary().marks, [4, 5, 6]);
+    txn.abort();
+    let expected = ([1, 2, u64::MAX], id);
+    for _ in 0..2 {
+        let canary = env.read()?.canary();
+        assert_eq!((canary.marks, canary.set_by), expected);
+        env.put(Table::MAIN, b"key", b"value")?;
+        env.reopen()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_main_table_needs_no_opening_and_no_other_table() -> Result<()> {
+    let env = TempEnv::with(Env::options().max_tables(0));
+    let mut txn = env.write()?;
+    let none = txn.create_table("t", PLAIN);
+    assert!(matches!(none, Err(Error::TablesFull { max: 0 })));
+    txn.put(Table::MAIN, b"key", b"value")?;
+    txn.commit()?;
+    assert_eq!(env.read()?.get(Table::MAIN, b"key")?, Some(&b"value"[..]));
+    Ok(())
+}
+
+#[test]
 fn several_tables_are_changed_at_once_but_no_table_twice() -> Result<()> {
     let env = TempEnv::with_page_size(PageSize::MIN);
     let mut txn = env.write()?;
