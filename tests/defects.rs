@@ -26,9 +26,12 @@ fn put_all(txn: &mut WriteTxn<'_>, table: Table, items: &[(&[u8], &[u8])]) -> Re
 /// The values that the keys of [`sets`] have: from one to a nested tree.
 const SIZES: [u16; 5] = [1, 2, 5, 40, 200];
 
+/// Keys with their sets of values.
+type Sets = BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>;
+
 /// Keys over many small pages, every one with one of the [`SIZES`], as a model.
-fn sets(env: &TempEnv) -> Result<(Table, BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>)> {
-    let mut model: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+fn sets(env: &TempEnv) -> Result<(Table, Sets)> {
+    let mut model = Sets::new();
     let mut txn = env.write()?;
     let table = txn.create_table("sets", DUPS)?;
     for n in 0..60_usize {
@@ -43,7 +46,7 @@ fn sets(env: &TempEnv) -> Result<(Table, BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>)> 
     Ok((table, model))
 }
 
-fn flat(model: &BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>) -> Items {
+fn flat(model: &Sets) -> Items {
     let pairs = model
         .iter()
         .flat_map(|(key, values)| values.iter().map(|value| (key.clone(), value.clone())));
