@@ -273,6 +273,39 @@ fn after_the_last_item_is_deleted_a_cursor_is_on_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_range_with_its_ends_in_the_wrong_order_inside_one_key_deletes_nothing() -> Result<()> {
+    let env = TempEnv::with_page_size(PageSize::MIN);
+    let (table, model) = sets(&env)?;
+    let mut txn = env.write()?;
+    for (key, values) in &model {
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            panic!("every key has a value");
+        };
+        let mut open = txn.table_mut(table)?;
+        assert_eq!(open.delete_pairs((&key[..], &last[..])..(key, first))?, 0);
+        if first != last {
+            let deleted = open.delete_pairs((&key[..], &last[..])..=(key, first))?;
+            assert_eq!(deleted, 0);
+        }
+        let place = |cursor: &mut Cursor<'_>, value: &[u8]| {
+            cursor.seek_dup(key, value)?;
+            cursor.save()
+        };
+        let mut cursor = open.cursor_mut();
+        let from = cursor.go(|cursor| place(cursor, last))?;
+        let to = cursor.go(|cursor| place(cursor, first))?;
+        let deleted = cursor.delete_between(from..to);
+        if first == last {
+            assert_eq!(deleted?, 0);
+        } else {
+            assert!(matches!(deleted, Err(Error::NoItem)), "{deleted:?}");
+        }
+    }
+    assert_eq!(items(&txn.table(table)?)?, flat(&model));
+    Ok(())
+}
+
+#[test]
 fn a_step_back_from_the_end_leads_to_the_value_before_the_last() -> Result<()> {
     for size in SIZES.into_iter().skip(1) {
         let env = TempEnv::with_page_size(PageSize::MIN);
