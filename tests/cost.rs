@@ -108,7 +108,7 @@ fn written_by_one_change() -> Result<Vec<(usize, usize, usize)>> {
         let env = with_small_pages();
         fill(&env, count)?;
         let mut free = env.write()?; // some free pages, so that the file need not grow
-        free.put(Table::MAIN, b"large", &[0; 20_000])?;
+        free.put(Table::MAIN, b"large", &vec![0; 20_000])?;
         free.commit()?;
         let mut free = env.write()?;
         free.delete(Table::MAIN, b"large")?;

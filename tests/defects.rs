@@ -26,9 +26,12 @@ fn put_all(txn: &mut WriteTxn<'_>, table: Table, items: &[(&[u8], &[u8])]) -> Re
 /// The values that the keys of [`sets`] have: from one to a nested tree.
 const SIZES: [u16; 5] = [1, 2, 5, 40, 200];
 
+/// Keys with their sets of values.
+type Sets = BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>;
+
 /// Keys over many small pages, every one with one of the [`SIZES`], as a model.
-fn sets(env: &TempEnv) -> Result<(Table, BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>)> {
-    let mut model: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+fn sets(env: &TempEnv) -> Result<(Table, Sets)> {
+    let mut model = Sets::new();
     let mut txn = env.write()?;
     let table = txn.create_table("sets", DUPS)?;
     for n in 0..60_usize {
@@ -43,7 +46,7 @@ fn sets(env: &TempEnv) -> Result<(Table, BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>)> 
     Ok((table, model))
 }
 
-fn flat(model: &BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>) -> Items {
+fn flat(model: &Sets) -> Items {
     let pairs = model
         .iter()
         .flat_map(|(key, values)| values.iter().map(|value| (key.clone(), value.clone())));
@@ -266,6 +269,39 @@ fn after_the_last_item_is_deleted_a_cursor_is_on_nothing() -> Result<()> {
         }
         assert!(open.as_ref().is_empty());
     }
+    Ok(())
+}
+
+#[test]
+fn a_range_with_its_ends_in_the_wrong_order_inside_one_key_deletes_nothing() -> Result<()> {
+    let env = TempEnv::with_page_size(PageSize::MIN);
+    let (table, model) = sets(&env)?;
+    let mut txn = env.write()?;
+    for (key, values) in &model {
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            panic!("every key has a value");
+        };
+        let mut open = txn.table_mut(table)?;
+        assert_eq!(open.delete_pairs((&key[..], &last[..])..(key, first))?, 0);
+        if first != last {
+            let deleted = open.delete_pairs((&key[..], &last[..])..=(key, first))?;
+            assert_eq!(deleted, 0);
+        }
+        let place = |cursor: &mut Cursor<'_>, value: &[u8]| {
+            cursor.seek_dup(key, value)?;
+            cursor.save()
+        };
+        let mut cursor = open.cursor_mut();
+        let from = cursor.go(|cursor| place(cursor, last))?;
+        let to = cursor.go(|cursor| place(cursor, first))?;
+        let deleted = cursor.delete_between(from..to);
+        if first == last {
+            assert_eq!(deleted?, 0);
+        } else {
+            assert!(matches!(deleted, Err(Error::NoItem)), "{deleted:?}");
+        }
+    }
+    assert_eq!(items(&txn.table(table)?)?, flat(&model));
     Ok(())
 }
 

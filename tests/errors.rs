@@ -65,11 +65,8 @@ fn an_error_of_the_operating_system_is_the_source_of_ours() {
     let path = directory.path().join("no such directory/db");
     let error = Env::open(&path).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot open {}", path.display()));
-    assert!(
-        error
-            .source()
-            .is_some_and(|source| source.is::<std::io::Error>())
-    );
+    let source = error.source().expect("it has one");
+    assert!(source.is::<std::io::Error>(), "{source}");
 }
 
 #[test]
@@ -80,7 +77,7 @@ fn a_full_database_tells_its_upper_bound() -> Result<()> {
         .upper(64 << 10);
     let env = TempEnv::with_geometry(geometry);
     let mut txn = env.write()?;
-    let full = txn.put(Table::MAIN, b"key", &[0; 100_000]);
+    let full = txn.put(Table::MAIN, b"key", &vec![0; 100_000]);
     assert!(matches!(full, Err(Error::MapFull { .. })));
     assert_says(full, "the database is full: its upper bound is 65536 bytes");
     Ok(())

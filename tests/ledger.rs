@@ -4,20 +4,20 @@
 
 use std::path::Path;
 
-/// What is between one pair of backquotes and the next, with what is before it.
-fn quoted(line: &str) -> impl Iterator<Item = (&str, &str)> {
+/// Returns what is between backquotes, each with the text before it.
+fn quoted(line: &str) -> Vec<(&str, &str)> {
     let parts: Vec<&str> = line.split('`').collect();
-    let pairs = parts.chunks_exact(2).map(|pair| (pair[0], pair[1]));
-    pairs.collect::<Vec<_>>().into_iter()
+    let pairs = parts.chunks_exact(2);
+    pairs.map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// Returns what is wrong with what a row names, if it names something that is not there.
+/// Says what is missing, if `name` stands for something that is not there. The text `before` it tells traces.
 fn missing(tests: &Path, before: &str, name: &str) -> Option<String> {
     if before.ends_with("trace ") {
         let trace = tests.join(format!("traces/{name}.jsonl.gz"));
         return (!trace.exists()).then(|| format!("no trace {name}"));
     }
-    if name.ends_with(".rs") {
+    if Path::new(name).extension().is_some() {
         return (!tests.join(name).exists()).then(|| format!("no file {name}"));
     }
     let (file, function) = name.split_once("::").unwrap_or((name, ""));

@@ -84,6 +84,8 @@ fn a_table_is_not_opened_with_other_flags() -> Result<()> {
     }
     assert_eq!(txn.table(dups)?.flags(), DUPS);
     assert_eq!(txn.tables()?.len(), 2);
+    txn.put(plain, b"key", b"a handle opened before is as good as ever")?;
+    assert_eq!(txn.table(plain)?.len(), 1);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
-//! Reading allocates nothing for what it reads: values are slices of the mapped file. The test is here because an allocator that counts
-//! is unsafe code, which no other crate's tests have; it needs no libmdbx.
+//! Reading allocates nothing for what it reads: values are slices of the mapped file.
+//!
+//! The test is here because an allocator that counts is unsafe code, which no other crate's tests have; it needs no
+//! libmdbx.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![expect(
