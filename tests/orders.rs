@@ -359,7 +359,27 @@ fn change(txn: &mut WriteTxn<'_>, table: Table, rng: &mut Rng) -> Result<()> {
     };
     let value = rng.bytes(value_len);
     let mut table = txn.table_mut(table)?;
-    match rng.below(12) {
+    match rng.below(16) {
+        12 => {
+            let (from, to) = (rng.bytes(2), rng.bytes(2));
+            table.delete_range(&from[..]..=&to[..]).map(drop)
+        }
+        13 => {
+            let (from, to) = (rng.bytes(2), rng.bytes(2));
+            let range = (
+                Bound::Excluded((&from[..], &value[..])),
+                Bound::Included((&to[..], &value[..])),
+            );
+            table.delete_pairs(range).map(drop)
+        }
+        14 => {
+            let mut cursor = table.as_ref().cursor();
+            cursor.seek(&key)?;
+            let from = cursor.save()?;
+            cursor.seek(&rng.bytes(2))?;
+            let to = cursor.save()?;
+            table.delete_between(from..to).map(drop)
+        }
         0 => table.delete(&key).map(drop),
         1 => table.delete_dup(&key, &value).map(drop),
         2 => table.update(&key, &value),
@@ -375,15 +395,6 @@ fn change(txn: &mut WriteTxn<'_>, table: Table, rng: &mut Rng) -> Result<()> {
             let mut cursor = table.cursor_mut();
             cursor.go(|cursor| cursor.seek(&key).map(drop))?;
             cursor.put(&key, &value)
-        }
-        8 if rng.once_in(8) => {
-            let other = rng.bytes(2);
-            table.delete_range(&key[..]..&other[..]).map(drop)
-        }
-        9 if rng.once_in(8) => {
-            let other = rng.bytes(2);
-            let bounds = (&key[..], &value[..])..=(&other[..], &value[..]);
-            table.delete_pairs(bounds).map(drop)
         }
         _ => table.put(&key, &value),
     }
@@ -478,7 +489,7 @@ fn no_two_tables_share_pages_when_the_main_table_is_ordered_at_random() {
     for _ in 0..2000 {
         let mut txn = env.write().unwrap();
         let name = format!("table {}", rng.below(20));
-        let done = match rng.below(5) {
+        let done = match rng.below(7) {
             0 => txn
                 .open_table(&name)
                 .and_then(|table| txn.drop_table(table)),
@@ -489,6 +500,12 @@ fn no_two_tables_share_pages_when_the_main_table_is_ordered_at_random() {
                     .map(drop)
             }
             2 => txn.put(Table::MAIN, name.as_bytes(), b"value"),
+            3 => {
+                let (from, to) = (rng.bytes(2), rng.bytes(2));
+                txn.table_mut(Table::MAIN)
+                    .and_then(|mut main| main.delete_range(&from[..]..=&to[..]))
+                    .map(drop)
+            }
             _ => txn
                 .create_table(&name, TableFlags::empty())
                 .and_then(|table| txn.put(table, &rng.bytes(4), &rng.bytes(90))),

@@ -73,6 +73,7 @@ impl Store {
         let cut = self.file.set_len(pages * self.page_size.bytes() as u64);
         if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
             self.file_pages.store(pages, Ordering::Release);
+            debug!("the file shrank: pages={pages}");
         }
     }
 

@@ -100,7 +100,8 @@ impl TableMut<'_> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Incompatible`] if one of the keys is the name of a table in the main table.
+    /// - [`Error::Incompatible`] if one of the keys is the name of a table in the main table; or any is, if the
+    ///   application [gives](crate::EnvOptions::main_order) the order of that.
     /// - [`Error::MapFull`] if the database has no room left: deletions need some for a while. Nothing was changed.
     /// - [`Error::Corrupted`], [`Error::TxnFailed`].
     #[doc(alias = "mdbx_cursor_delete_range")]
@@ -306,9 +307,14 @@ impl TableMut<'_> {
         if self.table != Table::MAIN || self.is_dup_sort() {
             return Ok(());
         }
+        let order = self.open.orders().keys;
+        // A given order that contradicts itself would not tell which names lie in a range.
+        if order.is_given() && !self.as_ref().named_tables()?.is_empty() {
+            return Err(self.incompatible("it names tables, in an order that is given"));
+        }
         for part in parts {
             if let Part::Keys(keys) = part
-                && !keys.is_empty(self.open.orders().keys)
+                && !keys.is_empty(order)
                 && self.as_ref().named_table_in(*keys)?.is_some()
             {
                 return Err(self.incompatible("one of the keys is the name of a table"));
