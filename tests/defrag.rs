@@ -5,13 +5,14 @@
 mod common;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use common::kinds::{Kind, kinds};
-use common::{Rng, TempEnv, assert_sound, dump};
+use common::{Rng, TempEnv, assert_sound, dump, number_from_env, with_patience};
 use mdbx_core::tools::defrag::{DefragOptions, Defragmented, Why};
 use mdbx_core::tools::stat::stat;
-use mdbx_core::{Geometry, PageSize, Result, Table, TableFlags, TableOrder};
+use mdbx_core::{Env, Geometry, PageSize, Result, Table, TableFlags, TableOrder};
 
 /// Pages that may be free when all is done, metas included.
 const A_LITTLE: u64 = 64;
@@ -118,11 +119,12 @@ fn a_file_full_of_holes_gets_as_short_as_its_contents() -> Result<()> {
 fn tables_of_every_kind_keep_their_contents() -> Result<()> {
     for page_size in sizes() {
         let env = shrinking(page_size);
+        let count = page_size.bytes() * 2;
         let kinds: Vec<Kind> = kinds(page_size).into_iter().step_by(3).collect();
         for (number, kind) in kinds.iter().enumerate() {
             let mut txn = env.write()?;
             let table = txn.create_table(format!("{number}"), kind.flags)?;
-            for n in 0..600 {
+            for n in 0..count {
                 let key = kind.key(if kind.has_dups() { n % 9 } else { n });
                 txn.put(table, &key, &kind.value(n))?;
             }
@@ -134,7 +136,8 @@ fn tables_of_every_kind_keep_their_contents() -> Result<()> {
             txn.drop_table(table)?;
             txn.commit()?;
         }
-        assert_defragments(&env)?;
+        let done = assert_defragments(&env)?;
+        assert!(done.pages_after < done.pages_before * 3 / 4, "{done:?}");
     }
     Ok(())
 }
@@ -144,7 +147,7 @@ fn an_order_of_the_application_makes_no_difference() -> Result<()> {
     let order = TableOrder::new().keys(|a, b| b.cmp(a));
     let geometry = Geometry::default().page_size(PageSize::MIN);
     let env = TempEnv::with(
-        mdbx_core::Env::options()
+        Env::options()
             .geometry(geometry.growth_step(1 << 16))
             .table_order("down", order),
     );
@@ -162,6 +165,10 @@ fn an_order_of_the_application_makes_no_difference() -> Result<()> {
     }
     txn.commit()?;
     assert_defragments(&env)?;
+    // Other readers of the file do not know the order.
+    let mut txn = env.write()?;
+    txn.drop_table(table)?;
+    txn.commit()?;
     Ok(())
 }
 
@@ -320,5 +327,57 @@ fn a_database_at_its_upper_bound_can_be_defragmented() -> Result<()> {
     }
     let done = assert_defragments(&env)?;
     assert!(done.pages_after < done.pages_before / 2, "{done:?}");
+    Ok(())
+}
+
+#[test]
+fn files_of_the_other_engine_keep_their_contents() -> Result<()> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "mdbx")
+        {
+            let env = TempEnv::copy_of(&path)?;
+            let before = dump(&env.read()?)?;
+            assert_eq!(defrag(&env)?.stopped, Why::Done, "{}", path.display());
+            assert!(dump(&env.read()?)? == before, "{}", path.display());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_damaged_file_is_an_error_or_defragmented_but_never_a_panic() -> Result<()> {
+    let mut env = shrinking(PageSize::MIN);
+    fill_with_holes(&env)?;
+    let path = env.path().to_owned();
+    let used = env.info()?.allocated_pages as usize * 256;
+    env.close();
+    let sound = std::fs::read(&path).unwrap();
+    let mut rng = Rng::new(1);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.mdbx");
+    let mut failures = 0;
+    for _ in 0..number_from_env("MDBX_DAMAGE_ROUNDS", 60) {
+        let mut bytes = sound.clone();
+        for _ in 0..1 + rng.below(40) {
+            let (page, at) = (
+                3 + rng.below(used / 256 - 3),
+                *rng.pick(&[10, 12, 16, 20, 24, 60, 200]),
+            );
+            bytes[page * 256 + at + rng.below(4)] = rng.byte();
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        with_patience("the defragmentation of a damaged file does not end", || {
+            let done = Env::options()
+                .create(false)
+                .open(&path)
+                .and_then(|env| DefragOptions::new().run(&env));
+            failures += usize::from(done.is_err());
+        });
+    }
+    assert!(failures > 0, "no damage was met");
     Ok(())
 }
