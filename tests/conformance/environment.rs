@@ -3,6 +3,7 @@
 use mdbx_core::key;
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::copy::CopyOptions;
+use mdbx_core::tools::defrag::{DefragOptions, Why};
 use mdbx_core::{Env, Error, Geometry, PageSize, ReclaimOrder, TableFlags, max_value_len_dup_sort};
 use serde_json::{Value, json};
 
@@ -63,7 +64,7 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         "set_option" | "get_option" => Err(Stop::Waiting("options of an open environment")),
         "set_flags" => Err(Stop::Waiting("flags of an open environment")),
         "limits" => limits(world, step),
-        "defrag" => Err(Stop::Waiting("defragmentation")),
+        "defrag" => defrag(world),
         "sleep" => {
             let ms = step.number("ms").unwrap_or_default();
             std::thread::sleep(std::time::Duration::from_millis(ms));
@@ -195,6 +196,13 @@ fn key_of(step: &Step) -> Vec<u8> {
         "float" => key::f32(f32::from_le_bytes(bits[..].try_into().unwrap())).to_vec(),
         "json" => key::json(i64::from_le_bytes(eight())).to_vec(),
         what => panic!("{what} is no kind of number"),
+    }
+}
+
+fn defrag(world: &World) -> Outcome {
+    match DefragOptions::new().run(world.env()?)?.stopped {
+        Why::HeldUp => refused("laggard_reader"),
+        _ => Ok(Answer::ok()),
     }
 }
 

@@ -170,6 +170,30 @@ impl Gc {
         self.reserve_more(base, count)
     }
 
+    /// Takes all records that nobody needs, up to a bound, and returns free pages at the end of the file to its unused
+    /// part. Readers that keep records back are asked to give up their snapshots first.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve`](Gc::reserve).
+    pub(crate) fn compact(&mut self, base: Base<'_>) -> Result<()> {
+        if self.is_held_back(base)
+            && let Some(oldest) = base.store.make_room(base.head, self.state.oldest)
+        {
+            self.move_oldest(oldest);
+        }
+        self.take_all_records(base)?;
+        let settled = self.supply.reserve.settle();
+        settled
+            .map(drop)
+            .map_err(|twice| PageFault::BadPageList.at(twice))
+    }
+
+    /// Returns whether there are records that a reader keeps from being taken.
+    pub(crate) fn is_held_back(&self, base: Base<'_>) -> bool {
+        self.state.oldest < base.head.steady && !self.state.root.is_empty()
+    }
+
     fn take_all_records(&mut self, base: Base<'_>) -> Result<()> {
         self.state.compacts = Compacts::Yes;
         while !self.state.exhausted && self.supply.reserve.spare() < MOST_PAGES_TO_COMPACT {
@@ -217,10 +241,16 @@ impl Gc {
             state.granted = grown(&counts, end, base.page_size).unwrap_or(counts.now);
             return false;
         };
+        self.move_oldest(oldest);
+        true
+    }
+
+    /// Notes that `oldest` is the oldest snapshot in use now, which is a newer one than before.
+    fn move_oldest(&mut self, oldest: Txnid) {
+        let state = &mut self.state;
         state.usable.push((state.oldest, oldest));
         state.oldest = oldest;
         state.exhausted = state.root.is_empty();
-        true
     }
 
     /// Makes sure that `run` consecutive pages can be allocated, and then `count` pages one by one.

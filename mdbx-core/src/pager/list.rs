@@ -22,6 +22,11 @@ impl PageList {
         &self.pages
     }
 
+    /// Returns the lowest page number.
+    pub(crate) fn lowest(&self) -> Option<Pgno> {
+        self.pages.last().copied()
+    }
+
     /// Takes the lowest page number.
     pub(crate) fn take_lowest(&mut self) -> Option<Pgno> {
         self.pages.pop()
@@ -42,9 +47,34 @@ impl PageList {
 
     /// Takes the lowest run of `count` consecutive page numbers and returns its first.
     pub(crate) fn take_run(&mut self, count: usize) -> Option<Pgno> {
-        let is_run = |window: &[Pgno]| window[0].0 - window[count - 1].0 == window_span(count);
-        let at = self.pages.windows(count).rposition(is_run)?;
+        let at = self.find_run(count)?;
         self.pages.drain(at..at + count).next_back()
+    }
+
+    /// Returns the first of the lowest run of `count` consecutive page numbers.
+    pub(crate) fn lowest_run(&self, count: usize) -> Option<Pgno> {
+        let at = self.find_run(count)?;
+        Some(self.pages[at + count - 1])
+    }
+
+    fn find_run(&self, count: usize) -> Option<usize> {
+        let is_run = |window: &[Pgno]| window[0].0 - window[count - 1].0 == window_span(count);
+        self.pages.windows(count).rposition(is_run)
+    }
+
+    /// Returns the lowest page such that from it on, up to `end`, at most `most` pages are not in this set; but none
+    /// below the lowest in the set.
+    pub(crate) fn start_of_others(&self, most: usize, end: Pgno) -> Pgno {
+        let (mut start, mut left) = (end, u32::try_from(most).unwrap_or(u32::MAX));
+        for &page in &self.pages {
+            let others = start.0.saturating_sub(page.0 + 1);
+            if others > left {
+                return Pgno(start.0 - left);
+            }
+            left -= others;
+            start = page;
+        }
+        start
     }
 
     /// Adds the strictly descending `others`. Returns the first number that was there already, and then adds none.
@@ -129,6 +159,15 @@ mod tests {
         assert_eq!(list.take_run(3), Some(Pgno(12)));
         assert_eq!(list.take_run(1), Some(Pgno(3)));
         assert_eq!(list.descending(), [Pgno(6), Pgno(5)]);
+    }
+
+    #[test]
+    fn the_others_at_the_end_are_counted_from_there() {
+        let list = list(&[3, 5, 6, 8]);
+        let start = |most| list.start_of_others(most, Pgno(11)).0;
+        assert_eq!([start(0), start(1), start(2), start(3)], [11, 10, 5, 3]);
+        assert_eq!(start(100), 3);
+        assert_eq!(PageList::default().start_of_others(7, Pgno(11)), Pgno(11));
     }
 
     #[test]

@@ -73,7 +73,30 @@ impl Reserve {
 
     /// Returns whether a run of `count` pages can be taken without making the file longer. Takes nothing.
     pub(crate) fn has_run(&self, count: u32) -> bool {
-        self.reclaimed.clone().take_run(count as usize).is_some()
+        self.reclaimed.lowest_run(count as usize).is_some()
+    }
+
+    /// Returns the lowest reclaimed page.
+    pub(crate) fn lowest(&self) -> Option<Pgno> {
+        self.reclaimed.lowest()
+    }
+
+    /// Takes the lowest `count` consecutive reclaimed pages and returns the first, if it is one before `first`.
+    pub(crate) fn take_run_before(&mut self, first: Pgno, count: u32) -> Option<Pgno> {
+        let run = self.reclaimed.lowest_run(count as usize)?;
+        if run < first {
+            self.reclaimed.take_run(count as usize)
+        } else {
+            None
+        }
+    }
+
+    /// Returns from which page on pages should be moved to reclaimed ones, `most` pages at most. What lies before could
+    /// stay if the file had no free page at all.
+    pub(crate) fn limit_for_moves(&self, most: usize) -> Pgno {
+        let free = u32::try_from(self.reclaimed.len()).unwrap_or(u32::MAX);
+        let start = self.reclaimed.start_of_others(most, self.next);
+        start.max(Pgno(self.next.0.saturating_sub(free)))
     }
 
     fn extend(&mut self, count: u32) -> Option<Pgno> {

@@ -37,6 +37,20 @@ impl Supply {
         }
     }
 
+    /// Returns where the pages will end once those retired are free.
+    ///
+    /// # Errors
+    ///
+    /// A page number that is free twice.
+    pub(crate) fn end_once_free(&self) -> Result<Pgno, Pgno> {
+        let mut reserve = self.reserve.clone();
+        let mut retired = self.retired.clone();
+        retired.sort_unstable_by(|a, b| b.cmp(a));
+        reserve.add(&retired)?;
+        reserve.settle()?;
+        Ok(reserve.first_unallocated())
+    }
+
     /// Notes the present state.
     pub(crate) fn mark(&self) -> SupplyMark {
         SupplyMark {

@@ -213,6 +213,49 @@ impl<'w> Writer<'w> {
         Ok((first, value))
     }
 
+    /// Returns how many pages can be had without making the file longer.
+    pub(crate) fn spare(&self) -> usize {
+        self.supply.reserve.spare()
+    }
+
+    /// Returns the lowest page that no snapshot needs.
+    pub(crate) fn lowest_spare(&self) -> Option<Pgno> {
+        self.supply.reserve.lowest()
+    }
+
+    /// Returns whether there is a run of `count` pages that no snapshot needs.
+    pub(crate) fn has_run(&self, count: u32) -> bool {
+        self.supply.reserve.has_run(count)
+    }
+
+    /// Copies the large value of `pages` pages from `first` on to the lowest run of free pages, and returns where that
+    /// starts; `None`, and nothing was changed, if it would start no lower, or this transaction wrote the value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`] if there is no such value.
+    pub(crate) fn lower_large(&mut self, first: Pgno, pages: u32) -> Result<Option<Pgno>> {
+        if self.dirty.owns(first) {
+            return Ok(None);
+        }
+        let Supply {
+            reserve,
+            retired,
+            memory,
+            level,
+            ..
+        } = &mut *self.supply;
+        let file = self.base.pages(reserve.first_unallocated(), None);
+        let stored = file.large_run(first)?;
+        let Some(copy) = reserve.take_run_before(first, pages) else {
+            return Ok(None);
+        };
+        let buffer = self.dirty.add(copy, memory.buffers.copy(stored), *level);
+        init_large(buffer, copy, pages, self.base.txnid);
+        retired.extend((first.0..first.0 + pages).map(Pgno));
+        Ok(Some(copy))
+    }
+
     /// Gives up `count` pages from `first` on: a page, or all pages of a large value.
     pub(crate) fn free(&mut self, first: Pgno, count: u32) {
         let Supply {

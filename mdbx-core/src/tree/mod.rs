@@ -28,6 +28,7 @@
 //! | `dup` | duplicates: sub-page, nested tree, and the steps between |
 //! | `sub_page` | the few values of one key inside its node |
 //! | `large` | values on their own run of pages |
+//! | `relocate` | move pages nearer to the start of the file |
 //! | `walk` | visit every page of a tree exactly once |
 
 pub(crate) mod balance;
@@ -44,6 +45,7 @@ pub(crate) mod leaf_cursor;
 pub(crate) mod measure;
 pub(crate) mod order;
 pub(crate) mod position;
+pub(crate) mod relocate;
 pub(crate) mod remove;
 pub(crate) mod resume;
 pub(crate) mod search;

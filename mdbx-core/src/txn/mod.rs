@@ -17,6 +17,7 @@
 //! | `put` | the conditions under which a value is stored |
 //! | `nested` | a write transaction inside another |
 //! | `canary` | three numbers of the user's that every commit carries along |
+//! | `relocate` | pages moved nearer to the start of the file, contents unchanged |
 //! | `commit` | the order of writes and syncs that makes a commit atomic |
 
 pub(crate) mod canary;
@@ -30,6 +31,7 @@ pub(crate) mod put;
 pub(crate) mod range;
 pub(crate) mod read;
 pub(crate) mod reads;
+pub(crate) mod relocate;
 pub(crate) mod sizes;
 pub(crate) mod table;
 pub(crate) mod table_mut;
