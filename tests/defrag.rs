@@ -362,7 +362,7 @@ fn a_damaged_file_is_an_error_or_defragmented_but_never_a_panic() -> Result<()> 
     let mut failures = 0;
     for _ in 0..number_from_env("MDBX_DAMAGE_ROUNDS", 60) {
         let mut bytes = sound.clone();
-        for _ in 0..1 + rng.below(40) {
+        for _ in 0..=rng.below(40) {
             let (page, at) = (
                 3 + rng.below(used / 256 - 3),
                 *rng.pick(&[10, 12, 16, 20, 24, 60, 200]),
