@@ -53,13 +53,14 @@ impl TreeMut<'_, '_> {
     /// `limit`, some `most` of them, as far as there are free pages before them; returns how many were moved, the pages above them not counted.
     /// Nothing else has changed these trees in this transaction.
     ///
-    /// It takes no page but spare ones.
-    pub(crate) fn relocate(&mut self, limit: Pgno, most: usize) -> Result<u64> {
+    /// It takes no page but spare ones, and leaves `kept` of these.
+    pub(crate) fn relocate(&mut self, limit: Pgno, most: usize, kept: usize) -> Result<u64> {
         let left = self.pager.pages().end.0;
         let mut relocation = Relocation {
             pager: &mut *self.pager,
             limit,
             most: most as u64,
+            kept,
             moved: 0,
             searched: BTreeMap::new(),
             left,
@@ -75,6 +76,8 @@ struct Relocation<'p, 'w> {
     limit: Pgno,
     /// How many pages are moved at most, but that a large value is moved as a whole.
     most: u64,
+    /// How many spare pages are not to be taken.
+    kept: usize,
     moved: u64,
     /// For some lengths, a page before which there is no run of so many free pages. None comes free meanwhile.
     searched: BTreeMap<u32, Pgno>,
@@ -138,7 +141,7 @@ impl Relocation<'_, '_> {
             return Ok(pgno);
         }
         let is_lower = self.pager.lowest_spare().is_some_and(|free| free < pgno);
-        if is_lower && self.pager.spare() > above && self.moved < self.most {
+        if is_lower && self.pager.spare() > above + self.kept && self.moved < self.most {
             self.moved += 1;
             return self.pager.touch(pgno);
         }
@@ -198,7 +201,7 @@ impl Relocation<'_, '_> {
         if end <= self.limit {
             return Ok(own);
         }
-        let has_room = self.pager.spare() >= above + run && self.moved < self.most;
+        let has_room = self.pager.spare() >= above + run + self.kept && self.moved < self.most;
         if !has_room || self.pager.owns(first) {
             return Ok(own);
         }

@@ -10,6 +10,8 @@ use crate::txn::write::{WriteTxn, base};
 
 /// Of so many free pages, one is not filled: pages above those moved need room too, and the list of free pages does.
 const KEPT_FREE: usize = 4;
+/// Of so many free pages, one is not taken at all, so that the list of free pages has room.
+const KEPT_FOR_LIST: usize = 8;
 
 /// What a transaction can move, or has moved.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +85,7 @@ impl WriteTxn<'_> {
         );
         let mut moves = prepared;
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
-            moves.moved = tree.relocate(limit, most)?;
+            moves.moved = tree.relocate(limit, most, spare / KEPT_FOR_LIST)?;
             Ok(moves.moved > 0)
         })?;
         let end = self.gc.get_mut().supply.end_once_free();
