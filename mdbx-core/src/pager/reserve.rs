@@ -73,7 +73,7 @@ impl Reserve {
 
     /// Returns whether a run of `count` pages can be taken without making the file longer. Takes nothing.
     pub(crate) fn has_run(&self, count: u32) -> bool {
-        self.reclaimed.lowest_run(count as usize).is_some()
+        self.lowest_run(count, Pgno(0)).is_some()
     }
 
     /// Returns the lowest reclaimed page.
@@ -81,22 +81,21 @@ impl Reserve {
         self.reclaimed.lowest()
     }
 
-    /// Takes the lowest `count` consecutive reclaimed pages and returns the first, if it is one before `first`.
-    pub(crate) fn take_run_before(&mut self, first: Pgno, count: u32) -> Option<Pgno> {
-        let run = self.reclaimed.lowest_run(count as usize)?;
-        if run < first {
-            self.reclaimed.take_run(count as usize)
-        } else {
-            None
-        }
+    /// Returns the first of the lowest run of `count` consecutive reclaimed pages from `from` on.
+    pub(crate) fn lowest_run(&self, count: u32, from: Pgno) -> Option<Pgno> {
+        self.reclaimed.lowest_run(count as usize, from)
     }
 
-    /// Returns from which page on pages should be moved to reclaimed ones, `most` pages at most. What lies before could
-    /// stay if the file had no free page at all.
-    pub(crate) fn limit_for_moves(&self, most: usize) -> Pgno {
-        let free = u32::try_from(self.reclaimed.len()).unwrap_or(u32::MAX);
+    /// Takes the run of `count` consecutive reclaimed pages from `first` on, which is there.
+    pub(crate) fn take_run_at(&mut self, first: Pgno, count: u32) {
+        self.reclaimed.take_run_at(first, count as usize);
+    }
+
+    /// Returns from which page on pages should be moved to reclaimed ones, `most` pages at most, and none before the
+    /// last `reach` pages of the file.
+    pub(crate) fn limit_for_moves(&self, most: usize, reach: u32) -> Pgno {
         let start = self.reclaimed.start_of_others(most, self.next);
-        start.max(Pgno(self.next.0.saturating_sub(free)))
+        start.max(Pgno(self.next.0.saturating_sub(reach)))
     }
 
     fn extend(&mut self, count: u32) -> Option<Pgno> {

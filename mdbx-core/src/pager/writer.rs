@@ -223,21 +223,18 @@ impl<'w> Writer<'w> {
         self.supply.reserve.lowest()
     }
 
-    /// Returns whether there is a run of `count` pages that no snapshot needs.
-    pub(crate) fn has_run(&self, count: u32) -> bool {
-        self.supply.reserve.has_run(count)
+    /// Returns the first of the lowest run of `count` pages from `from` on that no snapshot needs.
+    pub(crate) fn lowest_run(&self, count: u32, from: Pgno) -> Option<Pgno> {
+        self.supply.reserve.lowest_run(count, from)
     }
 
-    /// Copies the large value of `pages` pages from `first` on to the lowest run of free pages, and returns where that
-    /// starts; `None`, and nothing was changed, if it would start no lower, or this transaction wrote the value.
+    /// Copies the large value of `pages` pages from `first` on, which this transaction does not own, to the run of free
+    /// pages from `target` on.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupted`] if there is no such value.
-    pub(crate) fn lower_large(&mut self, first: Pgno, pages: u32) -> Result<Option<Pgno>> {
-        if self.dirty.owns(first) {
-            return Ok(None);
-        }
+    pub(crate) fn copy_large(&mut self, first: Pgno, pages: u32, target: Pgno) -> Result<()> {
         let Supply {
             reserve,
             retired,
@@ -247,13 +244,17 @@ impl<'w> Writer<'w> {
         } = &mut *self.supply;
         let file = self.base.pages(reserve.first_unallocated(), None);
         let stored = file.large_run(first)?;
-        let Some(copy) = reserve.take_run_before(first, pages) else {
-            return Ok(None);
-        };
-        let buffer = self.dirty.add(copy, memory.buffers.copy(stored), *level);
-        init_large(buffer, copy, pages, self.base.txnid);
+        reserve.take_run_at(target, pages);
+        let buffer = memory.buffers.copy(stored);
+        let buffer = self.dirty.add(target, buffer, *level);
+        init_large(buffer, target, pages, self.base.txnid);
         retired.extend((first.0..first.0 + pages).map(Pgno));
-        Ok(Some(copy))
+        Ok(())
+    }
+
+    /// Returns whether this transaction wrote the page or run that starts with `pgno`.
+    pub(crate) fn owns(&self, pgno: Pgno) -> bool {
+        self.dirty.owns(pgno)
     }
 
     /// Gives up `count` pages from `first` on: a page, or all pages of a large value.

@@ -25,8 +25,12 @@ use crate::txn::write::WriteTxn;
 const FEW_PAGES: u64 = 32;
 /// Commits after the last cycle until no meta needs the end of the file any more.
 const MOST_RESTS: u32 = 2;
-/// Cycles in a row that need not make the file shorter: they may make runs of free pages for large values.
-const MOST_IDLE: u32 = 4;
+/// Cycles in a row that win little: they may make runs of free pages for large values. After each pair of them the next
+/// one moves pages from twice as far before the end.
+const MOST_IDLE: u32 = 10;
+/// Cycles have won little if the file has not become shorter by this part of what is free, or of what
+/// one cycle moves.
+const LITTLE: u64 = 16;
 /// Bytes that a cycle moves unless told otherwise.
 const DEFAULT_BATCH: u64 = 64 << 20;
 
@@ -87,7 +91,8 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Why {
-    /// No more can be won, but perhaps a few pages. What is free besides lies before large values that fit nowhere else.
+    /// No more can be won, or the last cycles have won little. Where there are many large values of different lengths,
+    /// some free pages remain between them, and another run may win a few of these.
     Done,
     /// Readers of old snapshots keep pages from being free. Once they have ended, another run goes on. (`MDBX_LAGGARD_READER`)
     HeldUp,
@@ -187,9 +192,11 @@ impl<'c> DefragOptions<'c> {
     /// - [`Error::TxnidsUsedUp`](crate::Error::TxnidsUsedUp) and [`Error::Io`](crate::Error::Io), as for
     ///   [`WriteTxn::commit`].
     pub fn run(self, env: &Env) -> Result<Defragmented> {
-        let pages_before = env.info()?.allocated_pages.into();
+        let info = env.info()?;
+        let batch = self.batch_bytes / info.page_size.bytes() as u64;
         let mut run = Run {
             options: self,
+            batch: usize::try_from(batch).unwrap_or(usize::MAX).max(1),
             begun: Instant::now(),
             cycles: 0,
             pages_moved: 0,
@@ -205,7 +212,7 @@ impl<'c> DefragOptions<'c> {
         Ok(Defragmented {
             cycles: run.cycles,
             pages_moved: run.pages_moved,
-            pages_before,
+            pages_before: info.allocated_pages.into(),
             pages_after: env.info()?.allocated_pages.into(),
             stopped,
         })
@@ -231,12 +238,14 @@ impl fmt::Debug for DefragOptions<'_> {
 /// A defragmentation that is running.
 struct Run<'c> {
     options: DefragOptions<'c>,
+    /// How many pages a cycle moves at most.
+    batch: usize,
     begun: Instant,
     cycles: u64,
     pages_moved: u64,
     /// The lowest end of the pages that a cycle began with.
     lowest_end: u64,
-    /// How many cycles in a row found no lower one.
+    /// How many cycles in a row found no much lower one.
     idle: u32,
     /// How many commits were made only to have the file cut.
     rests: u32,
@@ -263,7 +272,7 @@ impl Run<'_> {
             return Ok(ControlFlow::Break(why));
         }
         let moves = if is_much_free {
-            txn.move_pages(prepared, self.options.batch_bytes)?
+            txn.move_pages(prepared, self.batch, self.idle / 2)?
         } else {
             prepared
         };
@@ -279,10 +288,11 @@ impl Run<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Notes where the pages end; returns whether that has moved in the last few cycles.
+    /// Notes where the pages end; returns whether the last few cycles have won something.
     fn is_getting_on(&mut self, prepared: Moves) -> bool {
-        let end = prepared.end_before.0.into();
-        self.idle = if end < self.lowest_end {
+        let end = u64::from(prepared.end_before.0);
+        let won = self.lowest_end.saturating_sub(end);
+        self.idle = if won > prepared.free.min(self.batch as u64) / LITTLE {
             0
         } else {
             self.idle + 1

@@ -8,6 +8,8 @@
 //! matter. A page is moved only while enough free pages are left for all those above it, so no move can run out of them
 //! half done.
 
+use std::collections::BTreeMap;
+
 use crate::error::{PageFault, Result};
 use crate::format::bytes::put_u32;
 use crate::format::node::Value;
@@ -48,17 +50,19 @@ impl Level<'_> {
 
 impl TreeMut<'_, '_> {
     /// Moves the pages of this tree, which is the main table, and of all trees that it leads to, that lie at or behind
-    /// `limit`, as far as there are free pages before them; returns how many were moved, the pages above them not counted.
+    /// `limit`, some `most` of them, as far as there are free pages before them; returns how many were moved, the pages above them not counted.
     /// Nothing else has changed these trees in this transaction.
     ///
-    /// It takes no page but spare ones.
-    pub(crate) fn relocate(&mut self, limit: Pgno) -> Result<u64> {
+    /// It takes no page but spare ones, and leaves `kept` of these.
+    pub(crate) fn relocate(&mut self, limit: Pgno, most: usize, kept: usize) -> Result<u64> {
         let left = self.pager.pages().end.0;
         let mut relocation = Relocation {
             pager: &mut *self.pager,
             limit,
+            most: most as u64,
+            kept,
             moved: 0,
-            shortest_missing: u32::MAX,
+            searched: BTreeMap::new(),
             left,
         };
         relocation.tree(self.root, Role::Main, 0)?;
@@ -70,9 +74,13 @@ impl TreeMut<'_, '_> {
 struct Relocation<'p, 'w> {
     pager: &'p mut Writer<'w>,
     limit: Pgno,
+    /// How many pages are moved at most, but that a large value is moved as a whole.
+    most: u64,
+    /// How many spare pages are not to be taken.
+    kept: usize,
     moved: u64,
-    /// No run of that many free pages is left.
-    shortest_missing: u32,
+    /// For some lengths, a page before which there is no run of so many free pages. None comes free meanwhile.
+    searched: BTreeMap<u32, Pgno>,
     /// How many more pages can be met, so that pages that lead back to others cannot make it endless.
     left: u32,
 }
@@ -133,7 +141,7 @@ impl Relocation<'_, '_> {
             return Ok(pgno);
         }
         let is_lower = self.pager.lowest_spare().is_some_and(|free| free < pgno);
-        if is_lower && self.pager.spare() > above {
+        if is_lower && self.pager.spare() > above + self.kept && self.moved < self.most {
             self.moved += 1;
             return self.pager.touch(pgno);
         }
@@ -193,15 +201,26 @@ impl Relocation<'_, '_> {
         if end <= self.limit {
             return Ok(own);
         }
-        let has_room = self.pager.spare() >= above + run && pages < self.shortest_missing;
-        if has_room && !self.pager.has_run(pages) {
-            self.shortest_missing = pages;
-        } else if has_room && let Some(now) = self.pager.lower_large(first, pages)? {
-            self.moved += u64::from(pages);
-            let own = self.pager.touch(own)?;
-            put_u32(self.pager.page_mut(own).payload_mut(index), 0, now.0);
+        let has_room = self.pager.spare() >= above + run + self.kept && self.moved < self.most;
+        if !has_room || self.pager.owns(first) {
             return Ok(own);
         }
+        let Some(target) = self.run_before(first, pages) else {
+            return Ok(own);
+        };
+        self.pager.copy_large(first, pages, target)?;
+        self.moved += u64::from(pages);
+        let own = self.pager.touch(own)?;
+        put_u32(self.pager.page_mut(own).payload_mut(index), 0, target.0);
         Ok(own)
+    }
+
+    /// Returns where the lowest run of `count` free pages starts, if that is before `first`.
+    fn run_before(&mut self, first: Pgno, count: u32) -> Option<Pgno> {
+        let shorter = self.searched.range(..=count).map(|(_, &page)| page);
+        let from = shorter.max().unwrap_or(Pgno(0));
+        let lowest = self.pager.lowest_run(count, from);
+        self.searched.insert(count, lowest.unwrap_or(Pgno::MAX));
+        lowest.filter(|&lowest| lowest < first)
     }
 }

@@ -10,6 +10,8 @@ use crate::txn::write::{WriteTxn, base};
 
 /// Of so many free pages, one is not filled: pages above those moved need room too, and the list of free pages does.
 const KEPT_FREE: usize = 4;
+/// Of so many free pages, one is not taken at all, so that the list of free pages has room.
+const KEPT_FOR_LIST: usize = 8;
 
 /// What a transaction can move, or has moved.
 #[derive(Clone, Copy, Debug)]
@@ -59,22 +61,31 @@ impl WriteTxn<'_> {
         })
     }
 
-    /// Moves pages of `most_bytes` at most, but one at least, from the end of the file to free places nearer to its
-    /// start. This transaction has prepared that, and changed nothing else.
+    /// Moves `most` pages at most from the end of the file to free places nearer to its
+    /// start. This transaction has prepared that, and changed nothing else. Each step of `effort` makes that end twice
+    /// as long: smaller pages then make room for large values that fit nowhere.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if a page on the way is damaged. The transaction can only be
     /// aborted then.
-    pub(crate) fn move_pages(&mut self, prepared: Moves, most_bytes: u64) -> Result<Moves> {
+    pub(crate) fn move_pages(
+        &mut self,
+        prepared: Moves,
+        most: usize,
+        effort: u32,
+    ) -> Result<Moves> {
         let reserve = &self.gc.get_mut().supply.reserve;
         let spare = reserve.spare();
-        let most = most_bytes / self.engine.store.page_size.bytes() as u64;
-        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
-        let limit = reserve.limit_for_moves(most.min(spare - spare.div_ceil(KEPT_FREE)));
+        let fill = spare - spare.div_ceil(KEPT_FREE);
+        let reach = u32::try_from(spare).unwrap_or(u32::MAX);
+        let limit = reserve.limit_for_moves(
+            most.min(fill).saturating_mul(1 << effort),
+            reach.saturating_mul(1 << effort),
+        );
         let mut moves = prepared;
         self.table_mut(Table::MAIN)?.edit(|mut tree| {
-            moves.moved = tree.relocate(limit)?;
+            moves.moved = tree.relocate(limit, most, spare / KEPT_FOR_LIST)?;
             Ok(moves.moved > 0)
         })?;
         let end = self.gc.get_mut().supply.end_once_free();
