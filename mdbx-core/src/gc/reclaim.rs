@@ -72,6 +72,8 @@ struct State {
     compacts: Compacts,
     /// The ids of the records taken: all are free, and low enough for pages that nobody needs.
     taken: Vec<Txnid>,
+    /// How many pages they listed.
+    reclaimed: u64,
 }
 
 /// A table of freed pages as it was before a nested transaction.
@@ -104,6 +106,7 @@ impl Gc {
                 granted: 0,
                 compacts,
                 taken: Vec::new(),
+                reclaimed: 0,
             },
         }
     }
@@ -299,6 +302,7 @@ impl Gc {
         })?;
         trace!("reclaimed pages: freed_by={id} pages={}", pages.len());
         self.state.taken.push(id);
+        self.state.reclaimed += pages.len() as u64;
         self.use_up(id);
         Ok(())
     }
@@ -332,6 +336,19 @@ impl Gc {
     /// Returns the ids of the records taken.
     pub(super) fn taken(&self) -> &[Txnid] {
         &self.state.taken
+    }
+
+    /// Returns how many pages this transaction gives up and how many it takes into use, but for the same number of those
+    /// that it only moves. `spare` pages are left in the reserve.
+    pub(super) fn given_and_taken(&self, base: Base<'_>, spare: usize) -> (u64, u64) {
+        let Supply {
+            reserve, retired, ..
+        } = &self.supply;
+        let end_before = u64::from(base.head.meta.geometry.first_unallocated.0);
+        let end = u64::from(reserve.first_unallocated().0);
+        let given = (retired.len() + spare) as u64 + end_before;
+        let taken = self.state.reclaimed + end;
+        (given.saturating_sub(taken), taken.saturating_sub(given))
     }
 
     /// Keeps the record `id` from being taken, and those that would have been taken before it.

@@ -78,7 +78,8 @@ impl Gc {
             due.forget();
             return;
         }
-        due.note_freed(base.txnid, self.supply.retired.len(), threshold);
+        let (given, taken) = self.given_and_taken(base, spare);
+        due.note_freed(base.txnid, given, taken, threshold);
         if self.has_compacted() {
             // Records that are left belong to readers.
             let is_much_free = spare > threshold as usize || !self.is_empty();

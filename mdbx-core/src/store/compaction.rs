@@ -19,7 +19,7 @@ const LONGEST_DISTANCE: u64 = 1 << 16;
 /// When to compact. Only the holder of the writer's turn asks and changes it.
 #[derive(Debug)]
 pub(crate) struct CompactionDue {
-    /// The pages freed since it became due the last time.
+    /// The pages freed since it became due the last time, less those taken into use.
     freed: AtomicU64,
     /// It is due once the snapshot of this transaction is the oldest in use.
     after: AtomicU64,
@@ -37,9 +37,10 @@ impl CompactionDue {
         }
     }
 
-    /// Notes that transaction `txnid` frees `pages` pages, where more than `threshold` let a file shrink.
-    pub(crate) fn note_freed(&self, txnid: Txnid, pages: usize, threshold: u32) {
-        let freed = self.freed.load(Ordering::Relaxed) + pages as u64;
+    /// Notes that transaction `txnid` gives up `given` pages and takes `taken` into use, where more than `threshold` free
+    /// ones let a file shrink.
+    pub(crate) fn note_freed(&self, txnid: Txnid, given: u64, taken: u64, threshold: u32) {
+        let freed = (self.freed.load(Ordering::Relaxed) + given).saturating_sub(taken);
         let is_enough = freed > u64::from(threshold);
         if is_enough {
             self.make_due(txnid);
@@ -87,10 +88,10 @@ mod tests {
     #[test]
     fn it_is_due_after_enough_was_freed_that_nobody_needs() {
         let due = CompactionDue::new(Txnid(3));
-        due.note_freed(Txnid(7), 60, 100);
+        due.note_freed(Txnid(7), 60, 0, 100);
         assert!(!due.is_due(Txnid(7)));
-        due.note_freed(Txnid(8), 60, 100);
-        due.note_freed(Txnid(9), 60, 100);
+        due.note_freed(Txnid(8), 60, 0, 100);
+        due.note_freed(Txnid(9), 60, 0, 100);
         assert!(!due.is_due(Txnid(7)) && due.is_due(Txnid(8)));
         due.note_done(Txnid(10), false);
         assert!(!due.is_due(Txnid::MAX));
@@ -100,10 +101,20 @@ mod tests {
     }
 
     #[test]
+    fn pages_that_are_used_again_make_it_due_no_sooner() {
+        let due = CompactionDue::new(Txnid(3));
+        for txnid in 4..60 {
+            due.note_freed(Txnid(txnid), 90, 0, 100);
+            due.note_freed(Txnid(txnid), 0, 90, 100);
+        }
+        assert!(!due.is_due(Txnid(60)));
+    }
+
+    #[test]
     fn it_is_due_at_growing_distances_while_much_is_free() {
         let due = CompactionDue::new(Txnid(3));
         assert!(!due.is_due(Txnid(66)) && due.is_due(Txnid(67)));
-        due.note_freed(Txnid(70), 200, 100);
+        due.note_freed(Txnid(70), 200, 0, 100);
         let mut times = Vec::new();
         for txnid in 71..200 {
             if due.is_due(Txnid(txnid - 1)) {
