@@ -7,7 +7,7 @@ mod common;
 use std::ops::Bound;
 
 use common::tall::{random_key, tall_table};
-use common::{Items, Rng, TempEnv, owned};
+use common::{Items, Rng, TempEnv, make_move, owned};
 use mdbx_core::{Cursor, Error, Item, Position, Result, Table, TableFlags, TableRef};
 
 /// A table with one value for each key, and one in which 20 and 40 have three.
@@ -54,18 +54,10 @@ const MOVES: [&str; 9] = [
 ];
 
 fn go(cursor: &mut Cursor<'_>, name: &str) -> String {
+    if let Some(moved) = make_move(cursor, name) {
+        return show(moved);
+    }
     show(match name {
-        "first" => cursor.first(),
-        "last" => cursor.last(),
-        "current" => cursor.current(),
-        "next" => cursor.next(),
-        "prev" => cursor.prev(),
-        "next_key" => cursor.next_key(),
-        "prev_key" => cursor.prev_key(),
-        "next_dup" => cursor.next_dup(),
-        "prev_dup" => cursor.prev_dup(),
-        "first_dup" => cursor.first_dup(),
-        "last_dup" => cursor.last_dup(),
         "reset" => {
             cursor.reset();
             Ok(None)

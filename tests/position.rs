@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Rng, TempEnv};
+use common::{Rng, TempEnv, make_move};
 use mdbx_core::{Anchor, Cursor, Item, PageSize, Position, Result, Table, TableFlags, WriteTxn};
 
 /// The moves that the rows below have columns for.
@@ -23,23 +23,10 @@ const MOVES: [&str; 9] = [
 ];
 
 fn go<'t>(cursor: &mut Cursor<'t>, name: &str) -> Result<Item<'t>> {
-    match name {
-        "first" => cursor.first(),
-        "last" => cursor.last(),
-        "current" => cursor.current(),
-        "next" => cursor.next(),
-        "prev" => cursor.prev(),
-        "next_key" => cursor.next_key(),
-        "prev_key" => cursor.prev_key(),
-        "next_dup" => cursor.next_dup(),
-        "prev_dup" => cursor.prev_dup(),
-        "first_dup" => cursor.first_dup(),
-        "last_dup" => cursor.last_dup(),
-        item => {
-            let (key, value) = item.split_once('/').unwrap();
-            cursor.seek_dup(key.as_bytes(), value.as_bytes())
-        }
-    }
+    make_move(cursor, name).unwrap_or_else(|| {
+        let (key, value) = name.split_once('/').unwrap();
+        cursor.seek_dup(key.as_bytes(), value.as_bytes())
+    })
 }
 
 /// Writes an item as `key/value`, or nothing as `-`.

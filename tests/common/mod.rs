@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use mdbx_core::tools::check::check;
 use mdbx_core::{
-    Env, EnvOptions, Geometry, PageSize, ReadTxn, Result, Table, TableFlags, TableRef,
+    Cursor, Env, EnvOptions, Geometry, Item, PageSize, ReadTxn, Result, Table, TableFlags, TableRef,
 };
 use tempfile::TempDir;
 
@@ -169,6 +169,24 @@ pub(crate) fn dump(txn: &ReadTxn<'_>) -> Result<String> {
     let mut text = Vec::new();
     mdbx_core::tools::dump::dump(txn, &mut text)?;
     Ok(String::from_utf8(text).unwrap())
+}
+
+/// Makes the move of that name, unless it needs a key or is none.
+pub(crate) fn make_move<'t>(cursor: &mut Cursor<'t>, name: &str) -> Option<Result<Item<'t>>> {
+    Some(match name {
+        "first" => cursor.first(),
+        "last" => cursor.last(),
+        "current" => cursor.current(),
+        "next" => cursor.next(),
+        "prev" => cursor.prev(),
+        "next_key" => cursor.next_key(),
+        "prev_key" => cursor.prev_key(),
+        "next_dup" => cursor.next_dup(),
+        "prev_dup" => cursor.prev_dup(),
+        "first_dup" => cursor.first_dup(),
+        "last_dup" => cursor.last_dup(),
+        _ => return None,
+    })
 }
 
 /// Returns copies of all items of a table.
