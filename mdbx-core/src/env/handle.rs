@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use crate::env::batch::Queue;
 use crate::env::info::{FileGeometry, FileInfo, Info};
 use crate::error::Result;
 use crate::store::geometry::Geometry;
@@ -21,13 +22,16 @@ use crate::txn::write::WriteTxn;
 /// When the last handle and transaction is gone, the file is closed and other processes may open it.
 #[derive(Clone)]
 pub struct Env {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
+    /// Those who wait for one commit that has the changes of all.
+    pub(super) batches: Arc<Queue>,
 }
 
 impl Env {
     pub(crate) fn new(engine: Engine) -> Env {
         Env {
             engine: Arc::new(engine),
+            batches: Arc::default(),
         }
     }
 
