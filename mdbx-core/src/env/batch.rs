@@ -64,7 +64,8 @@ impl Env {
     /// the same commit; if it returns an error or panics, its changes are undone, and no others are.
     ///
     /// It may run in another thread than the one that calls, which waits for it, so it can borrow from there. A panic
-    /// goes on in the calling thread. Do not wait in it for another thread that writes to the same environment.
+    /// goes on in the calling thread. Because it may run in the thread of any other caller, it must wait for nothing
+    /// that a caller may hold: no lock that is held around a call of this function, and no writer of this environment.
     ///
     /// # Errors
     ///
@@ -333,5 +334,175 @@ fn same(error: &Error) -> Error {
             action: "commit the batch",
             source: io::Error::other(other.to_string()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::PageFault;
+    use crate::ids::Pgno;
+    use crate::txn::table::Table;
+    use std::sync::atomic::Ordering;
+    use std::thread;
+    use tempfile::TempDir;
+
+    fn temporary() -> (TempDir, Env) {
+        let directory = tempfile::tempdir().unwrap();
+        let env = Env::open(directory.path().join("db")).unwrap();
+        (directory, env)
+    }
+
+    fn snapshot(env: &Env) -> u64 {
+        env.read().unwrap().id().0
+    }
+
+    fn is_idle(queue: &Queue) -> bool {
+        let line = queue.lock();
+        line.waiting.is_empty() && !line.is_led
+    }
+
+    /// Has `callers` threads wait in the queue, then does `release`, and returns what each was answered.
+    fn answers(env: &Env, callers: usize, release: impl FnOnce()) -> Vec<Result<()>> {
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for caller in 0..callers {
+                let key = caller.to_string();
+                threads.push(
+                    scope.spawn(move || env.batch(|txn| txn.put(Table::MAIN, key.as_bytes(), b""))),
+                );
+                // The first one leads: it has taken its own closure, and waits for the turn.
+                let is_waiting = |line: &Line| line.is_led && line.waiting.len() == caller;
+                while !is_waiting(&env.batches.lock()) {
+                    thread::yield_now();
+                }
+            }
+            release();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        })
+    }
+
+    #[test]
+    fn all_who_wait_share_one_commit() {
+        let (_directory, env) = temporary();
+        for callers in [1, 2, 3, 50] {
+            let before = snapshot(&env);
+            let turn = env.write().unwrap();
+            let answers = answers(&env, callers, || drop(turn));
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+            assert_eq!(snapshot(&env), before + 1);
+            assert_eq!(
+                env.read().unwrap().table(Table::MAIN).unwrap().len(),
+                callers as u64
+            );
+            assert!(is_idle(&env.batches));
+        }
+    }
+
+    #[test]
+    fn a_leader_commits_no_more_than_one_batch_and_hands_on() {
+        let (_directory, env) = temporary();
+        let before = snapshot(&env);
+        let turn = env.write().unwrap();
+        let answers = answers(&env, 2 * BATCH_MAX + 1, || drop(turn));
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(snapshot(&env), before + 3);
+        assert!(is_idle(&env.batches));
+    }
+
+    #[test]
+    fn a_batch_ends_when_it_has_more_pages_than_are_kept_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Env::options().dirty_limit(1);
+        let env = options.open(directory.path().join("db")).unwrap();
+        let before = snapshot(&env);
+        let turn = env.write().unwrap();
+        let answers = answers(&env, 4, || drop(turn));
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(snapshot(&env), before + 4);
+    }
+
+    #[test]
+    fn everyone_is_told_that_no_transaction_can_begin() {
+        let (_directory, env) = temporary();
+        let turn = env.write().unwrap();
+        let answers = answers(&env, 20, || {
+            env.engine.store.failed.store(true, Ordering::Release);
+            drop(turn);
+        });
+        for answer in answers {
+            assert!(matches!(answer, Err(Error::EnvFailed)), "{answer:?}");
+        }
+        assert!(is_idle(&env.batches));
+    }
+
+    #[test]
+    fn a_leader_that_panics_tells_its_batch_and_hands_on() {
+        let queue = Queue::default();
+        let seats: [Arc<Seat>; 3] = Default::default();
+        let entry = |job, number: usize| Entry {
+            job,
+            ticket: Ticket {
+                seat: Arc::clone(&seats[number]),
+                committed: Err(Error::TxnFailed),
+            },
+        };
+        lend::<Txn, _, _>(
+            |_| (),
+            |first| {
+                queue.push(entry(first, 0));
+                assert!(matches!(seats[0].wait(), Call::Lead));
+                lend::<Txn, _, _>(
+                    |_| (),
+                    |second| {
+                        queue.push(entry(second, 1));
+                        let led = catch_unwind(AssertUnwindSafe(|| {
+                            let _leadership = Leadership(&queue);
+                            let _own = queue.next();
+                            panic!("the leader panics");
+                        }));
+                        assert!(led.is_err());
+                        assert!(matches!(seats[0].wait(), Call::Told(Err(Error::TxnFailed))));
+                        assert!(matches!(seats[1].wait(), Call::Lead));
+                        let leadership = Leadership(&queue);
+                        queue.next().unwrap().ticket.tell(Ok(()));
+                        drop(leadership);
+                        assert!(matches!(seats[1].wait(), Call::Told(Ok(()))));
+                    },
+                );
+            },
+        );
+        assert!(is_idle(&queue));
+    }
+
+    #[test]
+    fn an_error_of_the_commit_is_the_same_for_everyone() {
+        let refused = io::Error::from_raw_os_error(5);
+        let ended = io::Error::new(io::ErrorKind::UnexpectedEof, "it ends early");
+        let io = |source| Error::Io {
+            action: "sync",
+            source,
+        };
+        let errors = [
+            Error::TxnFailed,
+            Error::EnvFailed,
+            Error::MapFull { upper: 7 },
+            PageFault::LooseHeap.at(Pgno(7)),
+            io(refused),
+            io(ended),
+        ];
+        for error in errors {
+            assert_eq!(same(&error).to_string(), error.to_string());
+            let source = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
+            assert_eq!(source(&same(&error)), source(&error));
+        }
+        let other = same(&Error::TablesFull { max: 7 });
+        let Error::Io { source, .. } = other else {
+            panic!("{other:?}");
+        };
+        assert_eq!(source.to_string(), Error::TablesFull { max: 7 }.to_string());
     }
 }
