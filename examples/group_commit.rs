@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 use mdbx_core::{Env, Result, Table, TableFlags, WriteTxn};
@@ -67,12 +67,12 @@ fn measure(
             move || (0..orders_each).try_for_each(|_| take(&customer).map(drop))
         };
         let clerks: Vec<_> = (0..clerks).map(|clerk| scope.spawn(work(clerk))).collect();
-        let mut ended = clerks.into_iter().map(|clerk| clerk.join());
+        let mut ended = clerks.into_iter().map(ScopedJoinHandle::join);
         ended.try_for_each(|result| result.expect("no clerk panics"))
     })?;
-    let seconds = start.elapsed().as_secs_f64();
-    let (orders, commits) = (clerks * orders_each, env.read()?.id().0 - first.0);
-    let share = commits as f64 / f64::from(orders);
+    let (seconds, orders) = (start.elapsed().as_secs_f64(), clerks * orders_each);
+    let commits = u32::try_from(env.read()?.id().0 - first.0).expect("none has no order");
+    let share = f64::from(commits) / f64::from(orders);
     let rate = f64::from(orders) / seconds;
     println!("{clerks:6}  {name:9} {orders:6} {commits:8} {share:17.3} {rate:16.0}");
     Ok(())

@@ -140,7 +140,7 @@ fn threads_that_come_while_others_commit_share_the_next_commit() -> Result<()> {
 }
 
 #[test]
-fn what_is_returned_is_committed() -> Result<()> {
+fn what_is_returned_is_committed() {
     let env = TempEnv::new();
     in_threads(8, |_| {
         for _ in 0..50 {
@@ -148,7 +148,6 @@ fn what_is_returned_is_committed() -> Result<()> {
             assert!(counter(&env).unwrap() >= counted);
         }
     });
-    Ok(())
 }
 
 #[test]
@@ -455,7 +454,7 @@ fn batches_and_write_transactions_take_turns() -> Result<()> {
 }
 
 #[test]
-fn what_a_closure_holds_is_dropped_before_its_result_is_there() -> Result<()> {
+fn what_a_closure_holds_is_dropped_before_its_result_is_there() {
     let env = TempEnv::new();
     let held = Arc::new(Mutex::new(Vec::new()));
     in_threads(8, |thread| {
@@ -479,7 +478,6 @@ fn what_a_closure_holds_is_dropped_before_its_result_is_there() -> Result<()> {
     });
     assert_eq!(held.lock().unwrap().len(), 160);
     assert_eq!(Arc::strong_count(&held), 1);
-    Ok(())
 }
 
 #[test]

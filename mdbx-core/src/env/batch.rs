@@ -65,7 +65,11 @@ impl Env {
     ///
     /// It may run in another thread than the one that calls, which waits for it, so it can borrow from there. A panic
     /// goes on in the calling thread. Because it may run in the thread of any other caller, it must wait for nothing
-    /// that a caller may hold: no lock that is held around a call of this function, and no writer of this environment.
+    /// that a caller may hold: no lock that is held around a call of this function, and no writer of this environment. What one `work` changes
+    /// is kept in memory until the commit, so a large load is better off with [`write`](Env::write).
+    ///
+    /// Its error can be any that the engine's own can become. Where nothing else says which, the closure does:
+    /// `|txn| -> Result<u64> { ... }`.
     ///
     /// # Errors
     ///
