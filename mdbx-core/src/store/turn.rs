@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 use crate::error::{Error, Result};
+use crate::ids::Txnid;
+use crate::store::durability::Durability;
 use crate::store::open::Store;
 use crate::store::troika::{Head, head};
 use crate::sys::file::Access;
@@ -23,6 +25,10 @@ pub(crate) struct Turn<'s> {
     store: &'s Store,
     head: Head,
     pin: SnapshotPin,
+    /// What its transactions promise.
+    durability: Durability,
+    /// The snapshot that a power cut is sure to leave.
+    fallback: Txnid,
     /// Given up last.
     _guard: MutexGuard<'s, ()>,
 }
@@ -36,6 +42,8 @@ impl<'s> Turn<'s> {
     /// - [`Error::WriterBusy`] if this thread has it already.
     /// - [`Error::EnvFailed`] if an earlier sync failed.
     /// - [`Error::Corrupted`] if the newest meta is not valid.
+    /// - [`Error::Io`] if it was not known what is on the disk, and a flush that was to settle it failed. The environment
+    ///   takes no more writes then.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
         check_access(store)?;
         if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
@@ -64,11 +72,15 @@ impl<'s> Turn<'s> {
 
     fn begin(store: &'s Store, guard: MutexGuard<'s, ()>) -> Result<Turn<'s>> {
         let (head, pin) = newest(store)?;
+        let durability = store.mode.get();
+        let fallback = store.fallback(&head, durability)?;
         store.writer_thread.store(this_thread(), Ordering::Relaxed);
         Ok(Turn {
             store,
             head,
             pin,
+            durability,
+            fallback,
             _guard: guard,
         })
     }
@@ -80,12 +92,24 @@ impl<'s> Turn<'s> {
     /// As [`wait`](Turn::wait).
     pub(crate) fn renew(&mut self) -> Result<()> {
         (self.head, self.pin) = newest(self.store)?;
+        self.durability = self.store.mode.get();
+        self.fallback = self.store.fallback(&self.head, self.durability)?;
         Ok(())
     }
 
     #[inline]
     pub(crate) fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Returns what transactions of this turn promise, unless they are weakened.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Returns the snapshot that a power cut is sure to leave, whose pages are therefore kept.
+    pub(crate) fn fallback(&self) -> Txnid {
+        self.fallback
     }
 
     #[inline]
