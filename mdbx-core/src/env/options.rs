@@ -104,8 +104,9 @@ impl EnvOptions {
 
     /// Sets after what time a commit of a weak mode is made durable; never by default, which is zero.
     ///
-    /// The time counts from the first commit after the last sync that left something unsynced. Commits look at the clock,
-    /// and [`Env::sync_if_due`] does; nothing happens in the background.
+    /// The time counts from the first commit after the last sync that left something unsynced. Write transactions look at
+    /// the clock when they begin, for what was committed before, and when they commit; and [`Env::sync_if_due`] does.
+    /// Nothing happens in the background.
     #[must_use]
     #[doc(alias = "mdbx_env_set_syncperiod")]
     #[doc(alias = "MDBX_opt_sync_period")]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 use crate::error::{Error, Result};
+use crate::format::meta::Sign;
 use crate::ids::Txnid;
 use crate::store::durability::Durability;
 use crate::store::open::Store;
@@ -129,7 +130,11 @@ fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     if store.failed.load(Ordering::Acquire) {
         return Err(Error::EnvFailed);
     }
-    let head = head(&store.map, store.page_size, &store.file_pages)?;
+    let mut head = head_of(store)?;
+    // What has waited too long for a sync does not wait for this turn to end.
+    if head.meta.sign != Sign::Steady && store.unsynced.is_due(0) && store.make_steady(&head)? {
+        head = head_of(store)?;
+    }
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:
@@ -140,6 +145,10 @@ fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     //   the file is a sound database, whose free pages are not also in use, is what opening it states.
     let pin = unsafe { store.map.pin(limit) };
     Ok((head, pin))
+}
+
+fn head_of(store: &Store) -> Result<Head> {
+    head(&store.map, store.page_size, &store.file_pages)
 }
 
 fn check_access(store: &Store) -> Result<()> {
