@@ -114,6 +114,7 @@ pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };
 pub use ids::{PageSize, Pgno, Txnid};
+pub use store::durability::Durability;
 pub use store::geometry::Geometry;
 pub use store::open::ReclaimOrder;
 pub use store::orders::{Compare, TableOrder};
