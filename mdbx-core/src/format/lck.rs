@@ -52,6 +52,10 @@ pub(crate) const MAGIC: usize = 0;
 pub(crate) const FORMAT: usize = 8;
 /// Where the modes in use are, 4 bytes.
 pub(crate) const MODES: usize = 12;
+/// Where it is after how many unsynced pages a commit is durable, 4 bytes.
+pub(crate) const AUTOSYNC_THRESHOLD: usize = 16;
+/// Where it is after what time a commit is durable, in nanoseconds, 8 bytes.
+pub(crate) const AUTOSYNC_PERIOD: usize = 24;
 /// Where the low half of the newest transaction is whose meta is on the disk, 4 bytes.
 pub(crate) const META_SYNC_TXNID: usize = 20;
 /// Where the mutex of the writer is.
@@ -266,7 +270,9 @@ mod tests {
                 (MAGIC, 8),
                 (FORMAT, 4),
                 (MODES, 4),
+                (AUTOSYNC_THRESHOLD, 4),
                 (META_SYNC_TXNID, 4),
+                (AUTOSYNC_PERIOD, 8),
                 (WRITER_LOCK, 40),
                 (CACHED_OLDEST, 8),
                 (layout.eoos_timestamp, 8),

@@ -16,16 +16,15 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use log::{debug, info};
 
 use crate::error::{Error, Result};
 use crate::format::lck::{
-    CACHED_OLDEST, FORMAT, Layout, LockFault, LockVersion, MAGIC, META_SYNC_TXNID, MODES,
-    WRITER_LOCK, modes,
+    CACHED_OLDEST, FORMAT, Layout, LockFault, LockVersion, MAGIC, MODES, WRITER_LOCK, modes,
 };
-use crate::ids::Txnid;
+use crate::sys::clock::{nanoseconds, since_boot};
 use crate::sys::lock::{Locks, OpenGuard};
 use crate::sys::mutex::SharedMutex;
 use crate::sys::process;
@@ -48,8 +47,8 @@ pub(crate) struct Attached {
     /// How many reader slots there are.
     pub(crate) slots: usize,
     pub(crate) pid: u32,
-    /// Whether a write transaction of this process has the turn.
-    pub(crate) turn_is_ours: AtomicBool,
+    /// The thread of this process that has the writer's turn, as a number; 0 when none has.
+    pub(crate) turn_thread: AtomicU64,
     /// Whether no other process can change the file.
     is_alone: bool,
     /// The process, as `process::generation` counts.
@@ -103,24 +102,24 @@ impl Attached {
         Ok(attached)
     }
 
-    /// Lets others in, after the data file was found or made sound: `newest` is its newest snapshot, and on the disk.
+    /// Lets others in, after the data file was found or made sound, and the counters say what of it is on the disk.
     ///
     /// # Errors
     ///
     /// What the operating system says.
-    pub(crate) fn settle(&self, modes: u32, newest: Txnid) -> io::Result<()> {
+    pub(crate) fn settle(&self, modes: u32) -> io::Result<()> {
         let told = if modes & modes::READ_ONLY != 0 {
             modes::READ_ONLY // alone, so that the first one who writes sets its own
         } else {
             modes & modes::TOLD
         };
         self.region.u32(MODES).store(told, Ordering::Release);
-        self.note_durable_meta(newest);
         self.readers_checked();
         self.locks.settle(self.is_alone)
     }
 
-    /// Joins those who have the database open. Nothing is written, but the modes if they are the first that write.
+    /// Joins those who have the database open. Returns the modes to use, as bits: those wished for, or, if that is wished,
+    /// those in use. Nothing is written, but the modes if this is the first process that writes.
     ///
     /// # Errors
     ///
@@ -133,7 +132,7 @@ impl Attached {
         guard: OpenGuard,
         (data, path): (&Path, &Path),
         wish: Wish,
-    ) -> Result<Attached> {
+    ) -> Result<(Attached, u32)> {
         let failed = |source| open_error(path, source);
         let Some(file) = locks.lock_file() else {
             return Err(failed(io::ErrorKind::NotFound.into()));
@@ -163,13 +162,13 @@ impl Attached {
         let slots = layout.slot_count(len);
         let slots = slots.ok_or_else(|| damaged("its length is impossible"))?;
         let attached = Attached::new(region, layout, slots, false, locks, guard);
-        attached.agree(wish, data)?;
+        let modes = attached.agree(wish, data)?;
         let version = layout.version.number();
         info!(
             "joined the users of {}: lock_version={version}",
             data.display()
         );
-        Ok(attached)
+        Ok((attached, modes))
     }
 
     fn new(
@@ -186,7 +185,7 @@ impl Attached {
             layout,
             slots,
             pid: process::pid(),
-            turn_is_ours: AtomicBool::new(false),
+            turn_thread: AtomicU64::new(0),
             is_alone,
             generation: process::generation(),
             locks,
@@ -194,26 +193,24 @@ impl Attached {
         }
     }
 
-    /// Checks that the modes of this process go with those in use.
-    fn agree(&self, wish: Wish, data: &Path) -> Result<()> {
-        if wish.modes & modes::READ_ONLY != 0 {
-            return Ok(());
-        }
+    /// Returns the modes that go with those in use.
+    fn agree(&self, wish: Wish, data: &Path) -> Result<u32> {
         let field = self.region.u32(MODES);
         let own = wish.modes & modes::TOLD;
+        if own & modes::READ_ONLY != 0 {
+            return Ok(own);
+        }
         let first =
             field.compare_exchange(modes::READ_ONLY, own, Ordering::AcqRel, Ordering::Acquire);
-        let in_use = match first {
-            Ok(_) => return Ok(()),
-            Err(in_use) => in_use,
-        };
-        if wish.accede || do_agree(own, in_use) {
-            return Ok(());
+        match first {
+            Ok(_) => Ok(own),
+            Err(in_use) if wish.accede => Ok(in_use),
+            Err(in_use) if do_agree(own, in_use) => Ok(own),
+            Err(in_use) => Err(Error::IncompatibleModes {
+                path: data.to_owned(),
+                in_use: describe(in_use),
+            }),
         }
-        Err(Error::IncompatibleModes {
-            path: data.to_owned(),
-            in_use: describe(in_use),
-        })
     }
 
     /// Checks that this process attached itself, and is no child of that one.
@@ -251,14 +248,9 @@ impl Attached {
         SharedMutex::at(&self.region, self.layout.readers_lock)
     }
 
-    /// Returns how many pages may not be on the disk, as processes tell each other.
+    /// Returns how many pages may not be on the disk.
     pub(crate) fn unsynced_pages(&self) -> &AtomicU64 {
         self.region.u64(self.layout.unsynced_pages)
-    }
-
-    /// Returns since when some are not, in nanoseconds since the machine was started; 0 if all are.
-    pub(crate) fn eoos_timestamp(&self) -> &AtomicU64 {
-        self.region.u64(self.layout.eoos_timestamp)
     }
 
     /// Returns the oldest snapshot that is protected, as far as the writers have looked.
@@ -273,25 +265,6 @@ impl Attached {
         self.region.u32(self.layout.refresh_flag)
     }
 
-    /// Notes that commit `txnid`, and everything before it, is on the disk with its meta. Only the holder of the
-    /// writer's turn may.
-    pub(crate) fn note_durable(&self, txnid: Txnid) {
-        self.unsynced_pages().store(0, Ordering::Relaxed);
-        self.eoos_timestamp().store(0, Ordering::Relaxed);
-        self.note_durable_meta(txnid);
-    }
-
-    fn note_durable_meta(&self, txnid: Txnid) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the field has the low half"
-        )]
-        let low = txnid.0 as u32;
-        self.region
-            .u32(META_SYNC_TXNID)
-            .store(low, Ordering::Relaxed);
-    }
-
     /// Makes the next writer look at the slots. Called after each commit, whose meta is written, by the holder of the
     /// writer's turn.
     pub(crate) fn note_commit(&self) {
@@ -304,7 +277,7 @@ impl Attached {
         let at = self.layout.readers_check_timestamp;
         self.region
             .u64(at)
-            .store(process::boot_time_ns(), Ordering::Relaxed);
+            .store(nanoseconds(since_boot()), Ordering::Relaxed);
     }
 
     /// Leaves the lock file: it is emptied if nobody else has it.
@@ -375,6 +348,25 @@ fn open_error(path: &Path, source: io::Error) -> Error {
     Error::Open {
         path: PathBuf::from(path),
         source,
+    }
+}
+
+#[cfg(test)]
+impl Attached {
+    /// Attaches to the lock file of a database that nobody else knows of.
+    pub(crate) fn for_tests(version: LockVersion) -> std::sync::Arc<Attached> {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = crate::sys::paths::Paths::resolve(directory.path(), true);
+        let file = std::fs::File::create(&paths.data).unwrap();
+        let guard = OpenGuard::register(&file, &paths.data).unwrap();
+        let access = crate::sys::file::Access::ReadWrite;
+        let seized = Locks::seize(&file, &paths, access, false, 0).unwrap();
+        let crate::sys::lock::Seized::Alone(locks) = seized else {
+            panic!("nobody else knows of it");
+        };
+        let attached = Attached::initialise(locks, guard, &paths.lock, version, 1, false).unwrap();
+        attached.settle(0).unwrap();
+        std::sync::Arc::new(attached)
     }
 }
 

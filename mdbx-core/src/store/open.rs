@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use log::info;
 
@@ -21,12 +22,14 @@ use crate::format::meta::Meta;
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::attach::{Attached, Wish};
 use crate::store::compaction::CompactionDue;
+use crate::store::durability::{Durability, Mode};
 use crate::store::geometry::Geometry;
 use crate::store::names::Names;
 use crate::store::orders::GivenOrders;
 use crate::store::readers::Readers;
-use crate::store::recover::{newest, recover};
+use crate::store::recover::{Start, newest, recover};
 use crate::store::slow::SlowReaderHandler;
+use crate::store::unsynced::Unsynced;
 use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{Locks, OpenGuard, Seized};
 use crate::sys::map::Map;
@@ -54,6 +57,11 @@ pub(crate) struct OpenOptions {
     pub(crate) max_tables: usize,
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
+    pub(crate) durability: Durability,
+    /// After how many bytes a commit is durable; `None` leaves what is set.
+    pub(crate) sync_bytes: Option<u64>,
+    /// After what time a commit is durable; `None` leaves what is set.
+    pub(crate) sync_period: Option<Duration>,
     pub(crate) geometry: Geometry,
     pub(crate) slow_reader: Option<SlowReaderHandler>,
     pub(crate) orders: GivenOrders,
@@ -96,6 +104,12 @@ pub(crate) struct Store {
     /// How many bytes of changed pages a transaction keeps in memory.
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
+    /// What commits promise.
+    pub(crate) mode: Mode,
+    /// What may not be on the disk.
+    pub(crate) unsynced: Unsynced,
+    /// Whether what is not on the disk at the end is left so.
+    pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
     pub(crate) failed: AtomicBool,
     /// Whether a thread ended with a write transaction.
@@ -106,9 +120,12 @@ pub(crate) struct Store {
 
 /// A data file that is locked, and that there is something in.
 struct Found {
-    attached: Attached,
+    attached: Arc<Attached>,
+    unsynced: Unsynced,
     /// The newest meta, or one that was it just before.
     meta: Meta,
+    /// What commits promise.
+    durability: Durability,
     /// Whether the geometry that was asked for is still to be set.
     is_to_be_resized: bool,
 }
@@ -147,10 +164,16 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
+        if let Some(bytes) = options.sync_bytes {
+            found.unsynced.set_bytes(bytes, page_size);
+        }
+        if let Some(period) = options.sync_period {
+            found.unsynced.set_period(period);
+        }
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
         info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
-        let attached = Arc::new(found.attached);
+        let attached = found.attached;
         let store = Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -167,6 +190,9 @@ impl Store {
             orders: options.orders.clone(),
             dirty_limit: options.dirty_limit,
             reclaim: options.reclaim,
+            mode: Mode::new(found.durability),
+            unsynced: found.unsynced,
+            leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             writer_lost: AtomicBool::new(false),
             attached,
@@ -175,16 +201,6 @@ impl Store {
             store.set_geometry(choose)?;
         }
         Ok(store)
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        if self.attached.is_here() && self.attached.turn_is_ours.load(Ordering::Acquire) {
-            // A write transaction was forgotten, so its thread still holds a mutex in the lock file, which is in its list
-            // of such mutexes: that memory has to stay, and the locks with it.
-            std::mem::forget(Arc::clone(&self.attached));
-        }
     }
 }
 
@@ -213,16 +229,31 @@ fn open_alone(
     if is_new {
         create(file, &paths.data, &options.geometry)?;
     }
-    let meta = recover(file, &paths.data, may_write)?;
+    let Start {
+        meta,
+        steady,
+        is_steady_on_disk,
+    } = recover(file, &paths.data, may_write)?;
+    let attached = Arc::new(attached);
+    let unsynced = Unsynced::new(Arc::clone(&attached));
+    if is_new || is_steady_on_disk {
+        unsynced.set_meta_durable(steady);
+    } else {
+        unsynced.forget_meta(steady);
+    }
+    if meta.txnid != steady {
+        // How many pages they are is not known.
+        unsynced.raise(u64::from(meta.geometry.first_unallocated.0));
+    }
     if may_write {
         prepare_length(file, &meta).map_err(failed)?;
     }
-    attached
-        .settle(modes_of(options), meta.txnid)
-        .map_err(failed)?;
+    attached.settle(modes_of(options)).map_err(failed)?;
     Ok(Found {
         attached,
+        unsynced,
         meta,
+        durability: options.durability,
         is_to_be_resized: may_write && !is_new && options.geometry.is_given(),
     })
 }
@@ -244,7 +275,8 @@ fn open_shared(
         modes: modes_of(options),
         accede: options.accede,
     };
-    let attached = Attached::join(locks, guard, (&paths.data, &paths.lock), wish)?;
+    let (attached, modes) = Attached::join(locks, guard, (&paths.data, &paths.lock), wish)?;
+    let attached = Arc::new(attached);
     attached.sweep()?;
     let mut meta = newest(file, &paths.data);
     for _ in 1..MOST_READS {
@@ -255,8 +287,14 @@ fn open_shared(
         meta = newest(file, &paths.data);
     }
     Ok(Found {
+        unsynced: Unsynced::new(Arc::clone(&attached)),
         attached,
         meta: meta?,
+        durability: if options.accede {
+            durability_of(modes)
+        } else {
+            options.durability
+        },
         is_to_be_resized: false,
     })
 }
@@ -267,9 +305,26 @@ fn modes_of(options: &OpenOptions) -> u32 {
         ReclaimOrder::NewestFirst => modes::LIFO_RECLAIM,
         ReclaimOrder::OldestFirst => 0,
     };
-    match options.access {
-        Access::ReadWrite => reclaim,
-        Access::ReadOnly => reclaim | modes::READ_ONLY,
+    let durability = match options.durability {
+        Durability::Durable => 0,
+        Durability::NoMetaSync => modes::NO_META_SYNC,
+        Durability::SafeNoSync => modes::SAFE_NO_SYNC,
+        Durability::UtterlyNoSync => modes::UTTERLY_NO_SYNC,
+    };
+    let access = match options.access {
+        Access::ReadWrite => 0,
+        Access::ReadOnly => modes::READ_ONLY,
+    };
+    reclaim | durability | access
+}
+
+/// Returns what commits promise in processes that tell others such modes.
+fn durability_of(told: u32) -> Durability {
+    match told & modes::UTTERLY_NO_SYNC {
+        modes::UTTERLY_NO_SYNC => Durability::UtterlyNoSync,
+        modes::SAFE_NO_SYNC => Durability::SafeNoSync,
+        _ if told & modes::NO_META_SYNC != 0 => Durability::NoMetaSync,
+        _ => Durability::Durable,
     }
 }
 

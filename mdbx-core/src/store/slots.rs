@@ -117,20 +117,20 @@ impl Attached {
         self.refresh_flag().store(CHANGED, Ordering::Release);
     }
 
-    /// Returns the oldest snapshot in use, or `base.steady` if none is older, for a writer that builds on `base`. Records
-    /// of free pages up to it may be used. It may be too old, if readers come and go all the time.
+    /// Returns the oldest snapshot in use, or `limit` if none is older, for a writer that builds on `base`. Records of free
+    /// pages up to it may be used. It may be too old, if readers come and go all the time.
     ///
     /// Only the holder of the writer's turn may ask: it tells the others.
-    pub(crate) fn oldest(&self, base: &Head) -> Txnid {
+    pub(crate) fn oldest(&self, base: &Head, limit: Txnid) -> Txnid {
         let known = Txnid(self.cached_oldest().load(Ordering::Acquire));
-        let flag = self.refresh_flag();
-        if flag.load(Ordering::Acquire) == UNCHANGED {
-            return known;
+        if limit <= known {
+            return limit;
         }
+        let flag = self.refresh_flag();
         for _ in 0..MOST_LOOKS {
             flag.store(UNCHANGED, Ordering::Relaxed);
             fence(Ordering::SeqCst);
-            let (oldest, retired) = self.look_for_oldest(known, base);
+            let (oldest, retired) = self.look_for_oldest(known, limit, base);
             if matches!(flag.load(Ordering::Acquire), UNCHANGED | TOUCHED) {
                 if oldest > known {
                     self.cached_oldest().store(oldest.0, Ordering::Release);
@@ -138,15 +138,15 @@ impl Attached {
                         self.region.u64(at).store(retired, Ordering::Relaxed);
                     }
                 }
-                return oldest.max(known);
+                return oldest;
             }
         }
         known
     }
 
     /// Looks at all slots once for the oldest snapshot from `known` on, and tells what had been retired by then.
-    fn look_for_oldest(&self, known: Txnid, base: &Head) -> (Txnid, u64) {
-        let mut oldest = (base.steady, base.meta.pages_retired);
+    fn look_for_oldest(&self, known: Txnid, limit: Txnid, base: &Head) -> (Txnid, u64) {
+        let mut oldest = (limit, base.meta.pages_retired);
         for number in self.used_slots() {
             let slot = self.slot(number);
             if slot.process.load(Ordering::Acquire) == 0 {

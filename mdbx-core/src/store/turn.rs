@@ -12,12 +12,16 @@
     reason = "mints the pin that the writer's turn stands for"
 )]
 
+use std::cell::Cell;
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use log::{error, warn};
 
 use crate::error::{Error, Result};
+use crate::format::meta::Sign;
+use crate::ids::Txnid;
+use crate::store::durability::Durability;
 use crate::store::open::Store;
 use crate::store::troika::Head;
 use crate::sys::file::Access;
@@ -30,6 +34,10 @@ pub(crate) struct Turn<'s> {
     store: &'s Store,
     head: Head,
     pin: SnapshotPin,
+    /// What its transactions promise.
+    durability: Durability,
+    /// The snapshot that a power cut is sure to leave.
+    fallback: Txnid,
     lock: TurnLock<'s>,
 }
 
@@ -52,9 +60,25 @@ impl<'s> Turn<'s> {
     /// - [`Error::Corrupted`] if the newest meta is not valid.
     /// - [`Error::AddressSpace`] if the newest snapshot reaches past the mapping.
     /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses the lock, or to measure the file.
+    /// - [`Error::Io`] if it was not known what is on the disk, and a flush that was to settle it failed. The environment
+    ///   takes no more writes then.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
-        check_access(store)?;
+        Turn::check_may_wait(store)?;
         Turn::begin(store, store.attached.writer_mutex().lock())
+    }
+
+    /// Checks that this thread may wait for the turn, be it to take it or for one who does.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::ReadOnly`] if the database was opened for reading.
+    /// - [`Error::WriterBusy`] if this thread has the turn already.
+    pub(crate) fn check_may_wait(store: &Store) -> Result<()> {
+        check_access(store)?;
+        if store.attached.turn_thread.load(Ordering::Relaxed) == this_thread() {
+            return Err(Error::WriterBusy);
+        }
+        Ok(())
     }
 
     /// Takes the turn if nobody has it.
@@ -73,10 +97,14 @@ impl<'s> Turn<'s> {
             store.measure()?; // others make the file longer and shorter
         }
         let (head, pin) = newest(store)?;
+        let durability = store.mode.get();
+        let fallback = store.fallback(&head, durability)?;
         Ok(Turn {
             store,
             head,
             pin,
+            durability,
+            fallback,
             lock,
         })
     }
@@ -88,6 +116,8 @@ impl<'s> Turn<'s> {
     /// As [`wait`](Turn::wait).
     pub(crate) fn renew(&mut self) -> Result<()> {
         (self.head, self.pin) = newest(self.store)?;
+        self.durability = self.store.mode.get();
+        self.fallback = self.store.fallback(&self.head, self.durability)?;
         Ok(())
     }
 
@@ -105,6 +135,16 @@ impl<'s> Turn<'s> {
         &self.head
     }
 
+    /// Returns what transactions of this turn promise, unless they are weakened.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Returns the snapshot that a power cut is sure to leave, whose pages are therefore kept.
+    pub(crate) fn fallback(&self) -> Txnid {
+        self.fallback
+    }
+
     #[inline]
     pub(crate) fn pin(&self) -> &SnapshotPin {
         &self.pin
@@ -118,8 +158,8 @@ impl<'s> TurnLock<'s> {
         let guard = match locking.map_err(turn_error)? {
             Locking::Locked(guard) => guard,
             Locking::OwnerDied(guard) => {
-                let is_own_loss = attached.turn_is_ours.swap(false, Ordering::AcqRel);
-                if is_own_loss {
+                let lost = attached.turn_thread.swap(0, Ordering::AcqRel);
+                if lost != 0 {
                     store.writer_lost.store(true, Ordering::Release);
                     error!(
                         "a thread ended with a write transaction of {}",
@@ -140,7 +180,7 @@ impl<'s> TurnLock<'s> {
             Locking::NotRecoverable => return Err(Error::WriterLost),
         };
         check_sound(store)?;
-        attached.turn_is_ours.store(true, Ordering::Release);
+        attached.turn_thread.store(this_thread(), Ordering::Release);
         Ok(TurnLock {
             store,
             _guard: guard,
@@ -151,7 +191,7 @@ impl<'s> TurnLock<'s> {
 impl Drop for TurnLock<'_> {
     fn drop(&mut self) {
         let attached = &self.store.attached;
-        attached.turn_is_ours.store(false, Ordering::Release);
+        attached.turn_thread.store(0, Ordering::Release);
     }
 }
 
@@ -169,7 +209,11 @@ fn check_sound(store: &Store) -> Result<()> {
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     check_sound(store)?;
-    let head = store.newest()?;
+    let mut head = store.newest()?;
+    // What has waited too long for a sync does not wait for this turn to end.
+    if head.meta.sign != Sign::Steady && store.unsynced.is_due(0) && store.make_steady(&head)? {
+        head = store.newest()?;
+    }
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:
@@ -197,4 +241,13 @@ fn turn_error(source: io::Error) -> Error {
         action: "take the writer's turn",
         source,
     }
+}
+
+/// Returns a number, never 0, that differs between threads.
+fn this_thread() -> u64 {
+    static THREADS: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static NUMBER: Cell<u64> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
+    }
+    NUMBER.get()
 }

@@ -3,6 +3,7 @@
 //! Bottom-up:
 //!
 //! - [`process`]: who we are, and since which boot of the machine.
+//! - [`clock`]: the time since the machine was started.
 //! - [`paths`]: the names of the files of a database.
 //! - [`byte_lock`]: locks on ranges of a file.
 //! - [`lock`]: the locks that make us its only user, or one of several.
@@ -12,12 +13,15 @@
 //! - [`region`]: the memory that processes share, as atomics.
 //! - [`mutex`]: mutexes in it, which tell when their holder died.
 //! - [`prefetch`]: a hint to the CPU.
+//! - [`job`]: work that one thread lends to another, with all that it borrows.
 //!
 //! Upward, this layer promises safe functions; what Rust cannot see is asked for in one place,
 //! [`Map::pin`](map::Map::pin).
 
 mod byte_lock;
+pub(crate) mod clock;
 pub(crate) mod file;
+pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod mutex;

@@ -7,7 +7,7 @@
 //! forks on the way to a process tells, at the price of one load.
 #![expect(
     unsafe_code,
-    reason = "std tells neither the id of a thread, nor of forks, nor the time since boot"
+    reason = "std tells neither the id of a thread nor of forks"
 )]
 
 use std::fs;
@@ -41,26 +41,6 @@ pub(crate) fn watch_forks() {
         // memory for it, forks are not noticed, as they were not before.
         let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
-}
-
-/// Returns the time since the machine was started, in nanoseconds; 0 if the clock does not tell.
-///
-/// Processes compare such times, so all of them take this clock.
-///
-/// Source: locking document, "The rest".
-pub(crate) fn boot_time_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the call writes one `timespec`, which `time` is.
-    let answer = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
-    let (seconds, rest) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
-    if answer == 0 {
-        seconds * 1_000_000_000 + rest
-    } else {
-        0
-    }
 }
 
 /// Returns the id of this thread, as the tools of the operating system show it.
