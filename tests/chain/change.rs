@@ -79,7 +79,7 @@ pub(crate) enum Change {
 pub(crate) fn changes(seed: u64, number: u64) -> Vec<Change> {
     let mut rng = Rng::with_seed(seed ^ number.wrapping_mul(0xA24B_AED4_963E_E407));
     rng.next();
-    let grows = number / PHASE % 2 == 0;
+    let grows = (number / PHASE).is_multiple_of(2);
     let count = if rng.once_in(25) {
         60 + rng.below(100)
     } else {

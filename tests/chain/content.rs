@@ -49,7 +49,7 @@ impl Content {
                 self.insert(table, key, value);
             }
             Change::Delete(table, key) => self.remove_all(table, |k| *k == key),
-            Change::DeletePair(table, key, value) => self.remove(table, (key, value)),
+            Change::DeletePair(table, key, value) => self.remove(table, &(key, value)),
             Change::DeleteRange(table, from, to) => {
                 self.remove_all(table, |k| from <= *k && *k < to);
             }
@@ -64,8 +64,8 @@ impl Content {
         }
     }
 
-    fn remove(&mut self, table: usize, item: (Vec<u8>, Vec<u8>)) {
-        if self.tables[table].remove(&item) {
+    fn remove(&mut self, table: usize, item: &(Vec<u8>, Vec<u8>)) {
+        if self.tables[table].remove(item) {
             self.sum = self.sum.wrapping_sub(item_digest(table, &item.0, &item.1));
         }
     }
@@ -77,7 +77,7 @@ impl Content {
             .cloned()
             .collect();
         for item in meant {
-            self.remove(table, item);
+            self.remove(table, &item);
         }
     }
 }

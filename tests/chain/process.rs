@@ -40,9 +40,9 @@ impl Process {
         std::thread::spawn(move || {
             let mut bytes = [0; 16];
             while output.read_exact(&mut bytes).is_ok() {
-                let number = u128::from_le_bytes(bytes);
-                let (high, low) = ((number >> 64) as u64, number as u64);
-                if sender.send((low, high)).is_err() {
+                let [about, number] = [0, 1].map(|n: usize| bytes.as_chunks::<8>().0[n]);
+                let message = (u64::from_le_bytes(about), u64::from_le_bytes(number));
+                if sender.send(message).is_err() {
                     return;
                 }
             }
@@ -137,7 +137,7 @@ pub(crate) fn is_to_end() -> bool {
 
 /// Tells something to the process that started this one. If that is gone, this one ends.
 pub(crate) fn tell((about, number): Message) {
-    let bytes = (u128::from(number) << 64 | u128::from(about)).to_le_bytes();
+    let bytes = [about.to_le_bytes(), number.to_le_bytes()].concat();
     let mut output = std::io::stdout().lock();
     if output
         .write_all(&bytes)

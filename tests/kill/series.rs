@@ -7,7 +7,7 @@ use mdbx_core::PageSize;
 use tempfile::TempDir;
 
 use crate::chain::content::Content;
-use crate::chain::database::{Plan, Proof, commit_next, inspect_all};
+use crate::chain::database::{Plan, Tables, commit_next, inspect_all};
 use crate::chain::process::{Message, Process};
 use crate::common::{Rng, inspect, with_patience};
 use crate::modes::MODES;
@@ -64,7 +64,7 @@ impl Series {
             pause(rng, 30_000);
             process.kill()
         } else {
-            self.kill_after_some_commits(process, rng)
+            kill_after_some_commits(process, rng)
         };
         self.hear(&messages);
         if rng.once_in(2) {
@@ -83,18 +83,6 @@ impl Series {
 
     fn path(&self) -> PathBuf {
         self.directory.path().join("killed.mdbx")
-    }
-
-    fn kill_after_some_commits(&self, mut process: Process, rng: &mut Rng) -> Vec<Message> {
-        let mut messages = Vec::new();
-        let most = if rng.once_in(5) { 150 } else { 20 };
-        for _ in 0..=rng.below(most) {
-            let message = process.next();
-            messages.push(message.expect("it commits until it is killed"));
-        }
-        pause(rng, 4000);
-        messages.extend(process.kill());
-        messages
     }
 
     /// Takes note of what a process has reported.
@@ -127,7 +115,7 @@ impl Series {
     }
 
     /// Checks the whole file, and commits to it.
-    fn inspect(&mut self) -> Proof {
+    fn inspect(&mut self) {
         self.tally.inspections += 1;
         let env = self.part(0).open().unwrap();
         let proof = inspect_all(&env, &self.plan, &mut self.content).unwrap();
@@ -135,13 +123,12 @@ impl Series {
         let info = env.info().unwrap();
         assert!(info.file_len < LONGEST, "{info:?}");
         self.own += 1;
-        let tables = crate::chain::database::Tables::create(&env).unwrap();
+        let tables = Tables::create(&env).unwrap();
         let (link, _) = commit_next(&env, &tables, &self.plan, (0, self.own)).unwrap();
         assert_eq!(link.number, self.last + 1);
         self.last = link.number;
         self.content.advance(link.number);
         assert_eq!(link.sum, self.content.sum);
-        proof
     }
 
     /// Looks at the file for the last time. Returns in words what was done.
@@ -161,6 +148,19 @@ impl Series {
              commits acknowledged, {unreported} there and not acknowledged, {inspections} whole inspections"
         )
     }
+}
+
+/// Kills a process once it has made some commits.
+fn kill_after_some_commits(mut process: Process, rng: &mut Rng) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let most = if rng.once_in(5) { 150 } else { 20 };
+    for _ in 0..=rng.below(most) {
+        let message = process.next();
+        messages.push(message.expect("it commits until it is killed"));
+    }
+    pause(rng, 4000);
+    messages.extend(process.kill());
+    messages
 }
 
 /// Waits for up to so many microseconds.
