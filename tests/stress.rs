@@ -17,6 +17,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use chain::content::Content;
 use chain::database::{Plan, Tables, change_next, inspect_all, prove};
@@ -238,7 +239,7 @@ fn settle<'env>(txn: ReadTxn<'env>, rng: &mut Rng) -> Result<Life<'env>> {
         0 => Life::Reset(txn.reset()),
         1 | 2 => {
             let parked = txn.park();
-            thread::yield_now();
+            thread::sleep(Duration::from_micros(rng.below(2000) as u64));
             Life::Parked(parked)
         }
         3 => {
