@@ -12,7 +12,9 @@
 //! | `link` | a link, and the digests |
 //! | `content` | the model: what is in the tables after n commits |
 //! | `database` | making the next commit, and proving a snapshot |
-//! | `process` | other processes: starting them, hearing from them, killing them |
+//! | `modes` | the ways to commit |
+//! | `part` | what another process is told to do |
+//! | `process` | other processes: starting them, talking to them, killing them |
 
 #![allow(dead_code, reason = "no test needs all of it")]
 
@@ -20,4 +22,6 @@ pub(crate) mod change;
 pub(crate) mod content;
 pub(crate) mod database;
 pub(crate) mod link;
+pub(crate) mod modes;
+pub(crate) mod part;
 pub(crate) mod process;

@@ -1,17 +1,21 @@
-//! Other processes: starting them, hearing from them, killing them.
+//! Other processes: starting them, talking to them, killing them.
 //!
-//! Such a process is the test program itself, which finds in its environment what part it has to play. It reports
-//! through its standard output, a message of two numbers at a time, and it ends when its standard input does, so that
-//! it never outlives the process that started it. Whoever waits for a message waits for so long and no longer.
+//! Such a process is the test program itself, which finds in its environment what part it has to play. It hears lines
+//! of text on its standard input and answers on its standard output, two numbers at a time. It ends when
+//! its input does, so that it never outlives the process that started it. Whoever waits for a message waits for so
+//! long and no longer.
 
-use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// Tells a process its part.
 const PART: &str = "MDBX_TEST_PART";
+
+/// Begins a line that is a message: a test program may have other things to say.
+const MARK: char = '@';
 
 /// The longest that anything takes on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,25 +27,37 @@ pub(crate) type Message = (u64, u64);
 pub(crate) struct Process {
     name: String,
     child: Child,
+    input: Option<ChildStdin>,
     messages: Receiver<Message>,
 }
 
+/// Nothing was heard of a process for longer than anything takes.
+#[derive(Debug)]
+pub(crate) struct Silence;
+
 impl Process {
-    /// Starts a process to play `part`.
-    pub(crate) fn start(part: &str) -> Process {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+    /// Starts a process to play `part`. The test harness, where there is one, runs the test that `entry` names.
+    pub(crate) fn start(part: &str, entry: Option<&str>) -> Process {
+        let program = std::env::current_exe().unwrap();
+        Process::start_with(Command::new(program), part, entry)
+    }
+
+    /// Starts a process with a command of the system, which is given this program as its last argument but those.
+    pub(crate) fn start_with(mut command: Command, part: &str, entry: Option<&str>) -> Process {
+        if let Some(entry) = entry {
+            command.args(["--exact", entry, "--nocapture"]);
+        }
+        let mut child = command
             .env(PART, part)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut output = child.stdout.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, messages) = channel();
         std::thread::spawn(move || {
-            let mut bytes = [0; 16];
-            while output.read_exact(&mut bytes).is_ok() {
-                let [about, number] = [0, 1].map(|n: usize| bytes.as_chunks::<8>().0[n]);
-                let message = (u64::from_le_bytes(about), u64::from_le_bytes(number));
+            let lines = output.lines().map_while(Result::ok);
+            for message in lines.filter_map(|line| message(&line)) {
                 if sender.send(message).is_err() {
                     return;
                 }
@@ -49,6 +65,7 @@ impl Process {
         });
         Process {
             name: part.to_owned(),
+            input: child.stdin.take(),
             child,
             messages,
         }
@@ -58,12 +75,28 @@ impl Process {
         self.child.id()
     }
 
+    /// Says a line to the process.
+    pub(crate) fn say(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it was not asked to end");
+        writeln!(input, "{line}").unwrap();
+    }
+
     /// Waits for the next message. `None`: the process has ended.
+    ///
+    /// # Panics
+    ///
+    /// If there is none for too long.
     pub(crate) fn next(&mut self) -> Option<Message> {
+        let next = self.next_or_silence();
+        next.unwrap_or_else(|Silence| panic!("nothing was heard for long of {}", self.name))
+    }
+
+    /// Waits for the next message. `None`: the process has ended.
+    pub(crate) fn next_or_silence(&mut self) -> Result<Option<Message>, Silence> {
         match self.messages.recv_timeout(PATIENCE) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("nothing was heard for long of {}", self.name),
+            Ok(message) => Ok(Some(message)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err(Silence),
         }
     }
 
@@ -91,7 +124,16 @@ impl Process {
     ///
     /// If it fails.
     pub(crate) fn end(mut self) -> Vec<Message> {
-        drop(self.child.stdin.take());
+        self.input = None;
+        self.finish()
+    }
+
+    /// Waits until the process has ended. Returns the messages it had sent.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub(crate) fn finish(mut self) -> Vec<Message> {
         let messages = self.rest();
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{}: {status}", self.name);
@@ -111,23 +153,33 @@ impl Drop for Process {
     }
 }
 
-/// Returns the part that this process has to play, if another one started it for that.
-pub(crate) fn part() -> Option<String> {
-    std::env::var(PART).ok()
+/// Returns the message in a line, if it is one.
+fn message(line: &str) -> Option<Message> {
+    let (about, number) = line.strip_prefix(MARK)?.split_once(' ')?;
+    Some((about.parse().ok()?, number.parse().ok()?))
 }
 
 /// Whether [`is_to_end`] says so.
 static IS_TO_END: AtomicBool = AtomicBool::new(false);
 
-/// Has this process told when to end, and ended if it then does not.
-pub(crate) fn listen_for_the_end() {
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+/// Plays the part that this process was started for, if it was, and ends the process.
+pub(crate) fn play(parts: impl FnOnce(&str, &Receiver<String>)) {
+    let Ok(part) = std::env::var(PART) else {
+        return;
+    };
+    println!();
+    let (sender, heard) = channel();
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lines().map_while(Result::ok);
+        lines.for_each(|line| drop(sender.send(line)));
+        drop(sender);
         IS_TO_END.store(true, Ordering::Relaxed);
         std::thread::sleep(PATIENCE / 2);
-        eprintln!("asked to end, it does not: {}", part().unwrap_or_default());
+        eprintln!("asked to end, it does not");
         std::process::exit(1);
     });
+    parts(&part, &heard);
+    std::process::exit(0);
 }
 
 /// Whether this process was asked to end, or the one that started it is gone.
@@ -137,13 +189,8 @@ pub(crate) fn is_to_end() -> bool {
 
 /// Tells something to the process that started this one. If that is gone, this one ends.
 pub(crate) fn tell((about, number): Message) {
-    let bytes = [about.to_le_bytes(), number.to_le_bytes()].concat();
-    let mut output = std::io::stdout().lock();
-    if output
-        .write_all(&bytes)
-        .and_then(|()| output.flush())
-        .is_err()
-    {
+    let line = format!("{MARK}{about} {number}\n"); // written at once, so that a kill leaves all or nothing of it
+    if std::io::stdout().write_all(line.as_bytes()).is_err() {
         std::process::exit(0);
     }
 }

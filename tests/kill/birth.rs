@@ -6,9 +6,10 @@ use mdbx_core::PageSize;
 
 use crate::chain::content::Content;
 use crate::chain::database::{Plan, inspect_all};
+use crate::chain::part::Part;
 use crate::chain::process::Process;
 use crate::common::{Rng, with_patience};
-use crate::victim::{COMMITTED, Part};
+use crate::victim::COMMITTED;
 
 /// Creates databases in so many rounds, and kills those who do. Returns in words what was done.
 pub(crate) fn kill_while_created(rng: &mut Rng, rounds: u64) -> String {
@@ -16,16 +17,17 @@ pub(crate) fn kill_while_created(rng: &mut Rng, rounds: u64) -> String {
     for _ in 0..rounds {
         let directory = tempfile::tempdir().unwrap();
         let part = Part {
+            role: "victim".to_owned(),
             plan: Plan {
                 seed: rng.next(),
                 window: 10,
                 page_size: *rng.pick(&[PageSize::MIN, PageSize::DEFAULT]),
             },
             mode: 0,
-            writer: 1,
+            id: 1,
             path: directory.path().join("new.mdbx"),
         };
-        let process = Process::start(&part.to_text());
+        let process = Process::start(&part.to_text(), None);
         std::thread::sleep(Duration::from_micros(rng.below(12_000) as u64));
         let messages = process.kill();
         let committed = messages.iter().rev().find(|message| message.0 == COMMITTED);

@@ -15,7 +15,6 @@
 //! | `victim` | the process that is killed |
 //! | `series` | the rounds on one file |
 //! | `birth` | kills while the file is created |
-//! | `modes` | the ways to commit |
 #![expect(
     clippy::unwrap_used,
     reason = "it is all test; without the test harness clippy takes it for none"
@@ -26,22 +25,18 @@ mod birth;
 mod chain;
 #[path = "../common/mod.rs"]
 mod common;
-mod modes;
 mod series;
 mod victim;
 
 use mdbx_core::PageSize;
 
-use crate::chain::process::part;
+use crate::chain::modes::MODES;
+use crate::chain::process::play;
 use crate::common::{Rng, number_from_env};
-use crate::modes::MODES;
 use crate::series::Series;
 
 fn main() {
-    if let Some(part) = part() {
-        victim::play(&part);
-        return;
-    }
+    play(|part, _| victim::play(part));
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.iter().any(|word| word == "--list") || !is_meant(&words) {
         return;

@@ -8,10 +8,11 @@ use tempfile::TempDir;
 
 use crate::chain::content::Content;
 use crate::chain::database::{Plan, Tables, commit_next, inspect_all};
+use crate::chain::modes::MODES;
+use crate::chain::part::Part;
 use crate::chain::process::{Message, Process};
 use crate::common::{Rng, inspect, with_patience};
-use crate::modes::MODES;
-use crate::victim::{COMMITTED, OPENED, Part};
+use crate::victim::{COMMITTED, OPENED};
 
 /// No file gets as long: what is in it takes a small part of that.
 const LONGEST: u64 = 8 << 20;
@@ -59,7 +60,7 @@ impl Series {
     /// Kills a process that commits, and looks at the file every second time.
     pub(crate) fn round(&mut self, rng: &mut Rng) {
         self.tally.kills += 1;
-        let process = Process::start(&self.part(self.tally.kills).to_text());
+        let process = Process::start(&self.part(self.tally.kills).to_text(), None);
         let messages = if rng.once_in(8) {
             pause(rng, 30_000);
             process.kill()
@@ -72,11 +73,12 @@ impl Series {
         }
     }
 
-    fn part(&self, writer: u64) -> Part {
+    fn part(&self, id: u64) -> Part {
         Part {
+            role: "victim".to_owned(),
             plan: self.plan,
             mode: self.mode,
-            writer,
+            id,
             path: self.path(),
         }
     }
