@@ -118,6 +118,19 @@ impl Process {
         self.rest()
     }
 
+    /// Kills the process, unless it has ended by itself. Returns the messages it had sent.
+    ///
+    /// # Panics
+    ///
+    /// If it has failed.
+    pub(crate) fn kill_or_finish(mut self) -> Vec<Message> {
+        if self.child.try_wait().unwrap().is_some() {
+            return self.finish();
+        }
+        self.child.kill().unwrap();
+        self.rest()
+    }
+
     /// Asks the process to end, and waits until it has. Returns the messages it had sent.
     ///
     /// # Panics
