@@ -49,5 +49,8 @@ fn commit(env: &Env, tables: &Tables, part: &Part, count: u64, rng: &mut Rng) ->
     let link = change_next(&mut txn, tables, &part.plan, who)?;
     txn.commit()?;
     drop(reader);
+    if rng.once_in(30) {
+        env.sync()?;
+    }
     Ok(link.number)
 }
