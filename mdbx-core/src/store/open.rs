@@ -371,9 +371,10 @@ fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
         )
         .write_page(number, page);
     }
+    // The file is empty until it has its metas, so that one left by a process that died in between can be created again.
     let written = file
-        .set_len(Pgno(counts.now).offset(page_size))
-        .and_then(|()| file.write_at(&[io::IoSlice::new(&pages)], 0))
+        .write_at(&[io::IoSlice::new(&pages)], 0)
+        .and_then(|()| file.set_len(Pgno(counts.now).offset(page_size)))
         .and_then(|()| file.sync_all())
         .and_then(|()| sync_directory_of(path));
     written.map_err(|source| Error::Open {
