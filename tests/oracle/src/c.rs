@@ -15,9 +15,25 @@ use std::ptr::{NonNull, null_mut};
 use mdbx_sys as sys;
 
 pub use sys::{
-    MDBX_ENV_DEFAULTS as DURABLE, MDBX_LIFORECLAIM as LIFO, MDBX_NOSTICKYTHREADS as UNBOUND,
-    MDBX_RDONLY as READ_ONLY, MDBX_SAFE_NOSYNC as SAFE_NO_SYNC, MDBX_WRITEMAP as WRITE_MAP,
+    MDBX_ENV_DEFAULTS as DURABLE, MDBX_EXCLUSIVE as EXCLUSIVE, MDBX_LIFORECLAIM as LIFO,
+    MDBX_NOMETASYNC as NO_META_SYNC, MDBX_NOSTICKYTHREADS as UNBOUND, MDBX_RDONLY as READ_ONLY,
+    MDBX_SAFE_NOSYNC as SAFE_NO_SYNC, MDBX_UTTERLY_NOSYNC as UTTERLY_NO_SYNC,
+    MDBX_WRITEMAP as WRITE_MAP,
 };
+
+pub use sys::{
+    MDBX_BUSY as BUSY, MDBX_INCOMPATIBLE as INCOMPATIBLE, MDBX_OUSTED as OUSTED,
+    MDBX_READERS_FULL as READERS_FULL, MDBX_VERSION_MISMATCH as VERSION_MISMATCH,
+    MDBX_WANNA_RECOVERY as WANNA_RECOVERY,
+};
+
+pub use sys::{
+    MDBX_DUPFIXED as DUP_FIXED, MDBX_DUPSORT as DUP_SORT, MDBX_INTEGERDUP as INTEGER_DUP,
+    MDBX_INTEGERKEY as INTEGER_KEY,
+};
+
+/// The answer when another process has the database for itself: `EAGAIN`.
+pub const AGAIN: c_int = 11;
 
 /// Named tables that one environment can have open.
 const MAX_TABLES: u64 = 256;
@@ -228,6 +244,46 @@ impl Env {
         self.close_weak = true;
     }
 
+    /// Closes the environment, as dropping it does, and tells whether the last sync succeeded.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers; it is closed all the same.
+    pub fn close(self) -> Result<()> {
+        let (env, close_weak) = (self.env, self.close_weak);
+        std::mem::forget(self);
+        // SAFETY: the environment is live, ends here, and transactions, which borrow it, are gone.
+        done(unsafe { sys::mdbx_env_close_ex(env.as_ptr(), close_weak) })
+    }
+
+    /// Makes the last commit durable; tells whether it was not.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn sync(&self) -> Result<bool> {
+        // SAFETY: the environment is open.
+        match unsafe { sys::mdbx_env_sync_ex(self.env.as_ptr(), true, false) } {
+            sys::MDBX_RESULT_TRUE => Ok(false),
+            code => done(code).map(|()| true),
+        }
+    }
+
+    /// Frees the reader slots of dead processes, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn clear_dead_readers(&self) -> Result<usize> {
+        let mut dead = 0;
+        // SAFETY: the environment is open, and `dead` is where the number goes.
+        match unsafe { sys::mdbx_reader_check(self.env.as_ptr(), &raw mut dead) } {
+            sys::MDBX_RESULT_TRUE => {}
+            code => done(code)?,
+        }
+        Ok(usize::try_from(dead).unwrap_or(0))
+    }
+
     /// Begins a read transaction.
     ///
     /// # Errors
@@ -235,6 +291,15 @@ impl Env {
     /// What libmdbx answers.
     pub fn read(&self) -> Result<Txn<'_>> {
         Txn::begin(self, sys::MDBX_TXN_RDONLY)
+    }
+
+    /// Begins the write transaction if no other one runs.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn try_write(&self) -> Result<Txn<'_>> {
+        Txn::begin(self, sys::MDBX_TXN_TRY)
     }
 
     /// Begins the write transaction.
@@ -424,6 +489,26 @@ impl<'env> Txn<'env> {
     pub fn id(&self) -> u64 {
         // SAFETY: the transaction is live.
         unsafe { sys::mdbx_txn_id(self.txn.as_ptr()) }
+    }
+
+    /// Stops reading, in the hope to go on with the same snapshot later: a writer that needs room takes it away.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn park(&mut self) -> Result<()> {
+        // SAFETY: the transaction is live, and nothing that was handed out is borrowed any more.
+        done(unsafe { sys::mdbx_txn_park(self.txn.as_ptr(), false) })
+    }
+
+    /// Goes on reading after [`park`](Txn::park).
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers: `MDBX_OUSTED` if a writer took the snapshot away.
+    pub fn unpark(&mut self) -> Result<()> {
+        // SAFETY: the transaction is live.
+        done(unsafe { sys::mdbx_txn_unpark(self.txn.as_ptr(), false) })
     }
 
     /// Opens the table `name`, the main one if there is no name; `None` if there is none.

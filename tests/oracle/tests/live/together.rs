@@ -1,0 +1,107 @@
+//! Writers and readers of both engines at the same time.
+
+use crate::chain::Load;
+use crate::command::{Command, Run};
+use crate::common::{Rng, number_from_env};
+use crate::database::{Live, assert_nothing_lost};
+use crate::engine::Engine;
+use crate::opening::{Mode, Opening};
+use crate::process::Worker;
+
+/// Returns how many rounds a test does that does `usual` of them.
+pub(crate) fn rounds(usual: u64) -> u64 {
+    number_from_env("MDBX_LIVE_ROUNDS", 100) * usual / 100
+}
+
+/// Who works together, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Company<'c> {
+    pub(crate) creator: Engine,
+    pub(crate) page_size: u32,
+    pub(crate) mode: Mode,
+    pub(crate) writers: &'c [Engine],
+    pub(crate) readers: &'c [Engine],
+    /// Open the database for reading only.
+    pub(crate) watchers: &'c [Engine],
+    /// Commits of each writer between two pauses, in which all agree on what there is.
+    pub(crate) commits: usize,
+    pub(crate) pauses: u64,
+}
+
+impl Company<'_> {
+    /// Has all of them work; prints what they did.
+    pub(crate) fn work(&self) {
+        let live = Live::nowhere();
+        let opening = Opening::new().mode(self.mode);
+        let mut rng = Rng::new(1);
+        let creator = live.opened(self.creator, opening.create(self.page_size));
+        let open = |engines: &[Engine], opening| -> Vec<Worker> {
+            let open = |engine: &Engine| live.opened(*engine, opening);
+            engines.iter().map(open).collect()
+        };
+        let mut all = open(self.writers, opening);
+        all.extend(open(self.readers, opening));
+        all.extend(open(self.watchers, opening.read_only()));
+        creator.close();
+        let mut counts = [0; 4];
+        let mut seen = None;
+        for _ in 0..self.pauses {
+            let (writers, readers) = all.split_at_mut(self.writers.len());
+            self.run(writers, readers, &mut rng, &mut counts);
+            seen = Some(Live::agree(&mut all));
+        }
+        let commits = all.into_iter().flat_map(Worker::close).collect();
+        assert_nothing_lost(commits, 0, seen.unwrap());
+        live.verify_closed();
+        let [commits, aborts, snapshots, looks] = counts;
+        println!(
+            "{self:?}: {commits} commits and {aborts} aborts, {snapshots} snapshots looked at {looks} times more"
+        );
+    }
+
+    /// Lets the readers read until the writers are done.
+    fn run(
+        &self,
+        writers: &mut [Worker],
+        readers: &mut [Worker],
+        rng: &mut Rng,
+        counts: &mut [u64; 4],
+    ) {
+        let load = Load {
+            changes: 12,
+            bulk_every: 30,
+        };
+        for reader in readers.iter_mut() {
+            reader.tell(Command::Read(Run::endless(rng.next()).pause(4)));
+        }
+        for writer in writers.iter_mut() {
+            writer.tell(Command::Write(Run::of(self.commits, rng.next()), load));
+        }
+        for (index, worker) in writers.iter_mut().enumerate() {
+            let _ = index;
+            let numbers = worker.finish();
+            counts[0] += numbers[0];
+            counts[1] += numbers[1];
+        }
+        for worker in readers {
+            let numbers = worker.stop();
+            counts[2] += numbers[0];
+            counts[3] += numbers[1];
+        }
+    }
+}
+
+#[test]
+fn processes_of_libmdbx_share_a_database() {
+    Company {
+        creator: Engine::Theirs,
+        page_size: 4096,
+        mode: Mode::Durable,
+        writers: &[Engine::Theirs, Engine::Theirs],
+        readers: &[Engine::Theirs],
+        watchers: &[Engine::Theirs],
+        commits: 300,
+        pauses: rounds(4),
+    }
+    .work();
+}
