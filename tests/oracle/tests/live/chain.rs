@@ -37,6 +37,12 @@ pub(crate) struct Load {
     pub(crate) bulk_every: usize,
 }
 
+/// How much a faulty commit changes.
+const FAULTY: Load = Load {
+    changes: 20,
+    bulk_every: 0,
+};
+
 /// A fault that is made on purpose, to see that it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -133,19 +139,21 @@ pub(crate) fn advance(
     Ok(next)
 }
 
-/// Commits a fault.
+/// Goes on by a link that deletes all entries, without committing, and returns the state that then is.
+pub(crate) fn empty(txn: &mut dyn Writing) -> Outcome<State> {
+    let state = State::stored(txn)?;
+    for part in Part::CONTENT {
+        txn.clear(part)?;
+    }
+    let next = state.next(0, 0);
+    store(txn, state, next, 0)?;
+    Ok(next)
+}
+
+/// Makes a fault, without committing.
 pub(crate) fn spoil(txn: &mut dyn Writing, rng: &mut Rng, fault: Fault) -> Outcome<()> {
     match fault {
-        Fault::Unnoticed => change(
-            txn,
-            rng,
-            0,
-            Load {
-                changes: 1,
-                bulk_every: 0,
-            },
-        )
-        .map(drop),
+        Fault::Unnoticed => change(txn, rng, 0, FAULTY).map(drop),
         Fault::Overlap => {
             let last = State::stored(txn)?;
             let link = txn.get(Part::Log, &number_key(last.number - 1))?;
@@ -155,15 +163,7 @@ pub(crate) fn spoil(txn: &mut dyn Writing, rng: &mut Rng, fault: Fault) -> Outco
                 digest: at(1).ok_or("the log is too short")?,
                 sum: at(2).ok_or("the log is too short")?,
             };
-            let sum = change(
-                txn,
-                rng,
-                before.sum,
-                Load {
-                    changes: 3,
-                    bulk_every: 0,
-                },
-            )?;
+            let sum = change(txn, rng, before.sum, FAULTY)?;
             store(txn, before, before.next(0, sum), 0)
         }
     }
@@ -205,7 +205,7 @@ fn change(txn: &mut dyn Writing, rng: &mut Rng, mut sum: u64, load: Load) -> Out
     };
     for _ in 0..count {
         let part = *rng.pick(&Part::CONTENT);
-        let (key, value) = (part.key(rng), part.value(rng));
+        let (key, value) = (part.key(rng, bulk), part.value(rng));
         sum = if part.has_dups() {
             change_value(txn, rng, part, &key, &value, sum)?
         } else {

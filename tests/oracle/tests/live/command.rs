@@ -42,6 +42,8 @@ pub(crate) enum Command {
     ClearDeadReaders,
     /// Begin a write transaction, change something, and wait to be killed.
     Hang(Run, Load),
+    /// Commit a link that deletes all entries.
+    Empty,
     /// Commit a fault.
     Spoil(Fault),
 }
@@ -100,7 +102,7 @@ impl fmt::Display for Command {
 }
 
 /// The commands without anything more to say.
-const SIMPLE: [Command; 11] = [
+const SIMPLE: [Command; 12] = [
     Command::Close,
     Command::Stop,
     Command::Begin,
@@ -112,6 +114,7 @@ const SIMPLE: [Command; 11] = [
     Command::Sync,
     Command::Pages,
     Command::ClearDeadReaders,
+    Command::Empty,
 ];
 
 /// Takes words off a line.

@@ -75,8 +75,8 @@ impl Part {
         self.flags().contains(TableFlags::DUP_SORT)
     }
 
-    /// Returns one of the keys that the table may have.
-    pub(crate) fn key(self, rng: &mut Rng) -> Vec<u8> {
+    /// Returns one of the keys that the table may have; `wide` is for more of them.
+    pub(crate) fn key(self, rng: &mut Rng, wide: bool) -> Vec<u8> {
         match self {
             Part::State => b"state".to_vec(),
             Part::Plain => {
@@ -87,7 +87,10 @@ impl Part {
             Part::Dup => format!("key {}", rng.below(12)).into_bytes(),
             Part::Fixed => format!("key {}", rng.below(4)).into_bytes(),
             Part::IntegerDup => number(rng.below(5)),
-            Part::Large => format!("large {}", rng.below(8)).into_bytes(),
+            Part::Large => {
+                let keys = if wide { 200 } else { 8 };
+                format!("large {}", rng.below(keys)).into_bytes()
+            }
         }
     }
 

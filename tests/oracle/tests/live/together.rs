@@ -13,6 +13,13 @@ pub(crate) fn rounds(usual: u64) -> u64 {
     number_from_env("MDBX_LIVE_ROUNDS", 100) * usual / 100
 }
 
+/// One of each engine, in both orders.
+pub(crate) const PAIRS: [(Engine, Engine); 1] = [(Engine::Theirs, Engine::Theirs)];
+
+pub(crate) const PAGE_SIZES: [u32; 2] = [256, 4096];
+
+pub(crate) const STORM: [Engine; 4] = [Engine::Theirs; 4];
+
 /// Who works together, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Company<'c> {

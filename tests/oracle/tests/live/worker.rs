@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use crate::answer::{Commit, Said};
-use crate::chain::{Load, State, advance, look, same, signature, spoil};
+use crate::chain::{Load, State, advance, empty, look, same, signature, spoil};
 use crate::command::{Command, Run};
 use crate::common::Rng;
 use crate::engine::{Database, Engine, Outcome, Parked, Reading, Snapshot};
@@ -155,6 +155,19 @@ fn serve(desk: &Desk, database: &dyn Database, command: Command) {
         Command::Pages => database.allocated_pages().map(|pages| vec![pages]),
         Command::ClearDeadReaders => database.clear_dead_readers().map(|dead| vec![dead]),
         Command::Hang(run, load) => hang(database, &run, load),
+        Command::Empty => database.write().and_then(|mut txn| {
+            let (
+                id,
+                State {
+                    number,
+                    digest,
+                    sum,
+                },
+            ) = (txn.id(), empty(&mut *txn)?);
+            txn.commit()?;
+            Said::Commit(Commit { number, digest }).print();
+            Ok(vec![id, number, digest, sum])
+        }),
         Command::Spoil(fault) => database.write().and_then(|mut txn| {
             spoil(&mut *txn, &mut Rng::with_seed(1), fault)?;
             txn.commit().map(|()| Vec::new())
