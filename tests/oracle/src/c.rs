@@ -269,6 +269,18 @@ impl Env {
         }
     }
 
+    /// Sets after how many unsynced bytes a commit becomes durable by itself, for all processes; 0: never.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn set_sync_bytes(&self, bytes: u64) -> Result<()> {
+        // SAFETY: the environment is open.
+        done(unsafe {
+            sys::mdbx_env_set_option(self.env.as_ptr(), sys::MDBX_opt_sync_bytes, bytes)
+        })
+    }
+
     /// Frees the reader slots of dead processes, and returns how many there were.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Check,
     /// Make the last commit durable.
     Sync,
+    /// Set the volume after which a commit becomes durable, for all processes.
+    SyncBytes(u64),
     /// Tell how many pages are in use or free.
     Pages,
     /// Free what dead readers hold; answers with how many there were.
@@ -95,6 +97,7 @@ impl fmt::Display for Command {
             Command::Write(run, changes) => write!(f, "Write {run} {}", load(changes)),
             Command::Hang(run, changes) => write!(f, "Hang {run} {}", load(changes)),
             Command::Read(run) => write!(f, "Read {run}"),
+            Command::SyncBytes(bytes) => write!(f, "SyncBytes {bytes}"),
             Command::Spoil(fault) => write!(f, "Spoil {fault:?}"),
             simple => write!(f, "{simple:?}"),
         }
@@ -169,6 +172,7 @@ impl FromStr for Command {
             "Write" => Command::Write(words.run()?, words.load()?),
             "Hang" => Command::Hang(words.run()?, words.load()?),
             "Read" => Command::Read(words.run()?),
+            "SyncBytes" => Command::SyncBytes(words.number()?),
             "Spoil" => Command::Spoil(match words.0.next() {
                 Some("Overlap") => Fault::Overlap,
                 _ => Fault::Unnoticed,

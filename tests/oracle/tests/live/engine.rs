@@ -40,6 +40,8 @@ pub(crate) trait Database {
     fn write(&self) -> Outcome<Box<dyn Writing + '_>>;
     /// Makes the last commit durable.
     fn sync(&self) -> Outcome<()>;
+    /// Sets the volume after which a commit becomes durable, for all processes.
+    fn set_sync_bytes(&self, bytes: u64) -> Outcome<()>;
     /// Has the engine check the whole file, and returns what it complains of.
     fn check(&self) -> Outcome<Vec<String>>;
     fn allocated_pages(&self) -> Outcome<u64>;

@@ -26,6 +26,8 @@ mod exclusive;
 mod faults;
 mod first;
 mod killed;
+mod lock_file;
+mod modes;
 mod opening;
 mod ours;
 mod parked;

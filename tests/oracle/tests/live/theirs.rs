@@ -96,6 +96,10 @@ impl Database for c::Env {
         Ok(())
     }
 
+    fn set_sync_bytes(&self, bytes: u64) -> Outcome<()> {
+        Ok(c::Env::set_sync_bytes(self, bytes)?)
+    }
+
     fn check(&self) -> Outcome<Vec<String>> {
         let report = c::Env::check(self)?;
         let mut findings = report.findings;

@@ -26,6 +26,7 @@ pub(crate) struct Company<'c> {
     pub(crate) creator: Engine,
     pub(crate) page_size: u32,
     pub(crate) mode: Mode,
+    pub(crate) write_map: bool,
     pub(crate) writers: &'c [Engine],
     pub(crate) readers: &'c [Engine],
     /// Open the database for reading only.
@@ -39,7 +40,10 @@ impl Company<'_> {
     /// Has all of them work; prints what they did.
     pub(crate) fn work(&self) {
         let live = Live::nowhere();
-        let opening = Opening::new().mode(self.mode);
+        let opening = Opening {
+            write_map: self.write_map,
+            ..Opening::new().mode(self.mode)
+        };
         let mut rng = Rng::new(1);
         let creator = live.opened(self.creator, opening.create(self.page_size));
         let open = |engines: &[Engine], opening| -> Vec<Worker> {
@@ -104,6 +108,7 @@ fn processes_of_libmdbx_share_a_database() {
         creator: Engine::Theirs,
         page_size: 4096,
         mode: Mode::Durable,
+        write_map: false,
         writers: &[Engine::Theirs, Engine::Theirs],
         readers: &[Engine::Theirs],
         watchers: &[Engine::Theirs],

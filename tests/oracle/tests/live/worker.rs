@@ -152,6 +152,7 @@ fn serve(desk: &Desk, database: &dyn Database, command: Command) {
         Command::Read(run) => read(desk, database, &run),
         Command::Check => check(database),
         Command::Sync => database.sync().map(|()| Vec::new()),
+        Command::SyncBytes(bytes) => database.set_sync_bytes(bytes).map(|()| Vec::new()),
         Command::Pages => database.allocated_pages().map(|pages| vec![pages]),
         Command::ClearDeadReaders => database.clear_dead_readers().map(|dead| vec![dead]),
         Command::Hang(run, load) => hang(database, &run, load),
