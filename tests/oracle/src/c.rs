@@ -503,6 +503,18 @@ impl<'env> Txn<'env> {
         unsafe { sys::mdbx_txn_id(self.txn.as_ptr()) }
     }
 
+    /// Gives the snapshot of a read transaction up, and begins again on the newest one.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn renew(&mut self) -> Result<()> {
+        // SAFETY: the transaction is live, and nothing that was handed out is borrowed any more.
+        done(unsafe { sys::mdbx_txn_reset(self.txn.as_ptr()) })?;
+        // SAFETY: the transaction is live, and reset.
+        done(unsafe { sys::mdbx_txn_renew(self.txn.as_ptr()) })
+    }
+
     /// Stops reading, in the hope to go on with the same snapshot later: a writer that needs room takes it away.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ const CLASSES: [Class; 7] = [
 ];
 
 impl Class {
-    fn of(error: &(dyn Error + 'static)) -> Class {
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Class {
         if let Some(c::Error(code)) = error.downcast_ref() {
             return Class::of_code(*code);
         }

@@ -68,6 +68,8 @@ pub(crate) trait Snapshot {
 
 /// A read transaction.
 pub(crate) trait Reading<'env>: Snapshot {
+    /// Gives the snapshot up, and begins again on the newest one.
+    fn renew(self: Box<Self>) -> Outcome<Box<dyn Reading<'env> + 'env>>;
     fn park(self: Box<Self>) -> Outcome<Box<dyn Parked<'env> + 'env>>;
 }
 

@@ -53,15 +53,7 @@ struct Waiting<'env> {
 
 impl Database for Env {
     fn read(&self) -> Outcome<Box<dyn Reading<'_> + '_>> {
-        let txn = Env::read(self)?;
-        let mut tables = Tables::new();
-        for part in Part::ALL {
-            tables.push(match txn.open_table(part.name()) {
-                Err(Error::NoSuchTable { .. }) => None,
-                opened => Some(opened?),
-            });
-        }
-        Ok(Box::new(Read { txn, tables }))
+        Ok(Box::new(Read::new(Env::read(self)?)?))
     }
 
     fn write(&self) -> Outcome<Box<dyn Writing + '_>> {
@@ -149,7 +141,24 @@ macro_rules! snapshot {
 snapshot!(Read);
 snapshot!(Write);
 
+impl<'env> Read<'env> {
+    fn new(txn: ReadTxn<'env>) -> Outcome<Read<'env>> {
+        let mut tables = Tables::new();
+        for part in Part::ALL {
+            tables.push(match txn.open_table(part.name()) {
+                Err(Error::NoSuchTable { .. }) => None,
+                opened => Some(opened?),
+            });
+        }
+        Ok(Read { txn, tables })
+    }
+}
+
 impl<'env> Reading<'env> for Read<'env> {
+    fn renew(self: Box<Self>) -> Outcome<Box<dyn Reading<'env> + 'env>> {
+        Ok(Box::new(Read::new(self.txn.reset().renew()?)?))
+    }
+
     fn park(self: Box<Self>) -> Outcome<Box<dyn Parked<'env> + 'env>> {
         Ok(Box::new(Waiting {
             txn: self.txn.park(),

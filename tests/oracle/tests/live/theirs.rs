@@ -157,6 +157,11 @@ impl Snapshot for Txn<'_> {
 }
 
 impl<'env> Reading<'env> for Txn<'env> {
+    fn renew(mut self: Box<Self>) -> Outcome<Box<dyn Reading<'env> + 'env>> {
+        self.txn.renew()?;
+        Ok(Box::new(Txn::reading(self.txn)?))
+    }
+
     fn park(mut self: Box<Self>) -> Outcome<Box<dyn Parked<'env> + 'env>> {
         self.txn.park()?;
         Ok(self)

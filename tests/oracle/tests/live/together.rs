@@ -10,7 +10,7 @@ use crate::process::Worker;
 
 /// Returns how many rounds a test does that does `usual` of them.
 pub(crate) fn rounds(usual: u64) -> u64 {
-    number_from_env("MDBX_LIVE_ROUNDS", 100) * usual / 100
+    (number_from_env("MDBX_LIVE_ROUNDS", 100) * usual / 100).max(1)
 }
 
 /// One of each engine, in both orders.
@@ -54,7 +54,7 @@ impl Company<'_> {
         all.extend(open(self.readers, opening));
         all.extend(open(self.watchers, opening.read_only()));
         creator.close();
-        let mut counts = [0; 4];
+        let mut counts = [0; 5];
         let mut seen = None;
         for _ in 0..self.pauses {
             let (writers, readers) = all.split_at_mut(self.writers.len());
@@ -64,9 +64,10 @@ impl Company<'_> {
         let commits = all.into_iter().flat_map(Worker::close).collect();
         assert_nothing_lost(commits, 0, seen.unwrap());
         live.verify_closed();
-        let [commits, aborts, snapshots, looks] = counts;
+        let [commits, aborts, snapshots, looks, ousted] = counts;
         println!(
-            "{self:?}: {commits} commits and {aborts} aborts, {snapshots} snapshots looked at {looks} times more"
+            "{self:?}: {commits} commits and {aborts} aborts, {snapshots} snapshots, \
+             {looks} looks at a held one, {ousted} ousted"
         );
     }
 
@@ -76,7 +77,7 @@ impl Company<'_> {
         writers: &mut [Worker],
         readers: &mut [Worker],
         rng: &mut Rng,
-        counts: &mut [u64; 4],
+        counts: &mut [u64; 5],
     ) {
         let load = Load {
             changes: 12,
@@ -88,16 +89,16 @@ impl Company<'_> {
         for writer in writers.iter_mut() {
             writer.tell(Command::Write(Run::of(self.commits, rng.next()), load));
         }
-        for (index, worker) in writers.iter_mut().enumerate() {
-            let _ = index;
-            let numbers = worker.finish();
-            counts[0] += numbers[0];
-            counts[1] += numbers[1];
+        for writer in writers {
+            for (count, number) in counts.iter_mut().zip(writer.finish()) {
+                *count += number;
+            }
         }
-        for worker in readers {
-            let numbers = worker.stop();
-            counts[2] += numbers[0];
-            counts[3] += numbers[1];
+        for reader in readers {
+            let numbers = reader.stop();
+            for (count, number) in counts[2..].iter_mut().zip(numbers) {
+                *count += number;
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
-use crate::answer::{Commit, Said};
+use crate::answer::{Class, Commit, Said};
 use crate::chain::{Load, State, advance, empty, look, same, signature, spoil};
 use crate::command::{Command, Run};
 use crate::common::Rng;
@@ -227,29 +227,56 @@ fn hang(database: &dyn Database, run: &Run, load: Load) -> Outcome<Vec<u64>> {
 /// Looks at snapshots: none contradicts itself, changes while it is held, or goes back behind an earlier one.
 fn read(desk: &Desk, database: &dyn Database, run: &Run) -> Outcome<Vec<u64>> {
     let mut rng = Rng::with_seed(run.seed);
+    let mut before = None;
     let mut last = (0, State::default());
-    let (mut done, mut snapshots, mut looks) = (0, 0, 0);
+    let (mut done, mut snapshots, mut looks, mut ousted) = (0, 0, 0, 0);
     while desk.goes_on(run, &mut done) {
-        let snapshot = database.read()?;
+        let snapshot = match before.take() {
+            Some(before) => Reading::renew(before)?,
+            None => database.read()?,
+        };
         let (id, state) = (snapshot.id(), look(&*snapshot)?);
-        let (last_id, last_state) = last;
-        if id < last_id || state.number < last_state.number {
-            return Err(format!("from {last:?} back to {:?}", (id, state)).into());
-        }
-        if id == last_id {
-            same("the same snapshot", state, last_state)?;
+        same(
+            "as old as before",
+            (id < last.0, state.number < last.1.number),
+            (false, false),
+        )?;
+        if id == last.0 {
+            same("the same snapshot", state, last.1)?;
         } else {
             snapshots += 1;
         }
         last = (id, state);
+        before = Some(snapshot);
         for _ in 0..rng.below(3) {
-            pause(&mut rng, run);
-            same("the snapshot held", look(&*snapshot)?, state)?;
-            same("its id", snapshot.id(), id)?;
+            let Some(snapshot) = before.take() else { break };
+            before = hold(snapshot, &mut rng, run)?;
+            match &before {
+                Some(held) => same("what is held", (held.id(), look(&**held)?), last)?,
+                None => ousted += 1,
+            }
             looks += 1;
         }
+        before = before.filter(|_| rng.once_in(2));
     }
-    Ok(vec![snapshots, looks])
+    Ok(vec![snapshots, looks, ousted])
+}
+
+/// A snapshot that is held.
+type Held<'env> = Box<dyn Reading<'env> + 'env>;
+
+/// Holds a snapshot for a while, maybe parked; `None` if it was taken away.
+fn hold<'env>(snapshot: Held<'env>, rng: &mut Rng, run: &Run) -> Outcome<Option<Held<'env>>> {
+    if !rng.once_in(4) {
+        pause(rng, run);
+        return Ok(Some(snapshot));
+    }
+    let parked = snapshot.park()?;
+    pause(rng, run);
+    match parked.unpark() {
+        Err(error) if Class::of(&*error) == Class::Ousted => Ok(None),
+        unparked => unparked.map(Some),
+    }
 }
 
 /// Opens and closes the database, and looks at it or commits in between.
