@@ -114,8 +114,8 @@ impl State {
 /// Fails, and says what is wrong, unless both are the same.
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
     what: &str,
-    found: T,
-    expected: T,
+    found: &T,
+    expected: &T,
 ) -> Outcome<()> {
     if found == expected {
         return Ok(());
@@ -131,8 +131,8 @@ pub(crate) fn advance(
     load: Load,
 ) -> Outcome<State> {
     let state = State::stored(txn)?;
-    same("canary", txn.marks()?, state.numbers())?;
-    same("sequence", txn.sequence(Part::Log)?, state.number)?;
+    same("canary", &txn.marks()?, &state.numbers())?;
+    same("sequence", &txn.sequence(Part::Log)?, &state.number)?;
     let sum = change(txn, rng, state.sum, load)?;
     let next = state.next(writer, sum);
     store(txn, state, next, writer)?;
@@ -247,7 +247,7 @@ fn change_entry(
     let old = txn.get(part, key)?;
     let less = old.map_or(0, |old| weight(part, key, &old));
     if rng.once_in(4) {
-        same("deleted", txn.delete(part, key)?, less != 0)?;
+        same("deleted", &txn.delete(part, key)?, &less != 0)?;
         return Ok(sum.wrapping_sub(less));
     }
     txn.put(part, key, value)?;
@@ -258,8 +258,8 @@ fn change_entry(
 /// Looks at a whole snapshot; fails if anything in it contradicts something else.
 pub(crate) fn look(snapshot: &dyn Snapshot) -> Outcome<State> {
     let state = State::stored(snapshot)?;
-    same("canary", snapshot.marks()?, state.numbers())?;
-    same("sequence", snapshot.sequence(Part::Log)?, state.number)?;
+    same("canary", &snapshot.marks()?, &state.numbers())?;
+    same("sequence", &snapshot.sequence(Part::Log)?, &state.number)?;
     let mut sum = 0_u64;
     for part in Part::CONTENT {
         snapshot.each(part, &mut |key, value| {
@@ -267,7 +267,7 @@ pub(crate) fn look(snapshot: &dyn Snapshot) -> Outcome<State> {
             Ok(())
         })?;
     }
-    same("sum of all entries", sum, state.sum)?;
+    same("sum of all entries", &sum, &state.sum)?;
     let mut link = None;
     let mut links = 0;
     snapshot.each(Part::Log, &mut |key, value| {
@@ -278,13 +278,13 @@ pub(crate) fn look(snapshot: &dyn Snapshot) -> Outcome<State> {
             sum: at(2)?,
         };
         if let Some(last) = link.replace(found) {
-            same("link", found, State::next(last, at(0)?, found.sum))?;
+            same("link", &found, State::next(last, at(0)?, &found.sum))?;
         }
         links += 1;
         Ok(())
     })?;
-    same("last link", link.unwrap_or_default(), state)?;
-    same("links", links, state.number.min(LOG_LEN))?;
+    same("last link", &link.unwrap_or_default(), &state)?;
+    same("links", &links, &state.number.min(LOG_LEN))?;
     Ok(state)
 }
 

@@ -4,7 +4,6 @@ use crate::chain::Load;
 use crate::command::{Command, Run};
 use crate::common::Rng;
 use crate::database::{Live, assert_nothing_lost, len};
-use crate::engine::Engine;
 use crate::opening::Opening;
 use crate::process::Worker;
 use crate::together::PAIRS;

@@ -8,7 +8,7 @@ use crate::command::{Command, Run};
 use crate::common::Rng;
 use crate::database::{Live, assert_nothing_lost};
 use crate::engine::Engine;
-use crate::opening::Opening;
+use crate::opening::{Mode, Opening};
 use crate::process::Worker;
 use crate::together::{PAIRS, rounds};
 
@@ -17,80 +17,110 @@ const LOAD: Load = Load {
     bulk_every: 20,
 };
 
-/// Two workers that write without end, and get killed in turn.
+/// Workers that write and read without end, and get killed.
 struct Game {
     live: Live,
+    opening: Opening,
     rng: Rng,
     commits: Vec<Commit>,
-    kills: u64,
+    /// Writers killed beside others.
+    beside: u64,
+    /// Writers killed while nobody else had the database open.
     alone: u64,
+    /// Readers killed.
+    readers: u64,
 }
 
 impl Game {
     fn writer(&mut self, engine: Engine) -> Worker {
-        let mut worker = self.live.opened(engine, Opening::new());
+        let mut worker = self.live.opened(engine, self.opening);
         worker.tell(Command::Write(Run::endless(self.rng.next()), LOAD));
         worker
     }
 
-    fn kill_at_any_moment(&mut self, mut worker: Worker) {
-        worker.wait_for_commit();
-        std::thread::sleep(Duration::from_micros(self.rng.below(3000) as u64));
-        self.commits.extend(worker.kill());
-        self.kills += 1;
+    fn reader(&mut self, engine: Engine) -> Worker {
+        let mut worker = self.live.opened(engine, self.opening);
+        worker.tell(Command::Read(Run::endless(self.rng.next()).pause(2)));
+        worker
     }
 
-    /// Kills a writer of one engine, and sees that one of the other goes on.
-    fn kill_one_of_two(&mut self, victim: Engine) {
+    fn wait(&mut self) {
+        std::thread::sleep(Duration::from_micros(self.rng.below(3000) as u64));
+    }
+
+    /// Kills writers and readers of one engine, and sees that those of the other go on.
+    fn kill_beside(&mut self, victim: Engine) {
         let mut survivor = self.writer(victim.other());
-        let worker = self.writer(victim);
-        survivor.wait_for_commit();
-        self.kill_at_any_moment(worker);
-        survivor.listen();
-        survivor.wait_for_commit();
-        survivor.wait_for_commit();
-        survivor.stop();
-        if self.rng.once_in(4) {
-            survivor.ask(Command::Check);
+        let mut reader = self.reader(victim.other());
+        for _ in 0..4 {
+            let mut victims = [self.writer(victim), self.reader(victim)];
+            survivor.wait_for_commit();
+            victims[0].wait_for_commit();
+            for victim in victims {
+                self.wait();
+                self.commits.extend(victim.kill());
+            }
+            survivor.listen();
+            survivor.wait_for_commit();
+            survivor.wait_for_commit();
+            self.beside += 1;
+            self.readers += 1;
         }
+        survivor.stop();
+        reader.stop();
+        survivor.ask(Command::Check);
+        reader.close();
         self.commits.extend(survivor.close());
     }
 
     /// Kills the only process there is; the next one is of the other engine.
-    fn kill_the_only_one(&mut self, victim: Engine) {
-        let worker = self.writer(victim);
-        self.kill_at_any_moment(worker);
-        self.alone += 1;
-        let mut next = self.live.opened(victim.other(), Opening::new());
+    fn kill_alone(&mut self, victim: Engine) {
+        let mut worker = self.writer(victim);
+        worker.wait_for_commit();
+        self.wait();
+        self.commits.extend(worker.kill());
+        let mut next = self.live.opened(victim.other(), self.opening);
         next.ask(Command::Check);
         next.ask(Command::Write(Run::of(2, self.rng.next()), LOAD));
         self.commits.extend(next.close());
+        self.alone += 1;
     }
 }
 
-#[test]
-fn a_killed_writer_of_one_engine_stops_none_of_the_other() {
-    for (victim, _) in PAIRS {
-        let mut game = Game {
-            live: Live::created_by(victim, 4096),
-            rng: Rng::new(9),
-            commits: Vec::new(),
-            kills: 0,
-            alone: 0,
-        };
-        for _ in 0..rounds(50) {
-            if game.rng.once_in(4) {
-                game.kill_the_only_one(victim);
-            } else {
-                game.kill_one_of_two(victim);
-            }
+fn kill(victim: Engine, opening: Opening, rounds: u64) {
+    let mut game = Game {
+        live: Live::created_by(victim, 4096),
+        opening,
+        rng: Rng::new(9),
+        commits: Vec::new(),
+        beside: 0,
+        alone: 0,
+        readers: 0,
+    };
+    for _ in 0..rounds {
+        if game.rng.once_in(3) {
+            game.kill_alone(victim);
+        } else {
+            game.kill_beside(victim);
         }
-        let seen = game.live.verify_left();
-        println!(
-            "{victim:?} killed {} times, {} of them alone; {} commits",
-            game.kills, game.alone, seen.number
-        );
-        assert_nothing_lost(game.commits, game.kills, seen);
+    }
+    let seen = game.live.verify_left();
+    println!(
+        "{victim:?}, {opening}: killed {} writers beside others, {} alone, and {} readers, in {} commits",
+        game.beside, game.alone, game.readers, seen.number
+    );
+    assert_nothing_lost(game.commits, game.beside + game.alone, seen);
+}
+
+#[test]
+fn a_killed_process_of_one_engine_stops_none_of_the_other_and_loses_nothing() {
+    let durable = Opening::new();
+    let weak = durable.mode(Mode::SafeNoSync);
+    for (victim, _) in PAIRS {
+        kill(victim, durable, rounds(15));
+        kill(victim, weak, rounds(5));
+        kill(victim, durable.write_map(), rounds(2));
+        kill(victim, weak.write_map(), rounds(2));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::opening::Opening;
 use crate::worker::command_line;
 
 /// How long a worker may say nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A child process that is a worker. It is killed when it goes.
 pub(crate) struct Worker {
@@ -70,9 +70,7 @@ impl Worker {
     pub(crate) fn tell(&mut self, command: Command) {
         let orders = self.orders.as_mut().unwrap();
         let told = writeln!(orders, "{command}").and_then(|()| orders.flush());
-        if told.is_err() {
-            panic!("{} is gone, and was to {command}", self.name);
-        }
+        assert!(told.is_ok(), "{} is gone, and was to {command}", self.name);
         if command != Command::Stop {
             self.told = command.to_string();
         }
