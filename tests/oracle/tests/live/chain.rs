@@ -245,9 +245,9 @@ fn change_entry(
     sum: u64,
 ) -> Outcome<u64> {
     let old = txn.get(part, key)?;
-    let less = old.map_or(0, |old| weight(part, key, &old));
+    let less = old.as_ref().map_or(0, |old| weight(part, key, old));
     if rng.once_in(4) {
-        same("deleted", &txn.delete(part, key)?, &less != 0)?;
+        same("deleted", &txn.delete(part, key)?, &old.is_some())?;
         return Ok(sum.wrapping_sub(less));
     }
     txn.put(part, key, value)?;
@@ -278,7 +278,7 @@ pub(crate) fn look(snapshot: &dyn Snapshot) -> Outcome<State> {
             sum: at(2)?,
         };
         if let Some(last) = link.replace(found) {
-            same("link", &found, State::next(last, at(0)?, &found.sum))?;
+            same("link", &found, &last.next(at(0)?, found.sum))?;
         }
         links += 1;
         Ok(())
