@@ -87,6 +87,7 @@ impl<'env> WriteTxn<'env> {
     fn publish(&mut self) -> Result<Option<Txnid>> {
         self.check_sound()?;
         self.check_outermost()?;
+        self.turn.check_process()?;
         // Every change shows in a table, the canary or the geometry. Free pages may have been set aside for changes that were none.
         if !self.is_dirty() {
             return Ok(None);
@@ -101,7 +102,9 @@ impl<'env> WriteTxn<'env> {
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         self.sync_pages(grew)?; // every page is durable before a meta names it
         self.write_meta(&meta)?; // the commit point, and durable when it returns
+        store.attached.note_durable(commit_id); // other processes need not sync it again
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
+        store.attached.note_commit(); // the next writer looks at the readers anew
         self.failed.set(false);
         self.log_commit(&meta);
         Ok(Some(commit_id))

@@ -654,7 +654,7 @@ fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid,
     let txnid = last.checked_add(1).ok_or(Error::TxnidsUsedUp { last })?;
     let geometry = &head.meta.geometry;
     let reserve = Reserve::new(geometry.first_unallocated, Pgno(geometry.upper));
-    let oldest = store.readers.oldest(head.steady);
+    let oldest = store.attached.oldest(head);
     let supply = Supply::new(reserve, memory, store.dirty_limit);
     let gc = Gc::new(head.meta.gc, oldest, store, supply);
     Ok((txnid, gc, Tables::new(head.meta.main, store.orders.main)))
