@@ -44,7 +44,10 @@ impl Class {
         }
         match error.downcast_ref() {
             Some(mdbx_core::Error::Busy { .. } | mdbx_core::Error::WriterBusy) => Class::Busy,
-            Some(mdbx_core::Error::VersionMismatch { .. }) => Class::VersionMismatch,
+            Some(mdbx_core::Error::LockVersion { .. } | mdbx_core::Error::LockFile { .. }) => {
+                Class::VersionMismatch
+            }
+            Some(mdbx_core::Error::IncompatibleModes { .. }) => Class::Incompatible,
             Some(mdbx_core::Error::ReadersFull { .. }) => Class::ReadersFull,
             Some(mdbx_core::Error::WannaRecovery { .. }) => Class::WannaRecovery,
             Some(mdbx_core::Error::Ousted { .. }) => Class::Ousted,

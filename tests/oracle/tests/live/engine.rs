@@ -27,8 +27,8 @@ impl Engine {
 
     pub(crate) fn open(self, path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>> {
         match self {
-            Engine::Ours if std::env::var_os("OO").is_some() => ours::open(path, opening),
-            _ => theirs::open(path, opening),
+            Engine::Ours => ours::open(path, opening),
+            Engine::Theirs => theirs::open(path, opening),
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::answer::Class;
 use crate::command::Command;
 use crate::database::Live;
-use crate::engine::Engine;
 use crate::opening::Opening;
 use crate::together::PAIRS;
 
@@ -58,8 +57,8 @@ fn nobody_gets_a_database_alone_that_a_process_of_the_other_engine_has_open() {
 /// Who has the database for itself works as everybody else.
 #[test]
 fn one_that_has_the_database_for_itself_can_do_everything() {
-    for engine in [Engine::Theirs] {
-        let live = Live::created_by(engine, 4096);
+    for (engine, other) in PAIRS {
+        let live = Live::created_by(other, 4096);
         let mut worker = live.opened(engine, Opening::new().exclusive());
         worker.ask(Command::Empty);
         worker.ask(Command::Check);

@@ -7,7 +7,6 @@ use crate::answer::{Class, Commit};
 use crate::chain::{Fault, Load};
 use crate::command::{Command, Run};
 use crate::database::{Live, Seen, assert_nothing_lost, len};
-use crate::engine::Engine;
 use crate::opening::Opening;
 use crate::together::PAIRS;
 
@@ -38,7 +37,7 @@ fn a_change_outside_the_chain_is_found_by_readers_of_either_engine() {
 
 #[test]
 fn a_change_under_a_reader_is_found() {
-    for engine in [Engine::Theirs] {
+    for (engine, _) in PAIRS {
         let live = Live::created_by(engine, 4096);
         let mut worker = live.opened(engine, Opening::new());
         worker.ask(Command::Write(Run::of(50, 1), LOAD));

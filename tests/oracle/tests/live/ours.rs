@@ -90,7 +90,7 @@ impl Database for Env {
     }
 
     fn clear_dead_readers(&self) -> Outcome<u64> {
-        Ok(0)
+        Ok(Env::clear_dead_readers(self)? as u64)
     }
 
     fn close(self: Box<Self>) -> Outcome<()> {

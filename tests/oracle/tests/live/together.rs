@@ -14,11 +14,14 @@ pub(crate) fn rounds(usual: u64) -> u64 {
 }
 
 /// One of each engine, in both orders.
-pub(crate) const PAIRS: [(Engine, Engine); 1] = [(Engine::Theirs, Engine::Theirs)];
+pub(crate) const PAIRS: [(Engine, Engine); 2] = [
+    (Engine::Ours, Engine::Theirs),
+    (Engine::Theirs, Engine::Ours),
+];
 
 pub(crate) const PAGE_SIZES: [u32; 2] = [256, 4096];
 
-pub(crate) const STORM: [Engine; 4] = [Engine::Theirs; 4];
+pub(crate) const STORM: [Engine; 4] = [Engine::Theirs, Engine::Ours, Engine::Theirs, Engine::Ours];
 
 /// Who works together, and how.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +106,57 @@ impl Company<'_> {
     }
 }
 
+/// Writers and readers of both, and others that only read.
+fn all_of_both(creator: Engine, page_size: u32, commits: usize, pauses: u64) {
+    Company {
+        creator,
+        page_size,
+        mode: Mode::Durable,
+        write_map: false,
+        writers: &[Engine::Ours, Engine::Theirs],
+        readers: &[Engine::Ours, Engine::Theirs],
+        watchers: &[Engine::Ours, Engine::Theirs],
+        commits,
+        pauses,
+    }
+    .work();
+}
+
 #[test]
-fn processes_of_libmdbx_share_a_database() {
+fn processes_of_both_engines_write_and_read_one_database_at_a_time() {
+    all_of_both(Engine::Theirs, 4096, 400, rounds(5));
+    all_of_both(Engine::Ours, 4096, 400, rounds(5));
+}
+
+#[test]
+fn so_they_do_with_other_sizes_of_pages() {
+    all_of_both(Engine::Theirs, 256, 200, rounds(3));
+    all_of_both(Engine::Ours, 256, 200, rounds(3));
+    all_of_both(Engine::Ours, 65536, 200, rounds(3));
+}
+
+/// What only reads beside a writer of the other engine.
+#[test]
+fn a_process_that_only_reads_joins_writers_of_the_other_engine() {
+    for (reading, writing) in PAIRS {
+        Company {
+            creator: writing,
+            page_size: 4096,
+            mode: Mode::Durable,
+            write_map: false,
+            writers: &[writing, writing],
+            readers: &[],
+            watchers: &[reading, reading],
+            commits: 200,
+            pauses: rounds(3),
+        }
+        .work();
+    }
+}
+
+/// The same without this library, which shows that the tests ask for nothing that libmdbx does not do.
+#[test]
+fn processes_of_libmdbx_alone_pass_the_same_tests() {
     Company {
         creator: Engine::Theirs,
         page_size: 4096,
@@ -113,8 +165,8 @@ fn processes_of_libmdbx_share_a_database() {
         writers: &[Engine::Theirs, Engine::Theirs],
         readers: &[Engine::Theirs],
         watchers: &[Engine::Theirs],
-        commits: 300,
-        pauses: rounds(4),
+        commits: 200,
+        pauses: rounds(2),
     }
     .work();
 }
