@@ -22,8 +22,9 @@ pub use sys::{
 };
 
 pub use sys::{
-    MDBX_BUSY as BUSY, MDBX_INCOMPATIBLE as INCOMPATIBLE, MDBX_OUSTED as OUSTED,
-    MDBX_READERS_FULL as READERS_FULL, MDBX_VERSION_MISMATCH as VERSION_MISMATCH,
+    MDBX_BUSY as BUSY, MDBX_EBADSIGN as BAD_SIGNATURE, MDBX_INCOMPATIBLE as INCOMPATIBLE,
+    MDBX_OUSTED as OUSTED, MDBX_READERS_FULL as READERS_FULL,
+    MDBX_UNABLE_EXTEND_MAPSIZE as UNABLE_EXTEND_MAPSIZE, MDBX_VERSION_MISMATCH as VERSION_MISMATCH,
     MDBX_WANNA_RECOVERY as WANNA_RECOVERY,
 };
 
@@ -219,7 +220,16 @@ impl Env {
         Ok(env)
     }
 
-    fn set_geometry(&self, geometry: &Geometry) -> Result<()> {
+    /// Changes how long the data file is and may become; what is `None` stays.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    ///
+    /// # Panics
+    ///
+    /// If a size does not fit an `isize`.
+    pub fn set_geometry(&self, geometry: &Geometry) -> Result<()> {
         let size = |size: Option<usize>| {
             size.map_or(-1, |size| {
                 isize::try_from(size).expect("a size fits an isize")

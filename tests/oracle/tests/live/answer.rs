@@ -23,17 +23,20 @@ pub(crate) enum Class {
     ReadersFull,
     WannaRecovery,
     Ousted,
+    /// The file has outgrown what this process has mapped.
+    AddressSpace,
     /// Anything else, also what is wrong with a snapshot.
     Other,
 }
 
-const CLASSES: [Class; 7] = [
+const CLASSES: [Class; 8] = [
     Class::Busy,
     Class::VersionMismatch,
     Class::Incompatible,
     Class::ReadersFull,
     Class::WannaRecovery,
     Class::Ousted,
+    Class::AddressSpace,
     Class::Other,
 ];
 
@@ -50,6 +53,7 @@ impl Class {
             Some(mdbx_core::Error::IncompatibleModes { .. }) => Class::Incompatible,
             Some(mdbx_core::Error::ReadersFull { .. }) => Class::ReadersFull,
             Some(mdbx_core::Error::WannaRecovery { .. }) => Class::WannaRecovery,
+            Some(mdbx_core::Error::AddressSpace { .. }) => Class::AddressSpace,
             Some(mdbx_core::Error::Ousted { .. }) => Class::Ousted,
             _ => Class::Other,
         }
@@ -63,6 +67,7 @@ impl Class {
             c::READERS_FULL => Class::ReadersFull,
             c::WANNA_RECOVERY => Class::WannaRecovery,
             c::OUSTED => Class::Ousted,
+            c::UNABLE_EXTEND_MAPSIZE => Class::AddressSpace,
             _ => Class::Other,
         }
     }

@@ -34,6 +34,14 @@ pub(crate) enum Command {
     End,
     /// Check the whole file, and look at the newest snapshot; answers with its id and the state.
     Check,
+    /// Begin to read so often at the same time, and end all of it when told to stop; answers with how often it could.
+    Crowd(usize),
+    /// Change the upper bound of the file, in bytes.
+    Resize(u64),
+    /// Copy the newest snapshot to the path of the database with a suffix; compact, or as it is.
+    Copy(bool),
+    /// Begin a write transaction if no other one runs, and abort it.
+    TryWrite,
     /// Make the last commit durable.
     Sync,
     /// Set the volume after which a commit becomes durable, for all processes.
@@ -97,6 +105,9 @@ impl fmt::Display for Command {
             Command::Write(run, changes) => write!(f, "Write {run} {}", load(changes)),
             Command::Hang(run, changes) => write!(f, "Hang {run} {}", load(changes)),
             Command::Read(run) => write!(f, "Read {run}"),
+            Command::Crowd(size) => write!(f, "Crowd {size}"),
+            Command::Resize(upper) => write!(f, "Resize {upper}"),
+            Command::Copy(compact) => write!(f, "Copy {}", u8::from(*compact)),
             Command::SyncBytes(bytes) => write!(f, "SyncBytes {bytes}"),
             Command::Spoil(fault) => write!(f, "Spoil {fault:?}"),
             simple => write!(f, "{simple:?}"),
@@ -105,7 +116,7 @@ impl fmt::Display for Command {
 }
 
 /// The commands without anything more to say.
-const SIMPLE: [Command; 12] = [
+const SIMPLE: [Command; 13] = [
     Command::Close,
     Command::Stop,
     Command::Begin,
@@ -118,6 +129,7 @@ const SIMPLE: [Command; 12] = [
     Command::Pages,
     Command::ClearDeadReaders,
     Command::Empty,
+    Command::TryWrite,
 ];
 
 /// Takes words off a line.
@@ -172,6 +184,9 @@ impl FromStr for Command {
             "Write" => Command::Write(words.run()?, words.load()?),
             "Hang" => Command::Hang(words.run()?, words.load()?),
             "Read" => Command::Read(words.run()?),
+            "Crowd" => Command::Crowd(words.number()?),
+            "Resize" => Command::Resize(words.number()?),
+            "Copy" => Command::Copy(words.number::<u8>()? == 1),
             "SyncBytes" => Command::SyncBytes(words.number()?),
             "Spoil" => Command::Spoil(match words.0.next() {
                 Some("Overlap") => Fault::Overlap,

@@ -38,6 +38,12 @@ pub(crate) trait Database {
     fn read(&self) -> Outcome<Box<dyn Reading<'_> + '_>>;
     /// Waits until no other writer runs.
     fn write(&self) -> Outcome<Box<dyn Writing + '_>>;
+    /// Begins to write if no other writer runs, and aborts it.
+    fn try_write(&self) -> Outcome<()>;
+    /// Changes the upper bound of the file.
+    fn resize(&self, upper: u64) -> Outcome<()>;
+    /// Copies the newest snapshot.
+    fn copy(&self, path: &Path, compact: bool) -> Outcome<()>;
     /// Makes the last commit durable.
     fn sync(&self) -> Outcome<()>;
     /// Sets the volume after which a commit becomes durable, for all processes.

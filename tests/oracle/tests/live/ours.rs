@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mdbx_core::tools::check::check;
+use mdbx_core::tools::copy::CopyOptions;
 use mdbx_core::{Env, Error, Geometry, PageSize, ParkedTxn, ReadTxn, Table, WriteTxn};
 
 use crate::engine::{Database, Each, Outcome, Parked, Reading, Snapshot, Writing};
@@ -66,6 +67,22 @@ impl Database for Env {
             }));
         }
         Ok(Box::new(Write { txn, tables }))
+    }
+
+    fn try_write(&self) -> Outcome<()> {
+        Env::try_write(self)?;
+        Ok(())
+    }
+
+    fn resize(&self, upper: u64) -> Outcome<()> {
+        Ok(Env::resize(self, Geometry::default().upper(upper))?)
+    }
+
+    fn copy(&self, path: &Path, compact: bool) -> Outcome<()> {
+        let txn = Env::read(self)?;
+        let options = CopyOptions::new().overwrite(true).compact(compact);
+        options.to_path(&txn, path)?;
+        Ok(())
     }
 
     fn sync(&self) -> Outcome<()> {

@@ -192,6 +192,14 @@ impl Worker {
         std::mem::take(&mut self.commits)
     }
 
+    /// Sends it a signal, like `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = std::process::Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
+        assert!(status.unwrap().success(), "{} gets no signal", self.name);
+    }
+
     /// Says what the operating system knows of it.
     fn circumstances(&self) -> String {
         let about = |file: &str| {

@@ -91,6 +91,25 @@ impl Database for c::Env {
         Ok(Box::new(Txn::writing(c::Env::write(self)?)?))
     }
 
+    fn try_write(&self) -> Outcome<()> {
+        c::Env::try_write(self)?;
+        Ok(())
+    }
+
+    fn resize(&self, upper: u64) -> Outcome<()> {
+        Ok(self.set_geometry(&c::Geometry {
+            upper: Some(usize::try_from(upper)?),
+            ..c::Geometry::default()
+        })?)
+    }
+
+    fn copy(&self, path: &Path, compact: bool) -> Outcome<()> {
+        if path.exists() {
+            std::fs::remove_file(path)?;
+        }
+        Ok(c::Env::copy(self, path, compact)?)
+    }
+
     fn sync(&self) -> Outcome<()> {
         c::Env::sync(self)?;
         Ok(())
@@ -118,7 +137,11 @@ impl Database for c::Env {
     }
 
     fn close(self: Box<Self>) -> Outcome<()> {
-        Ok(c::Env::close(*self)?)
+        match c::Env::close(*self) {
+            // It is closed all the same: the last sync met the lock of a writer that had died.
+            Err(c::Error(c::BAD_SIGNATURE)) => Ok(()),
+            closed => Ok(closed?),
+        }
     }
 }
 

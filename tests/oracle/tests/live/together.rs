@@ -21,8 +21,6 @@ pub(crate) const PAIRS: [(Engine, Engine); 2] = [
 
 pub(crate) const PAGE_SIZES: [u32; 2] = [256, 4096];
 
-pub(crate) const STORM: [Engine; 4] = [Engine::Theirs, Engine::Ours, Engine::Theirs, Engine::Ours];
-
 /// Who works together, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Company<'c> {

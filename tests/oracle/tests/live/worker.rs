@@ -151,6 +151,13 @@ fn serve(desk: &Desk, database: &dyn Database, command: Command) {
         Command::Write(run, load) => write(desk, database, &run, load),
         Command::Read(run) => read(desk, database, &run),
         Command::Check => check(database),
+        Command::Crowd(size) => return crowd(desk, database, size),
+        Command::Resize(upper) => database.resize(upper).map(|()| Vec::new()),
+        Command::Copy(compact) => {
+            let copied = database.copy(&copy_path(&desk.path), compact);
+            copied.map(|()| Vec::new())
+        }
+        Command::TryWrite => database.try_write().map(|()| Vec::new()),
         Command::Sync => database.sync().map(|()| Vec::new()),
         Command::SyncBytes(bytes) => database.set_sync_bytes(bytes).map(|()| Vec::new()),
         Command::Pages => database.allocated_pages().map(|pages| vec![pages]),
@@ -175,6 +182,32 @@ fn serve(desk: &Desk, database: &dyn Database, command: Command) {
         }),
         command => panic!("{command} is not possible now"),
     });
+}
+
+/// Where copies of a database go.
+pub(crate) fn copy_path(path: &Path) -> PathBuf {
+    path.with_extension("copy")
+}
+
+/// Holds many snapshots until told to stop.
+fn crowd(desk: &Desk, database: &dyn Database, size: usize) {
+    let mut snapshots = Vec::new();
+    let outcome = loop {
+        if snapshots.len() == size {
+            break Ok(vec![size as u64]);
+        }
+        match database.read() {
+            Ok(snapshot) => snapshots.push(snapshot),
+            Err(error) if Class::of(&*error) == Class::ReadersFull => {
+                break Ok(vec![snapshots.len() as u64]);
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    answer(outcome);
+    while !matches!(desk.next(), Command::Stop) {}
+    drop(snapshots);
+    answer(Ok(Vec::new()));
 }
 
 fn look_at(snapshot: &dyn Snapshot) -> Outcome<Vec<u64>> {
@@ -280,9 +313,20 @@ fn hold<'env>(snapshot: Held<'env>, rng: &mut Rng, run: &Run) -> Outcome<Option<
 /// Opens and closes the database, and looks at it or commits in between.
 fn storm(desk: &Desk, engine: Engine, opening: &Opening, run: &Run) -> Outcome<Vec<u64>> {
     let mut rng = Rng::with_seed(run.seed);
-    let (mut done, mut opened) = (0, 0);
+    let (mut done, mut opened, mut busy) = (0, 0, 0);
     while desk.goes_on(run, &mut done) {
-        let database = engine.open(&desk.path, opening)?;
+        let opening = Opening {
+            exclusive: opening.exclusive && rng.once_in(2),
+            ..*opening
+        };
+        let database = match engine.open(&desk.path, &opening) {
+            Err(error) if Class::of(&*error) == Class::Busy => {
+                busy += 1;
+                pause(&mut rng, run);
+                continue;
+            }
+            opened => opened?,
+        };
         opened += 1;
         if rng.once_in(2) {
             look(&*database.read()?)?;
@@ -300,7 +344,7 @@ fn storm(desk: &Desk, engine: Engine, opening: &Opening, run: &Run) -> Outcome<V
         pause(&mut rng, run);
         database.close()?;
     }
-    Ok(vec![opened])
+    Ok(vec![opened, busy])
 }
 
 /// Returns the command line that makes this binary a worker.
