@@ -31,10 +31,10 @@ fn readers_of_both_engines_share_the_slots_and_those_of_dead_ones_are_free_again
         );
         third.stop();
         second.stop();
+        second.close();
         assert_eq!(third.ask(Command::Crowd(SLOTS)), [SLOTS as u64]);
         third.stop();
         third.close();
-        second.close();
         live.verify_closed();
     }
 }
