@@ -37,7 +37,7 @@ fn keep(reading: Engine, writing: Engine, page_size: u32) {
     let mut reader = live.opened(reading, Opening::new());
     let mut writer = live.opened(writing, Opening::new());
     let mut looks = 0;
-    for _ in 0..rounds(4) {
+    for _ in 0..rounds(2) {
         writer.ask(Command::Write(Run::of(30, rng.next()), BULK));
         let seen = begin(&mut reader);
         for _ in 0..5 {
@@ -64,7 +64,7 @@ fn hold_the_end(reading: Engine, writing: Engine, page_size: u32) {
     let live = Live::created_by(writing, page_size);
     let mut reader = live.opened(reading, Opening::new());
     let mut writer = live.opened(writing, Opening::new());
-    for _ in 0..rounds(4).min(20) {
+    for _ in 0..rounds(2).min(20) {
         writer.ask(Command::Write(Run::of(60, rng.next()), BULK));
         writer.ask(Command::Empty);
         let seen = begin(&mut reader);

@@ -7,7 +7,6 @@ use crate::database::{Live, assert_nothing_lost};
 use crate::engine::Engine;
 use crate::opening::Opening;
 use crate::pinned::begin;
-use crate::process::Worker;
 use crate::together::{PAIRS, rounds};
 
 const LOAD: Load = Load {
@@ -15,31 +14,22 @@ const LOAD: Load = Load {
     bulk_every: 0,
 };
 
-fn pages(writer: &mut Worker) -> u64 {
-    writer.ask(Command::Pages)[0]
-}
-
-/// Kills a reader, and sees whether a writer of the other engine finds its pages; with `ask` it is told to look for dead readers.
-fn sweep(reading: Engine, writing: Engine, ask: bool) {
+/// Kills a reader, and sees whether a writer of the other engine finds its pages.
+fn sweep(reading: Engine, writing: Engine) {
     let mut rng = Rng::new(4);
-    let live = Live::created_by(reading, 4096);
-    let mut writer = live.opened(writing, Opening::new());
-    let mut write = |writer: &mut Worker, count| {
-        writer.ask(Command::Write(Run::of(count, rng.next()), LOAD));
-    };
-    write(&mut writer, 300);
-    for _ in 0..rounds(3) {
+    for _ in 0..rounds(2) {
+        let live = Live::created_by(reading, 4096);
+        let mut writer = live.opened(writing, Opening::new());
         let mut reader = live.opened(reading, Opening::new());
+        let mut write = |count| {
+            writer.ask(Command::Write(Run::of(count, rng.next()), LOAD));
+            writer.ask(Command::Pages)[0]
+        };
+        let before = write(200);
         begin(&mut reader);
-        let before = pages(&mut writer);
-        write(&mut writer, 100);
-        let held = pages(&mut writer);
+        let held = write(100);
         reader.kill();
-        if ask {
-            assert_eq!(writer.ask(Command::ClearDeadReaders), [1]);
-        }
-        write(&mut writer, 200);
-        let after = pages(&mut writer);
+        let after = write(200);
         println!(
             "{reading:?} killed beside a writer of {writing:?}: {before} pages, then {held}, and {after} in the end"
         );
@@ -48,20 +38,33 @@ fn sweep(reading: Engine, writing: Engine, ask: bool) {
             after <= held + 40,
             "the file grows although its reader is dead"
         );
+        assert_nothing_lost(writer.close(), 0, live.verify_closed());
     }
-    assert_nothing_lost(writer.close(), 0, live.verify_closed());
 }
 
 #[test]
 fn a_writer_of_one_engine_uses_the_pages_that_a_dead_reader_of_the_other_held_back() {
     for (reading, writing) in PAIRS {
-        sweep(reading, writing, false);
+        sweep(reading, writing);
     }
 }
 
 #[test]
 fn dead_readers_of_one_engine_are_found_by_the_other_when_it_is_asked() {
-    for (reading, writing) in PAIRS {
-        sweep(reading, writing, true);
+    for (reading, asking) in PAIRS {
+        let live = Live::created_by(reading, 4096);
+        let mut worker = live.opened(asking, Opening::new());
+        for readers in [1, 5, 20] {
+            let mut dead = live.opened(reading, Opening::new());
+            dead.ask(Command::Crowd(readers));
+            assert_eq!(worker.ask(Command::ClearDeadReaders), [0], "it lives");
+            dead.kill();
+            let found = worker.ask(Command::ClearDeadReaders)[0];
+            println!("{asking:?} finds {found} slots of {readers} readers of {reading:?}");
+            assert_eq!(found, readers as u64);
+            assert_eq!(worker.ask(Command::ClearDeadReaders), [0], "they are gone");
+        }
+        worker.close();
+        live.verify_closed();
     }
 }

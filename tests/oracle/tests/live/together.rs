@@ -122,15 +122,15 @@ fn all_of_both(creator: Engine, page_size: u32, commits: usize, pauses: u64) {
 
 #[test]
 fn processes_of_both_engines_write_and_read_one_database_at_a_time() {
-    all_of_both(Engine::Theirs, 4096, 400, rounds(5));
-    all_of_both(Engine::Ours, 4096, 400, rounds(5));
+    all_of_both(Engine::Theirs, 4096, 300, rounds(4));
+    all_of_both(Engine::Ours, 4096, 300, rounds(4));
 }
 
 #[test]
 fn so_they_do_with_other_sizes_of_pages() {
-    all_of_both(Engine::Theirs, 256, 200, rounds(3));
-    all_of_both(Engine::Ours, 256, 200, rounds(3));
-    all_of_both(Engine::Ours, 65536, 200, rounds(3));
+    all_of_both(Engine::Theirs, 256, 200, rounds(2));
+    all_of_both(Engine::Ours, 256, 200, rounds(2));
+    all_of_both(Engine::Ours, 65536, 200, rounds(2));
 }
 
 /// What only reads beside a writer of the other engine.
@@ -146,7 +146,7 @@ fn a_process_that_only_reads_joins_writers_of_the_other_engine() {
             readers: &[],
             watchers: &[reading, reading],
             commits: 200,
-            pauses: rounds(3),
+            pauses: rounds(2),
         }
         .work();
     }
