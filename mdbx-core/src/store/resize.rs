@@ -90,7 +90,12 @@ impl Store {
         Ok(chosen)
     }
 
-    fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
+    /// Checks that the file can become as long as `geometry` allows without leaving its mapping.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AddressSpace`].
+    pub(crate) fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
         let reserved = self.map.len() as u64;
         if Pgno(geometry.upper).offset(self.page_size) > reserved {
             return Err(Error::AddressSpace { reserved });

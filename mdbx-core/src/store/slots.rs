@@ -201,13 +201,7 @@ impl Attached {
     /// Returns how many slots are taken, with a snapshot or without. What a process only keeps for later is free.
     pub(crate) fn taken(&self) -> usize {
         let slots = self.used_slots().map(|number| self.slot(number));
-        slots
-            .filter(|slot| {
-                let is_bound = slot.process.load(Ordering::Acquire) != 0;
-                let txnid = slot.txnid.load(Ordering::Relaxed);
-                is_bound && (txnid < FIRST_IDLE || txnid == HELD)
-            })
-            .count()
+        slots.filter(|slot| slot.is_taken()).count()
     }
 
     /// Takes the snapshot away from the reader `entry`, if it is parked. Only the holder of the writer's turn may.
@@ -232,6 +226,14 @@ impl Attached {
 }
 
 impl Slot<'_> {
+    /// Returns whether a transaction has this slot, with a snapshot or without.
+    fn is_taken(self) -> bool {
+        let txnid = self.txnid.load(Ordering::Acquire);
+        let is_ousted = self.thread.load(Ordering::Relaxed) == OUSTED;
+        let is_bound = self.process.load(Ordering::Acquire) != 0;
+        is_bound && (txnid < FIRST_IDLE || txnid == HELD || is_ousted)
+    }
+
     /// Returns the reader that has this slot, which has that number, if it has a snapshot.
     ///
     /// The slot may be changing. What is told belongs to one snapshot all the same, unless it changes all the time;

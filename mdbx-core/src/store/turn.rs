@@ -18,7 +18,6 @@ use std::sync::atomic::Ordering;
 use log::{error, warn};
 
 use crate::error::{Error, Result};
-use crate::ids::Pgno;
 use crate::store::open::Store;
 use crate::store::troika::Head;
 use crate::sys::file::Access;
@@ -51,7 +50,7 @@ impl<'s> Turn<'s> {
     /// - [`Error::WriterBusy`] if this thread has it already.
     /// - [`Error::EnvFailed`] if an earlier sync failed; [`Error::WriterLost`] if a thread took the turn with it.
     /// - [`Error::Corrupted`] if the newest meta is not valid.
-    /// - [`Error::AddressSpace`] if another process has raised the upper bound of the file beyond the mapping.
+    /// - [`Error::AddressSpace`] if the newest snapshot reaches past the mapping.
     /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses the lock, or to measure the file.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
         check_access(store)?;
@@ -171,10 +170,6 @@ fn check_sound(store: &Store) -> Result<()> {
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     check_sound(store)?;
     let head = store.newest()?;
-    let reserved = store.map.len() as u64;
-    if Pgno(head.meta.geometry.upper).offset(store.page_size) > reserved {
-        return Err(Error::AddressSpace { reserved }); // another process has raised the bound
-    }
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:
