@@ -131,6 +131,8 @@ pub struct Geometry {
 /// The state of an environment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
+    /// The size of all pages.
+    pub page_size: u32,
     /// The pages that are in use or free for reuse.
     pub allocated_pages: u64,
     /// The newest snapshot.
@@ -291,6 +293,18 @@ impl Env {
         })
     }
 
+    /// Sets how many changed pages a write transaction keeps in memory, before it writes some early.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn set_dirty_limit(&self, pages: usize) -> Result<()> {
+        // SAFETY: the environment is open.
+        done(unsafe {
+            sys::mdbx_env_set_option(self.env.as_ptr(), sys::MDBX_opt_txn_dp_limit, pages as u64)
+        })
+    }
+
     /// Frees the reader slots of dead processes, and returns how many there were.
     ///
     /// # Errors
@@ -345,6 +359,7 @@ impl Env {
         // SAFETY: the environment is open, no transaction is needed, and `info` is as long as is said.
         done(unsafe { sys::mdbx_env_info_ex(self.env.as_ptr(), null_mut(), &raw mut info, size) })?;
         Ok(Info {
+            page_size: info.mi_dxb_pagesize,
             allocated_pages: info.mi_last_pgno + 1,
             last_txnid: info.mi_recent_txnid,
             lower: info.mi_geo.lower,

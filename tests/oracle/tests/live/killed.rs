@@ -117,7 +117,8 @@ fn a_killed_process_of_one_engine_stops_none_of_the_other_and_loses_nothing() {
     let durable = Opening::new();
     let weak = durable.mode(Mode::SafeNoSync);
     for (victim, _) in PAIRS {
-        kill(victim, durable, rounds(15));
+        kill(victim, durable, rounds(12));
+        kill(victim, durable.spill(), rounds(3));
         kill(victim, weak, rounds(5));
         kill(victim, durable.write_map(), rounds(2));
         kill(victim, weak.write_map(), rounds(2));
@@ -135,8 +136,14 @@ fn what_a_killed_writer_had_not_committed_is_gone_for_the_other_engine() {
             changes: 400,
             bulk_every: 2,
         };
-        for round in 0..5 {
-            let mut worker = live.opened(victim, Opening::new());
+        for round in 0..6 {
+            // Every other one has written pages early that nobody must see.
+            let opening = if round % 2 == 0 {
+                Opening::new()
+            } else {
+                Opening::new().spill()
+            };
+            let mut worker = live.opened(victim, opening);
             worker.ask(Command::Hang(Run::of(1, rng.next()), load));
             other.tell(Command::Write(Run::of(10, rng.next()), LOAD));
             worker.kill();

@@ -37,6 +37,7 @@ mod pinned;
 mod process;
 mod resized;
 mod slots;
+mod slow;
 mod storm;
 mod swept;
 mod theirs;

@@ -22,12 +22,20 @@ impl Mode {
 }
 
 /// How the database is opened.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of the order to open"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opening {
     pub(crate) mode: Mode,
     pub(crate) write_map: bool,
     pub(crate) read_only: bool,
     pub(crate) exclusive: bool,
+    /// Write transactions keep few pages in memory, and write the others early.
+    pub(crate) spill: bool,
+    /// A writer that lacks room ends the processes of slow readers. Only this library is asked to do that.
+    pub(crate) ends_slow_readers: bool,
     /// The size of all pages, if the database is to be created; the file then grows and shrinks in small steps.
     pub(crate) page_size: Option<u32>,
 }
@@ -39,6 +47,8 @@ impl Opening {
             write_map: false,
             read_only: false,
             exclusive: false,
+            spill: false,
+            ends_slow_readers: false,
             page_size: None,
         }
     }
@@ -68,6 +78,20 @@ impl Opening {
         }
     }
 
+    pub(crate) fn spill(self) -> Opening {
+        Opening {
+            spill: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn ends_slow_readers(self) -> Opening {
+        Opening {
+            ends_slow_readers: true,
+            ..self
+        }
+    }
+
     pub(crate) fn exclusive(self) -> Opening {
         Opening {
             exclusive: true,
@@ -85,6 +109,9 @@ pub(crate) const GROWTH_STEP: usize = 1 << 16;
 /// The unused room at its end that lets it shrink.
 pub(crate) const SHRINK_THRESHOLD: usize = 1 << 17;
 
+/// How many bytes of pages a write transaction keeps in memory that is to spill.
+pub(crate) const SPILL_LIMIT: usize = 1 << 19;
+
 impl fmt::Display for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.mode)?;
@@ -92,6 +119,8 @@ impl fmt::Display for Opening {
             (self.write_map, "write-map"),
             (self.read_only, "read-only"),
             (self.exclusive, "exclusive"),
+            (self.spill, "spill"),
+            (self.ends_slow_readers, "ends-slow-readers"),
         ];
         for (_, word) in flags.iter().filter(|(set, _)| *set) {
             write!(f, " {word}")?;
@@ -112,6 +141,8 @@ impl FromStr for Opening {
                 "write-map" => opening.write_map = true,
                 "read-only" => opening.read_only = true,
                 "exclusive" => opening.exclusive = true,
+                "spill" => opening.spill = true,
+                "ends-slow-readers" => opening.ends_slow_readers = true,
                 word => match Mode::ALL.iter().find(mode) {
                     Some(mode) => opening.mode = *mode,
                     None => opening.page_size = Some(word.parse().map_err(|_| word.to_owned())?),

@@ -1,14 +1,19 @@
 //! This library as one of the two engines.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::copy::CopyOptions;
-use mdbx_core::{Env, Error, Geometry, PageSize, ParkedTxn, ReadTxn, Table, WriteTxn};
+use mdbx_core::{
+    Env, Error, Geometry, PageSize, ParkedTxn, ReadTxn, SlowReader, SlowReaderAction, Table,
+    WriteTxn,
+};
 
 use crate::engine::{Database, Each, Outcome, Parked, Reading, Snapshot, Writing};
-use crate::opening::{GROWTH_STEP, LOWER, Mode, Opening, SHRINK_THRESHOLD, UPPER};
+use crate::opening::{GROWTH_STEP, LOWER, Mode, Opening, SHRINK_THRESHOLD, SPILL_LIMIT, UPPER};
 use crate::part::Part;
+use crate::process::send_signal;
 
 /// Opens the database with this library.
 pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>> {
@@ -25,10 +30,28 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
             .shrink_threshold(SHRINK_THRESHOLD as u64);
         options = options.geometry(geometry);
     }
+    if opening.spill {
+        options = options.dirty_limit(SPILL_LIMIT);
+    }
+    if opening.ends_slow_readers {
+        options = options.slow_reader_handler(end_slow_reader);
+    }
     if opening.mode != Mode::Durable || opening.write_map {
         return Err("there is only one mode".into());
     }
     Ok(Box::new(options.open(path)?))
+}
+
+/// Ends the process of a reader that keeps a writer from using pages again.
+fn end_slow_reader(slow: &SlowReader) -> SlowReaderAction {
+    if slow.is_over || slow.retries > 1000 {
+        return SlowReaderAction::GiveUp;
+    }
+    if slow.retries == 0 {
+        send_signal(slow.reader.process, "KILL");
+    }
+    std::thread::sleep(Duration::from_millis(1));
+    SlowReaderAction::Retry
 }
 
 /// The handles of the tables that there are, in the order of [`Part::ALL`].

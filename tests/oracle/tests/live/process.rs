@@ -192,12 +192,14 @@ impl Worker {
         std::mem::take(&mut self.commits)
     }
 
+    /// Whether the process is no more.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Sends it a signal, like `STOP`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = std::process::Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status();
-        assert!(status.unwrap().success(), "{} gets no signal", self.name);
+        send_signal(self.child.id(), name);
     }
 
     /// Says what the operating system knows of it.
@@ -227,6 +229,14 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn send_signal(process: u32, name: &str) {
+    let status = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .status();
+    assert!(status.unwrap().success(), "{process} gets no signal");
 }
 
 /// Repeats something until it is true, which must be soon.

@@ -6,7 +6,7 @@ use mdbx_core::TableFlags;
 use mdbx_oracle::c;
 
 use crate::engine::{Database, Each, Outcome, Parked, Reading, Snapshot, Writing};
-use crate::opening::{GROWTH_STEP, LOWER, Mode, Opening, SHRINK_THRESHOLD, UPPER};
+use crate::opening::{GROWTH_STEP, LOWER, Mode, Opening, SHRINK_THRESHOLD, SPILL_LIMIT, UPPER};
 use crate::part::Part;
 
 /// Opens the database with libmdbx.
@@ -33,7 +33,11 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
         growth_step: Some(GROWTH_STEP),
         shrink_threshold: Some(SHRINK_THRESHOLD),
     });
-    Ok(Box::new(c::Env::open(path, flags, geometry.as_ref())?))
+    let env = c::Env::open(path, flags, geometry.as_ref())?;
+    if opening.spill {
+        env.set_dirty_limit(SPILL_LIMIT / env.info()?.page_size as usize)?;
+    }
+    Ok(Box::new(env))
 }
 
 /// Returns what libmdbx calls the kind of a table.
