@@ -71,9 +71,9 @@ fn a_writer_of_one_engine_joins_a_reader_of_the_other_that_came_first() {
         let live = Live::created_by(second, 4096);
         let mut reader = live.opened(first, Opening::new().read_only());
         let mut writer = live.opened(second, Opening::new());
-        writer.ask(Command::Write(Run::of(20, rng.next()), LOAD));
+        let written = writer.ask(Command::Write(Run::of(20, rng.next()), LOAD))[0];
         let seen = Live::agree(std::slice::from_mut(&mut reader));
-        assert_eq!(seen.number, 20);
+        assert_eq!(seen.number, written);
         let commits = writer.close();
         reader.close();
         assert_nothing_lost(commits, 0, live.verify_closed());
