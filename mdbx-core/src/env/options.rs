@@ -49,6 +49,7 @@ impl EnvOptions {
             dirty_limit: 256 << 20,
             reclaim: ReclaimOrder::default(),
             durability: Durability::default(),
+            write_map: false,
             sync_bytes: None,
             sync_period: None,
             geometry: Geometry::default(),
@@ -89,6 +90,20 @@ impl EnvOptions {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.options.durability = durability;
+        self
+    }
+
+    /// Sets whether changed pages are written to the file through a second mapping of it, which saves the system calls of
+    /// a commit; they are not by default.
+    ///
+    /// It changes nothing else: all that a [`Durability`] promises holds, transactions nest, and pages are changed in
+    /// memory of their own until they are written. But the file has room on the disk for its whole length then, and on
+    /// file systems that write to another place than before, a full disk can end the process. Where the file system
+    /// cannot give a file room in advance, this has no effect.
+    #[must_use]
+    #[doc(alias = "MDBX_WRITEMAP")]
+    pub fn write_map(mut self, write_map: bool) -> Self {
+        self.options.write_map = write_map;
         self
     }
 

@@ -29,6 +29,7 @@ use crate::store::unsynced::Unsynced;
 use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
 use crate::sys::map::Map;
+use crate::sys::mapped_file::MappedFile;
 use crate::sys::process::{boot_id, random_id};
 
 /// The number of the next environment.
@@ -46,6 +47,7 @@ pub(crate) struct OpenOptions {
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
     pub(crate) durability: Durability,
+    pub(crate) write_map: bool,
     /// After how many bytes a commit is durable; `None` leaves what is set.
     pub(crate) sync_bytes: Option<u64>,
     /// After what time a commit is durable; `None` leaves what is set.
@@ -163,6 +165,12 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
+        let file: Box<dyn DataFile> = if options.write_map && may_write {
+            let metas_end = Pgno::FIRST_DATA.offset(page_size);
+            Box::new(MappedFile::new(file, metas_end, map.len()).map_err(failed)?)
+        } else {
+            Box::new(file)
+        };
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
         info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
@@ -172,7 +180,7 @@ impl Store {
             access: options.access,
             page_size,
             map,
-            file: Box::new(file),
+            file,
             file_pages: AtomicU64::new(len / page_size.bytes() as u64),
             compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(options.max_readers),

@@ -6,6 +6,7 @@
 //! - [`clock`]: the time since the machine was started.
 //! - [`lock`]: the file names of a database, and the locks that make us its only user.
 //! - [`file`](mod@file): positioned reads and writes, length, and the sync flavours, as one small trait.
+//! - [`mapped_file`]: a data file whose pages are written through a mapping.
 //! - [`map`]: the read-only mapping of the data file, and the pins that allow to read from it.
 //! - [`shared`]: bytes of the mapping that a writer may be changing, read as atomics.
 //! - [`prefetch`]: a hint to the CPU.
@@ -17,6 +18,7 @@ pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod map;
+pub(crate) mod mapped_file;
 pub(crate) mod prefetch;
 pub(crate) mod process;
 pub(crate) mod shared;
