@@ -15,7 +15,7 @@ use log::info;
 
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
-use crate::format::meta::Meta;
+use crate::format::meta::{Meta, Sign};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::compaction::CompactionDue;
 use crate::store::durability::{Durability, Mode};
@@ -139,7 +139,7 @@ impl Store {
         if is_new || is_steady_on_disk {
             unsynced.set_meta_durable(steady);
         }
-        if meta.txnid != steady {
+        if meta.sign != Sign::Steady {
             unsynced.raise(1); // how many pages they are is not known
         }
         if let Some(bytes) = options.sync_bytes {

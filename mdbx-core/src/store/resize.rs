@@ -71,6 +71,7 @@ impl Store {
         };
         let unit = pages_per_unit(self.page_size);
         let pages = u64::from(counts.now.max(needed.0)).next_multiple_of(unit);
+        self.unsynced.set_len_new(true);
         let cut = self.file.set_len(pages * self.page_size.bytes() as u64);
         if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
             self.file_pages.store(pages, Ordering::Release);
@@ -131,7 +132,7 @@ impl Store {
             boot_id: boot_id(),
             ..base.clone()
         };
-        self.flush(turn.head().steady)?;
+        self.flush()?;
         self.write_meta(&meta, turn.head().tail, Strength::Durable)?;
         self.cut(&geometry);
         if geometry.shrink_pv != 0 {

@@ -43,8 +43,8 @@ impl<'s> Turn<'s> {
     /// - [`Error::WriterBusy`] if this thread has it already.
     /// - [`Error::EnvFailed`] if an earlier sync failed.
     /// - [`Error::Corrupted`] if the newest meta is not valid.
-    /// - [`Error::Io`] if it was not known what is on the disk, and a flush that was to settle it failed. The environment
-    ///   takes no more writes then.
+    /// - [`Error::Io`] if something had to be made durable first, and that failed. The environment takes no more writes
+    ///   then.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
         check_access(store)?;
         if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
@@ -127,9 +127,7 @@ impl Drop for Turn<'_> {
 
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
-    if store.failed.load(Ordering::Acquire) {
-        return Err(Error::EnvFailed);
-    }
+    store.check_writable()?;
     let mut head = head_of(store)?;
     // What has waited too long for a sync does not wait for this turn to end.
     if head.meta.sign != Sign::Steady && store.unsynced.is_due(0) && store.make_steady(&head)? {

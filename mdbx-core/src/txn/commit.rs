@@ -38,6 +38,7 @@ impl<'env> WriteTxn<'env> {
     /// - [`Error::MapFull`](crate::Error::MapFull) and [`Error::Io`](crate::Error::Io) if there is no room for the commit.
     /// - [`Error::Io`](crate::Error::Io) if a sync failed. It is not known then whether the commit is there when the database is opened
     ///   the next time; until then the environment takes no more writes.
+    /// - [`Error::EnvFailed`](crate::Error::EnvFailed) if a sync failed in the middle of this transaction.
     /// - [`Error::TxnFailed`](crate::Error::TxnFailed) if an earlier error left the transaction half changed.
     /// - [`Error::Corrupted`](crate::Error::Corrupted) if the table of free pages is damaged.
     #[doc(alias = "mdbx_txn_commit")]
@@ -112,6 +113,7 @@ impl<'env> WriteTxn<'env> {
     fn publish(&mut self) -> Result<Option<Txnid>> {
         self.check_sound()?;
         self.check_outermost()?;
+        self.engine.store.check_writable()?;
         // Every change shows in a table, the canary or the geometry. Free pages may have been set aside for changes that were none.
         if !self.is_dirty() {
             return Ok(None);
@@ -125,12 +127,12 @@ impl<'env> WriteTxn<'env> {
         store.fit(head, &mut meta.geometry)?; // the pages have a place in the file
         let strength = self.strength(&meta)?; // what is waited for below is decided
         meta.sign = strength.sign();
-        if strength == Strength::Weak {
-            store.settle_fallback(head, self.durability)?; // a power cut leads back to a snapshot that is there
+        if strength == Strength::Weak && self.durability != Durability::UtterlyNoSync {
+            store.settle_steady()?; // the snapshot that a power cut leads back to is there
         }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         if strength.flushes_pages() {
-            store.flush(head.steady)?; // every page is durable before a meta says so
+            store.flush()?; // every page is durable before a meta says so
         }
         store.write_meta(&meta, head.tail, strength)?; // the commit point, and what was promised holds when it returns
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
@@ -161,8 +163,8 @@ impl<'env> WriteTxn<'env> {
         let must_be_durable = is_resized
             || is_cut
             || wanted == Strength::Weak && store.unsynced.is_due(self.unwritten_pages())
-            // It promises to leave a snapshot to return to.
-            || self.durability == Durability::SafeNoSync && !store.has_steady()?;
+            // Otherwise it relies on a snapshot to return to.
+            || self.durability != Durability::UtterlyNoSync && !store.has_steady()?;
         Ok(if must_be_durable {
             Strength::Durable
         } else {
