@@ -57,6 +57,22 @@ impl Store {
         Ok(steady)
     }
 
+    /// Returns the newest snapshot that a power cut is sure to leave, as far as is known: what is not known of a file that
+    /// was just opened is taken for durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+    pub(crate) fn newest_durable(&self) -> Result<Option<Txnid>> {
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let steady = ranks.iter().filter(|rank| rank.steady);
+        let newest = steady.map(|rank| rank.txnid).max();
+        match newest {
+            Some(newest) if self.unsynced.is_meta_written(newest) => self.steady_before(newest),
+            newest => Ok(newest),
+        }
+    }
+
     /// Makes the newest snapshot, that of `head`, the one whose pages are kept, instead of `fallback`, which is older.
     ///
     /// # Errors

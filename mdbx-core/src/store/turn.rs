@@ -98,6 +98,19 @@ impl<'s> Turn<'s> {
         Ok(())
     }
 
+    /// Makes the snapshot to build on durable if that is due, instead of leaving it to the end of a transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Turn::wait).
+    pub(crate) fn sync_if_due(&mut self) -> Result<()> {
+        let is_weak = self.head.meta.sign != Sign::Steady;
+        if is_weak && self.store.unsynced.is_due(0) && self.store.make_steady(&self.head)? {
+            self.renew()?;
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(crate) fn head(&self) -> &Head {
         &self.head
@@ -128,11 +141,7 @@ impl Drop for Turn<'_> {
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     store.check_writable()?;
-    let mut head = head_of(store)?;
-    // What has waited too long for a sync does not wait for this turn to end.
-    if head.meta.sign != Sign::Steady && store.unsynced.is_due(0) && store.make_steady(&head)? {
-        head = head_of(store)?;
-    }
+    let head = head(&store.map, store.page_size, &store.file_pages)?;
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:
@@ -143,10 +152,6 @@ fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     //   the file is a sound database, whose free pages are not also in use, is what opening it states.
     let pin = unsafe { store.map.pin(limit) };
     Ok((head, pin))
-}
-
-fn head_of(store: &Store) -> Result<Head> {
-    head(&store.map, store.page_size, &store.file_pages)
 }
 
 fn check_access(store: &Store) -> Result<()> {
