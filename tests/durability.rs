@@ -749,7 +749,14 @@ impl World {
         let options = self.options.clone().durability(self.env.durability());
         self.env.reopen_with(options)?;
         self.is_opened = true;
-        if is_synced {
+        let newest = self.env.info()?.last_txnid.0;
+        let (&last, content) = self.contents.iter().next_back().unwrap();
+        let is_resized = newest > last; // opening has given back unused room, in a commit
+        if is_resized {
+            let content = content.clone();
+            self.contents.insert(newest, content);
+        }
+        if is_synced || is_resized {
             self.note_sync();
         }
         Ok(())
