@@ -8,7 +8,7 @@ use crate::env::handle::Env;
 use crate::error::Result;
 use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
-use crate::store::open::{OpenOptions, ReclaimOrder, Store};
+use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
 use crate::store::orders::{GivenOrders, TableOrder};
 use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::sys::file::Access;
@@ -48,10 +48,7 @@ impl EnvOptions {
             max_tables: 256,
             dirty_limit: 256 << 20,
             reclaim: ReclaimOrder::default(),
-            durability: Durability::default(),
-            write_map: false,
-            sync_bytes: None,
-            sync_period: None,
+            writing: Writing::default(),
             geometry: Geometry::default(),
             slow_reader: None,
             orders: GivenOrders::default(),
@@ -89,7 +86,7 @@ impl EnvOptions {
     /// Sets what a commit promises; [`Durability::Durable`] by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.options.durability = durability;
+        self.options.writing.durability = durability;
         self
     }
 
@@ -99,11 +96,11 @@ impl EnvOptions {
     /// It changes nothing else: all that a [`Durability`] promises holds, transactions nest, and pages are changed in
     /// memory of their own until they are written. But the file has room on the disk for its whole length then, and on
     /// file systems that write to another place than before, a full disk can end the process. Where the file system
-    /// cannot give a file room in advance, this has no effect.
+    /// cannot give a file room in advance, or the database is only read, this has no effect.
     #[must_use]
     #[doc(alias = "MDBX_WRITEMAP")]
     pub fn write_map(mut self, write_map: bool) -> Self {
-        self.options.write_map = write_map;
+        self.options.writing.through_map = write_map;
         self
     }
 
@@ -113,7 +110,7 @@ impl EnvOptions {
     #[doc(alias = "mdbx_env_set_syncbytes")]
     #[doc(alias = "MDBX_opt_sync_bytes")]
     pub fn sync_bytes(mut self, bytes: u64) -> Self {
-        self.options.sync_bytes = Some(bytes);
+        self.options.writing.sync_bytes = Some(bytes);
         self
     }
 
@@ -126,7 +123,7 @@ impl EnvOptions {
     #[doc(alias = "mdbx_env_set_syncperiod")]
     #[doc(alias = "MDBX_opt_sync_period")]
     pub fn sync_period(mut self, period: Duration) -> Self {
-        self.options.sync_period = Some(period);
+        self.options.writing.sync_period = Some(period);
         self
     }
 

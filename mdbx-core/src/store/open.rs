@@ -46,15 +46,22 @@ pub(crate) struct OpenOptions {
     pub(crate) max_tables: usize,
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
+    pub(crate) writing: Writing,
+    pub(crate) geometry: Geometry,
+    pub(crate) slow_reader: Option<SlowReaderHandler>,
+    pub(crate) orders: GivenOrders,
+}
+
+/// How commits reach the disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writing {
     pub(crate) durability: Durability,
-    pub(crate) write_map: bool,
+    /// Whether pages are written through a mapping.
+    pub(crate) through_map: bool,
     /// After how many bytes a commit is durable; `None` leaves what is set.
     pub(crate) sync_bytes: Option<u64>,
     /// After what time a commit is durable; `None` leaves what is set.
     pub(crate) sync_period: Option<Duration>,
-    pub(crate) geometry: Geometry,
-    pub(crate) slow_reader: Option<SlowReaderHandler>,
-    pub(crate) orders: GivenOrders,
 }
 
 /// Which free pages are used again first.
@@ -130,24 +137,9 @@ impl Store {
         if is_new {
             create(&file, &paths.data, &options.geometry)?;
         }
-        let Start {
-            meta,
-            steady,
-            is_steady_on_disk,
-        } = recover(&file, &paths.data, may_write)?;
-        let unsynced = Unsynced::new(steady);
-        if is_new || is_steady_on_disk {
-            unsynced.set_meta_durable(steady);
-        }
-        if meta.sign != Sign::Steady {
-            unsynced.raise(1); // how many pages they are is not known
-        }
-        if let Some(bytes) = options.sync_bytes {
-            unsynced.set_bytes(bytes, meta.page_size);
-        }
-        if let Some(period) = options.sync_period {
-            unsynced.set_period(period);
-        }
+        let start = recover(&file, &paths.data, may_write)?;
+        let unsynced = unsynced_at(&start, is_new, &options.writing);
+        let meta = start.meta;
         if may_write {
             prepare_length(&file, &meta).map_err(failed)?;
         }
@@ -165,12 +157,7 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        let file: Box<dyn DataFile> = if options.write_map && may_write {
-            let metas_end = Pgno::FIRST_DATA.offset(page_size);
-            Box::new(MappedFile::new(file, metas_end, map.len()).map_err(failed)?)
-        } else {
-            Box::new(file)
-        };
+        let file = writable(file, options, page_size, &map).map_err(failed)?;
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
         info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
@@ -191,7 +178,7 @@ impl Store {
             reclaim: options.reclaim,
             writer: Mutex::new(()),
             writer_thread: AtomicU64::new(0),
-            mode: Mode::new(options.durability),
+            mode: Mode::new(options.writing.durability),
             unsynced,
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -203,6 +190,38 @@ impl Store {
         }
         Ok(store)
     }
+}
+
+/// Returns what is not on the disk of a file that begins so, and when that has to end.
+fn unsynced_at(start: &Start, is_new: bool, writing: &Writing) -> Unsynced {
+    let unsynced = Unsynced::new(start.steady);
+    if is_new || start.is_steady_on_disk {
+        unsynced.set_meta_durable(start.steady);
+    }
+    if start.meta.sign != Sign::Steady {
+        unsynced.raise(1); // how many pages they are is not known
+    }
+    if let Some(bytes) = writing.sync_bytes {
+        unsynced.set_bytes(bytes, start.meta.page_size);
+    }
+    if let Some(period) = writing.sync_period {
+        unsynced.set_period(period);
+    }
+    unsynced
+}
+
+/// Returns the data file, mapped once more if pages are to be written that way.
+fn writable(
+    file: OsFile,
+    options: &OpenOptions,
+    page_size: PageSize,
+    map: &Map,
+) -> io::Result<Box<dyn DataFile>> {
+    if !options.writing.through_map || options.access == Access::ReadOnly {
+        return Ok(Box::new(file));
+    }
+    let metas_end = Pgno::FIRST_DATA.offset(page_size);
+    Ok(Box::new(MappedFile::new(file, metas_end, map.len())?))
 }
 
 /// Returns the newest meta of the database at `path`, which is not opened.
