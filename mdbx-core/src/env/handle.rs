@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::env::batch::Queue;
 use crate::env::info::{FileGeometry, FileInfo, Info};
 use crate::error::{Error, Result};
 use crate::store::durability::Durability;
@@ -26,13 +27,16 @@ use crate::txn::write::WriteTxn;
 /// [`close`](Env::close) does the same and tells whether it went well.
 #[derive(Clone)]
 pub struct Env {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
+    /// Those who wait for one commit that has the changes of all.
+    pub(super) batches: Arc<Queue>,
 }
 
 impl Env {
     pub(crate) fn new(engine: Engine) -> Env {
         Env {
             engine: Arc::new(engine),
+            batches: Arc::default(),
         }
     }
 
@@ -95,6 +99,71 @@ impl Env {
     /// As [`write`](Env::write); [`Error::WriterBusy`] wherever one runs.
     pub fn try_write(&self) -> Result<WriteTxn<'_>> {
         WriteTxn::begin(&self.engine, Turn::try_take(&self.engine.store)?)
+    }
+
+    /// Runs `work` in a write transaction that it shares with those of other threads, and returns what `work` returns
+    /// once that transaction is committed, and as durable as [`durability`](Env::durability) promises. So many threads
+    /// that make a change each have one commit, and one wait for the disk, instead of one each. A thread that is alone
+    /// commits at once.
+    ///
+    /// It is as if `work` had a transaction of its own. It sees what is committed and, already, the changes of others in
+    /// the same commit; if it returns an error or panics, its changes are undone, and no others are.
+    ///
+    /// It may run in another thread than the one that calls, which waits for it, so it can borrow from there. A panic
+    /// goes on in the calling thread. Because it may run in the thread of any other caller, it must wait for nothing
+    /// that a caller may hold: no lock that is held around a call of this function, and no writer of this environment.
+    /// What one `work` changes is kept in memory until the commit, so a large load is better off with
+    /// [`write`](Env::write).
+    ///
+    /// Its error can be any that the engine's own can become. Where nothing else says which, the closure does:
+    /// `|txn| -> Result<u64> { ... }`.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns; or, as an `E`, and then nothing of the batch is in the database:
+    ///
+    /// - [`Error::WriterBusy`] if a write transaction runs in this very thread, be it that of another `work`.
+    /// - Those of [`write`](Env::write) and [`commit`](WriteTxn::commit). Everyone in a batch gets the error of its
+    ///   commit, and what `work` returned is dropped.
+    /// - [`Error::TxnFailed`] if `work` made its transaction fail and did not return the error. Others are not touched,
+    ///   unless it kept a [nested](WriteTxn::nested) transaction from ending.
+    ///
+    /// # Panics
+    ///
+    /// If `work` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mdbx_core::{Env, Error, Result, Table, WriteTxn};
+    ///
+    /// /// Counts a visit to `page` and returns how many there were.
+    /// fn count_visit(txn: &mut WriteTxn<'_>, page: &str) -> Result<u64> {
+    ///     let before = txn.get(Table::MAIN, page.as_bytes())?;
+    ///     let before = before.and_then(|bytes| bytes.try_into().ok());
+    ///     let visits = before.map_or(0, u64::from_le_bytes) + 1;
+    ///     txn.put(Table::MAIN, page.as_bytes(), &visits.to_le_bytes())?;
+    ///     Ok(visits)
+    /// }
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("visits.mdbx"))?;
+    /// std::thread::scope(|scope| {
+    ///     for page in ["home", "news", "home", "help"] {
+    ///         let env = &env;
+    ///         scope.spawn(move || env.batch(|txn| count_visit(txn, page)));
+    ///     }
+    /// });
+    /// assert_eq!(env.batch(|txn| count_visit(txn, "home"))?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        W: FnOnce(&mut WriteTxn<'_>) -> Result<T, E> + Send,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        self.batches.run(&self.engine, work)
     }
 
     /// Returns what commits promise.

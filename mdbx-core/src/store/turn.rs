@@ -46,15 +46,26 @@ impl<'s> Turn<'s> {
     /// - [`Error::Io`] if something had to be made durable first, and that failed. The environment takes no more writes
     ///   then.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
-        check_access(store)?;
-        if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
-            return Err(Error::WriterBusy);
-        }
+        Turn::check_may_wait(store)?;
         // The lock guards no data of this process, so a panic under it leaves none half changed.
         Turn::begin(
             store,
             store.writer.lock().unwrap_or_else(PoisonError::into_inner),
         )
+    }
+
+    /// Checks that this thread may wait for the turn, be it to take it or for one who does.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::ReadOnly`] if the database was opened for reading.
+    /// - [`Error::WriterBusy`] if this thread has the turn already.
+    pub(crate) fn check_may_wait(store: &Store) -> Result<()> {
+        check_access(store)?;
+        if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
+            return Err(Error::WriterBusy);
+        }
+        Ok(())
     }
 
     /// Takes the turn if nobody has it.

@@ -10,12 +10,14 @@
 //! - [`map`]: the read-only mapping of the data file, and the pins that allow to read from it.
 //! - [`shared`]: bytes of the mapping that a writer may be changing, read as atomics.
 //! - [`prefetch`]: a hint to the CPU.
+//! - [`job`]: work that one thread lends to another, with all that it borrows.
 //!
 //! Upward, this layer promises safe functions; what Rust cannot see is asked for in one place,
 //! [`Map::pin`](map::Map::pin).
 
 pub(crate) mod clock;
 pub(crate) mod file;
+pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod mapped_file;

@@ -546,6 +546,11 @@ impl<'env> WriteTxn<'env> {
         self.gc.borrow().supply.level
     }
 
+    /// Returns whether this transaction is sound, and has as many changed pages in memory as it may, or fewer.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.failed.get() && !self.gc.borrow().supply.is_overfull()
+    }
+
     /// Writes pages to the file early if there are too many in memory: those of the tables that have the most.
     #[inline]
     fn make_room(&mut self) -> Result<()> {
