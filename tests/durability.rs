@@ -552,6 +552,47 @@ fn a_new_file_without_care_is_good_until_its_room_is_used_again() -> Result<()> 
     Ok(())
 }
 
+#[test]
+fn a_file_mapped_for_writing_grows_and_has_room_on_the_disk_for_all_its_length() -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    for durability in MODES {
+        let env = TempEnv::with(options(durability).write_map(true));
+        let has_room = || {
+            let metadata = std::fs::metadata(env.path()).unwrap();
+            metadata.blocks() * 512 >= metadata.len()
+        };
+        let (before, reader) = (env.info()?.file_len, env.read()?);
+        let mut txn = env.write()?;
+        for number in 0..2000_u32 {
+            let mut nested = txn.nested()?;
+            nested.put(Table::MAIN, &number.to_be_bytes(), &[7; 60])?;
+            nested.commit()?;
+        }
+        txn.put(Table::MAIN, b"large", &[9; 100_000])?;
+        txn.commit()?;
+        assert!(has_room() && env.info()?.file_len > before);
+        assert_eq!(reader.len(Table::MAIN)?, 0);
+        let txn = env.read()?;
+        assert_eq!(txn.get(Table::MAIN, b"large")?, Some(&[9; 100_000][..]));
+        assert_eq!(txn.len(Table::MAIN)?, 2001);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_with_holes_gets_room_on_the_disk_when_it_is_mapped_for_writing() -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let mut env = TempEnv::with_geometry(geometry().lower(1 << 22));
+    let blocks = |env: &Env| std::fs::metadata(env.path()).unwrap().blocks();
+    assert!(blocks(&env) * 512 < 1 << 22, "nothing was written there");
+    env.reopen_with(Env::options().write_map(true))?;
+    assert!(blocks(&env) * 512 >= 1 << 22);
+    put(&env, "a")?;
+    env.reopen_with(Env::options())?;
+    assert_eq!(keys(&env), ["a"]);
+    Ok(())
+}
+
 /// A database, what is on its disk for sure, and what it contained after each commit.
 struct World {
     env: TempEnv,
