@@ -249,3 +249,145 @@ impl<'env> WriteTxn<'env> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
+    use crate::store::turn::Turn;
+    use crate::sys::file::{Access, DataFile, OsFile};
+    use crate::txn::engine::Engine;
+
+    /// A file whose syncs fail once it is told so.
+    #[derive(Debug)]
+    struct Failing {
+        file: OsFile,
+        fails: Arc<AtomicBool>,
+    }
+
+    impl Failing {
+        fn sync(&self, sync: impl FnOnce(&OsFile) -> io::Result<()>) -> io::Result<()> {
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            sync(&self.file)
+        }
+    }
+
+    impl DataFile for Failing {
+        fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+            self.file.read_exact_at(buf, offset)
+        }
+
+        fn write_at(&self, parts: &[io::IoSlice<'_>], offset: u64) -> io::Result<()> {
+            self.file.write_at(parts, offset)
+        }
+
+        fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            self.file.write_durable_at(bytes, offset)
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.file.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.sync(OsFile::sync_data)
+        }
+
+        fn sync_all(&self) -> io::Result<()> {
+            self.sync(OsFile::sync_all)
+        }
+    }
+
+    fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<AtomicBool>)> {
+        let options = OpenOptions {
+            access: Access::ReadWrite,
+            exclusive: false,
+            sub_directory: false,
+            create: true,
+            max_readers: 1,
+            max_tables: 1,
+            dirty_limit: 1 << 20,
+            reclaim: ReclaimOrder::default(),
+            writing: Writing {
+                durability,
+                ..Writing::default()
+            },
+            geometry: crate::store::geometry::Geometry::default(),
+            slow_reader: None,
+            orders: crate::store::orders::GivenOrders::default(),
+        };
+        let mut engine = Engine::new(Store::open(path, &options)?);
+        let fails = Arc::new(AtomicBool::new(false));
+        let store = Arc::get_mut(&mut engine.store).unwrap();
+        store.file = Box::new(Failing {
+            file: OsFile::open(path, false).unwrap(),
+            fails: Arc::clone(&fails),
+        });
+        Ok((engine, fails))
+    }
+
+    fn put(engine: &Engine, key: &[u8]) -> Result<Txnid> {
+        let mut txn = WriteTxn::begin(engine, Turn::wait(&engine.store)?)?;
+        txn.put(Table::MAIN, key, b"value")?;
+        txn.commit()
+    }
+
+    fn count(engine: &Engine) -> u64 {
+        let txn = ReadTxn::begin(StoreRef::Borrowed(&engine.store)).unwrap();
+        txn.len(Table::MAIN).unwrap()
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_until_the_file_is_opened_anew() -> Result<()> {
+        for durability in [Durability::Durable, Durability::NoMetaSync] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("db");
+            let (engine, fails) = open(&path, durability)?;
+            put(&engine, b"a")?;
+            fails.store(true, Ordering::Relaxed);
+            assert!(matches!(put(&engine, b"b"), Err(Error::Io { .. })));
+            fails.store(false, Ordering::Relaxed);
+            assert!(matches!(put(&engine, b"c"), Err(Error::EnvFailed)));
+            assert!(matches!(engine.store.sync(), Err(Error::EnvFailed)));
+            assert_eq!(count(&engine), 1, "reads go on");
+            drop(engine);
+            let (engine, _) = open(&path, durability)?;
+            put(&engine, b"d")?;
+            assert_eq!(count(&engine), 2);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn weak_commits_that_could_not_be_synced_are_rolled_back_when_the_file_is_opened_anew()
+    -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let (engine, fails) = open(&path, Durability::SafeNoSync)?;
+        put(&engine, b"a")?;
+        engine.store.sync()?;
+        put(&engine, b"b")?;
+        put(&engine, b"c")?;
+        fails.store(true, Ordering::Relaxed);
+        assert!(matches!(engine.store.sync(), Err(Error::Io { .. })));
+        assert!(matches!(put(&engine, b"d"), Err(Error::EnvFailed)));
+        assert_eq!(count(&engine), 3, "reads go on");
+        drop(engine);
+        let (engine, _) = open(&path, Durability::SafeNoSync)?;
+        assert_eq!(count(&engine), 1, "the last durable snapshot");
+        put(&engine, b"e")?;
+        Ok(())
+    }
+}
