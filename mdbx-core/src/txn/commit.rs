@@ -38,6 +38,7 @@ impl<'env> WriteTxn<'env> {
     /// - [`Error::MapFull`](crate::Error::MapFull) and [`Error::Io`](crate::Error::Io) if there is no room for the commit.
     /// - [`Error::Io`](crate::Error::Io) if a sync failed. It is not known then whether the commit is there when the database is opened
     ///   the next time; until then the environment takes no more writes.
+    /// - [`Error::EnvFailed`](crate::Error::EnvFailed) if a sync failed in the middle of this transaction.
     /// - [`Error::TxnFailed`](crate::Error::TxnFailed) if an earlier error left the transaction half changed.
     /// - [`Error::Corrupted`](crate::Error::Corrupted) if the table of free pages is damaged.
     #[doc(alias = "mdbx_txn_commit")]
@@ -113,6 +114,7 @@ impl<'env> WriteTxn<'env> {
         self.check_sound()?;
         self.check_outermost()?;
         self.turn.check_process()?;
+        self.engine.store.check_writable()?;
         // Every change shows in a table, the canary or the geometry. Free pages may have been set aside for changes that were none.
         if !self.is_dirty() {
             return Ok(None);
@@ -126,12 +128,12 @@ impl<'env> WriteTxn<'env> {
         store.fit(head, &mut meta.geometry)?; // the pages have a place in the file
         let strength = self.strength(&meta)?; // what is waited for below is decided
         meta.sign = strength.sign();
-        if strength == Strength::Weak {
-            store.settle_fallback(head, self.durability)?; // a power cut leads back to a snapshot that is there
+        if strength == Strength::Weak && self.durability != Durability::UtterlyNoSync {
+            store.settle_steady()?; // the snapshot that a power cut leads back to is there
         }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         if strength.flushes_pages() {
-            store.flush(head.steady)?; // every page is durable before a meta says so
+            store.flush()?; // every page is durable before a meta says so
         }
         store.write_meta(&meta, head.tail, strength)?; // the commit point, and what was promised holds when it returns
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
@@ -163,8 +165,8 @@ impl<'env> WriteTxn<'env> {
         let must_be_durable = is_resized
             || is_cut
             || wanted == Strength::Weak && store.unsynced.is_due(self.unwritten_pages())
-            // It promises to leave a snapshot to return to.
-            || self.durability == Durability::SafeNoSync && !store.has_steady()?;
+            // Otherwise it relies on a snapshot to return to.
+            || self.durability != Durability::UtterlyNoSync && !store.has_steady()?;
         Ok(if must_be_durable {
             Strength::Durable
         } else {
@@ -246,6 +248,149 @@ impl<'env> WriteTxn<'env> {
         let lists = self.tables.dirty().chain([gc.dirty()]);
         write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))?;
         trace!("wrote the pages of the commit");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
+    use crate::store::turn::Turn;
+    use crate::sys::file::{Access, DataFile, OsFile};
+    use crate::txn::engine::Engine;
+
+    /// A file whose syncs fail once it is told so.
+    #[derive(Debug)]
+    struct Failing {
+        file: OsFile,
+        fails: Arc<AtomicBool>,
+    }
+
+    impl Failing {
+        fn sync(&self, sync: impl FnOnce(&OsFile) -> io::Result<()>) -> io::Result<()> {
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            sync(&self.file)
+        }
+    }
+
+    impl DataFile for Failing {
+        fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+            self.file.read_exact_at(buf, offset)
+        }
+
+        fn write_at(&self, parts: &[io::IoSlice<'_>], offset: u64) -> io::Result<()> {
+            self.file.write_at(parts, offset)
+        }
+
+        fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            self.file.write_durable_at(bytes, offset)
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.file.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.sync(OsFile::sync_data)
+        }
+
+        fn sync_all(&self) -> io::Result<()> {
+            self.sync(OsFile::sync_all)
+        }
+    }
+
+    fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<AtomicBool>)> {
+        let options = OpenOptions {
+            access: Access::ReadWrite,
+            sharing: crate::store::open::Sharing::default(),
+            lock_version: crate::format::lck::LockVersion::default(),
+            sub_directory: false,
+            create: true,
+            max_readers: 1,
+            max_tables: 1,
+            dirty_limit: 1 << 20,
+            reclaim: ReclaimOrder::default(),
+            writing: Writing {
+                durability,
+                ..Writing::default()
+            },
+            geometry: crate::store::geometry::Geometry::default(),
+            slow_reader: None,
+            orders: crate::store::orders::GivenOrders::default(),
+        };
+        let mut engine = Engine::new(Store::open(path, &options)?);
+        let fails = Arc::new(AtomicBool::new(false));
+        let store = Arc::get_mut(&mut engine.store).unwrap();
+        store.file = Box::new(Failing {
+            file: OsFile::open(path, false).unwrap(),
+            fails: Arc::clone(&fails),
+        });
+        Ok((engine, fails))
+    }
+
+    fn put(engine: &Engine, key: &[u8]) -> Result<Txnid> {
+        let mut txn = WriteTxn::begin(engine, Turn::wait(&engine.store)?)?;
+        txn.put(Table::MAIN, key, b"value")?;
+        txn.commit()
+    }
+
+    fn count(engine: &Engine) -> u64 {
+        let txn = ReadTxn::begin(StoreRef::Borrowed(&engine.store)).unwrap();
+        txn.len(Table::MAIN).unwrap()
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_until_the_file_is_opened_anew() -> Result<()> {
+        for durability in [Durability::Durable, Durability::NoMetaSync] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("db");
+            let (engine, fails) = open(&path, durability)?;
+            put(&engine, b"a")?;
+            fails.store(true, Ordering::Relaxed);
+            assert!(matches!(put(&engine, b"b"), Err(Error::Io { .. })));
+            fails.store(false, Ordering::Relaxed);
+            assert!(matches!(put(&engine, b"c"), Err(Error::EnvFailed)));
+            assert!(matches!(engine.store.sync(), Err(Error::EnvFailed)));
+            assert_eq!(count(&engine), 1, "reads go on");
+            drop(engine);
+            let (engine, _) = open(&path, durability)?;
+            put(&engine, b"d")?;
+            assert_eq!(count(&engine), 2);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn weak_commits_that_could_not_be_synced_are_rolled_back_when_the_file_is_opened_anew()
+    -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let (engine, fails) = open(&path, Durability::SafeNoSync)?;
+        put(&engine, b"a")?;
+        engine.store.sync()?;
+        put(&engine, b"b")?;
+        put(&engine, b"c")?;
+        fails.store(true, Ordering::Relaxed);
+        assert!(matches!(engine.store.sync(), Err(Error::Io { .. })));
+        assert!(matches!(put(&engine, b"d"), Err(Error::EnvFailed)));
+        assert_eq!(count(&engine), 3, "reads go on");
+        drop(engine);
+        let (engine, _) = open(&path, Durability::SafeNoSync)?;
+        assert_eq!(count(&engine), 1, "the last durable snapshot");
+        put(&engine, b"e")?;
         Ok(())
     }
 }
