@@ -50,8 +50,8 @@
 //!
 //! # What is promised
 //!
-//! - A commit that returned is on the disk. One that did not return, because the process or the machine stopped, is
-//!   there as a whole or not at all.
+//! - A commit that returned is on the disk, unless a weaker [`Durability`] was asked for. One that did not return,
+//!   because the process or the machine stopped, is there as a whole or not at all.
 //! - A failed call changes nothing, unless its documentation says that the transaction can only be aborted.
 //! - A read transaction sees one state, whatever is committed meanwhile, and never waits.
 //! - A damaged file is an [`Error::Corrupted`] where the damage is met, not a panic. Each page is checked as it is
@@ -59,6 +59,18 @@
 //!   the missing part ends the process.
 //! - Files are those of libmdbx (data format 3): either library opens what the other wrote. For now one process at a
 //!   time has a file open, be it with this library or with libmdbx; the others get [`Error::Busy`].
+//!
+//! What is there after a crash depends on the [`Durability`] that [`EnvOptions::durability`] sets:
+//!
+//! | mode | a commit waits for | after the process died | after a power cut |
+//! | --- | --- | --- | --- |
+//! | [`Durable`](Durability::Durable) | the disk, twice | every commit | every commit |
+//! | [`NoMetaSync`](Durability::NoMetaSync) | the disk, once | every commit | every commit but maybe the last |
+//! | [`SafeNoSync`](Durability::SafeNoSync) | nothing | every commit | every commit before the last sync |
+//! | [`UtterlyNoSync`](Durability::UtterlyNoSync) | nothing | every commit | the same, or an error that all is lost |
+//!
+//! [`Env::sync`] syncs, [`Env::close`] does, and so do commits that pass [`EnvOptions::sync_bytes`] or
+//! [`EnvOptions::sync_period`]. [`EnvOptions::write_map`] changes how pages are written in any mode, and no promise.
 //!
 //! # Logging
 //!
@@ -70,7 +82,7 @@
 //! | --- | --- |
 //! | error | a failed sync, after which the environment takes no more writes |
 //! | warn | a commit that was lost when the machine stopped; all reader slots in use |
-//! | info | a database created, opened, or made durable at opening |
+//! | info | a database created, or opened, maybe with a commit that is not durable yet |
 //! | debug | each commit, a change of the file's length, pages written before a commit |
 //! | trace | the steps of a commit, and where free pages come from |
 //!
