@@ -257,7 +257,7 @@ mod tests {
     use std::io;
     use std::path::Path;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicU32};
 
     use super::*;
     use crate::error::Error;
@@ -266,23 +266,44 @@ mod tests {
     use crate::sys::file::{Access, DataFile, OsFile};
     use crate::txn::engine::Engine;
 
-    /// A file whose syncs fail once it is told so.
-    #[derive(Debug)]
-    struct Failing {
-        file: OsFile,
-        fails: Arc<AtomicBool>,
+    /// What a file was asked to wait for, and whether that is to fail.
+    #[derive(Debug, Default)]
+    struct Disk {
+        fails: AtomicBool,
+        syncs: AtomicU32,
+        durable_writes: AtomicU32,
     }
 
-    impl Failing {
+    impl Disk {
+        fn set_failing(&self, fails: bool) {
+            self.fails.store(fails, Ordering::Relaxed);
+        }
+
+        /// Returns how many syncs and durable writes there were since the last call.
+        fn waits(&self) -> (u32, u32) {
+            let take = |count: &AtomicU32| count.swap(0, Ordering::Relaxed);
+            (take(&self.syncs), take(&self.durable_writes))
+        }
+    }
+
+    /// A file that counts what it waits for, and whose syncs fail once it is told so.
+    #[derive(Debug)]
+    struct Watched {
+        file: OsFile,
+        disk: Arc<Disk>,
+    }
+
+    impl Watched {
         fn sync(&self, sync: impl FnOnce(&OsFile) -> io::Result<()>) -> io::Result<()> {
-            if self.fails.load(Ordering::Relaxed) {
+            self.disk.syncs.fetch_add(1, Ordering::Relaxed);
+            if self.disk.fails.load(Ordering::Relaxed) {
                 return Err(io::Error::other("the disk is gone"));
             }
             sync(&self.file)
         }
     }
 
-    impl DataFile for Failing {
+    impl DataFile for Watched {
         fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
             self.file.read_exact_at(buf, offset)
         }
@@ -292,6 +313,7 @@ mod tests {
         }
 
         fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            self.disk.durable_writes.fetch_add(1, Ordering::Relaxed);
             self.file.write_durable_at(bytes, offset)
         }
 
@@ -312,7 +334,7 @@ mod tests {
         }
     }
 
-    fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<AtomicBool>)> {
+    fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<Disk>)> {
         let options = OpenOptions {
             access: Access::ReadWrite,
             sharing: crate::store::open::Sharing::default(),
@@ -332,13 +354,13 @@ mod tests {
             orders: crate::store::orders::GivenOrders::default(),
         };
         let mut engine = Engine::new(Store::open(path, &options)?);
-        let fails = Arc::new(AtomicBool::new(false));
+        let disk = Arc::new(Disk::default());
         let store = Arc::get_mut(&mut engine.store).unwrap();
-        store.file = Box::new(Failing {
+        store.file = Box::new(Watched {
             file: OsFile::open(path, false).unwrap(),
-            fails: Arc::clone(&fails),
+            disk: Arc::clone(&disk),
         });
-        Ok((engine, fails))
+        Ok((engine, disk))
     }
 
     fn put(engine: &Engine, key: &[u8]) -> Result<Txnid> {
@@ -353,15 +375,55 @@ mod tests {
     }
 
     #[test]
+    fn commits_wait_for_the_disk_as_often_as_their_mode_says() -> Result<()> {
+        let modes = [
+            (Durability::Durable, (1, 1)),
+            (Durability::NoMetaSync, (1, 0)),
+            (Durability::SafeNoSync, (0, 0)),
+            (Durability::UtterlyNoSync, (0, 0)),
+        ];
+        for (durability, expected) in modes {
+            let directory = tempfile::tempdir().unwrap();
+            let (engine, disk) = open(&directory.path().join("db"), durability)?;
+            for key in 0..20 {
+                put(&engine, &[key])?;
+                assert_eq!(disk.waits(), expected, "{durability:?}");
+            }
+            assert_eq!(engine.store.sync()?, durability != Durability::Durable);
+            let expected = match durability {
+                Durability::Durable => (0, 0),
+                Durability::NoMetaSync => (0, 1), // its pages are durable
+                _ => (1, 1),
+            };
+            assert_eq!(disk.waits(), expected, "{durability:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_weak_commit_waits_once_for_a_meta_that_was_left_to_the_next_one() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, disk) = open(&directory.path().join("db"), Durability::NoMetaSync)?;
+        put(&engine, b"a")?;
+        engine.store.mode.set(Durability::SafeNoSync);
+        disk.waits();
+        put(&engine, b"b")?;
+        assert_eq!(disk.waits(), (0, 1));
+        put(&engine, b"c")?;
+        assert_eq!(disk.waits(), (0, 0));
+        Ok(())
+    }
+
+    #[test]
     fn after_a_failed_sync_nothing_is_written_until_the_file_is_opened_anew() -> Result<()> {
         for durability in [Durability::Durable, Durability::NoMetaSync] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("db");
-            let (engine, fails) = open(&path, durability)?;
+            let (engine, disk) = open(&path, durability)?;
             put(&engine, b"a")?;
-            fails.store(true, Ordering::Relaxed);
+            disk.set_failing(true);
             assert!(matches!(put(&engine, b"b"), Err(Error::Io { .. })));
-            fails.store(false, Ordering::Relaxed);
+            disk.set_failing(false);
             assert!(matches!(put(&engine, b"c"), Err(Error::EnvFailed)));
             assert!(matches!(engine.store.sync(), Err(Error::EnvFailed)));
             assert_eq!(count(&engine), 1, "reads go on");
@@ -378,12 +440,12 @@ mod tests {
     -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
-        let (engine, fails) = open(&path, Durability::SafeNoSync)?;
+        let (engine, disk) = open(&path, Durability::SafeNoSync)?;
         put(&engine, b"a")?;
         engine.store.sync()?;
         put(&engine, b"b")?;
         put(&engine, b"c")?;
-        fails.store(true, Ordering::Relaxed);
+        disk.set_failing(true);
         assert!(matches!(engine.store.sync(), Err(Error::Io { .. })));
         assert!(matches!(put(&engine, b"d"), Err(Error::EnvFailed)));
         assert_eq!(count(&engine), 3, "reads go on");
