@@ -14,7 +14,6 @@ use crate::store::geometry::Geometry;
 use crate::store::open::peek;
 use crate::store::reader::StoreRef;
 use crate::store::slow::{ReaderInfo, SlowReader, SlowReaderAction, SlowReaderHandler};
-use crate::store::troika::head;
 use crate::store::turn::Turn;
 use crate::sys::file::Access;
 use crate::txn::engine::Engine;
@@ -23,8 +22,14 @@ use crate::txn::write::WriteTxn;
 
 /// An open environment: one data file. Cloning it gives another handle to the same one.
 ///
+/// Other processes may have the same file open, with this library or with libmdbx, unless one of them opened it
+/// [exclusively](crate::EnvOptions::exclusive).
+///
 /// When the last handle and transaction is gone, what is not durable yet is made so, and the file is closed.
 /// [`close`](Env::close) does the same and tells whether it went well.
+///
+/// A process that is forked must open the database anew: what it inherits answers [`Error::Forked`], and must not be
+/// read from.
 #[derive(Clone)]
 pub struct Env {
     pub(super) engine: Arc<Engine>,
@@ -40,12 +45,15 @@ impl Env {
         }
     }
 
-    /// Begins a read transaction on the newest snapshot. It never waits.
+    /// Begins a read transaction on the newest snapshot. It never waits for a writer.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadersFull`]; [`Error::Corrupted`] if the meta
-    /// page is damaged.
+    /// - [`Error::ReadersFull`].
+    /// - [`Error::Corrupted`] if the meta page is damaged.
+    /// - [`Error::AddressSpace`] if another process has raised the upper bound of the file, and the file has grown
+    ///   beyond what was set aside when this environment was opened.
+    /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses to register a reader.
     #[inline]
     pub fn read(&self) -> Result<ReadTxn<'_>> {
         ReadTxn::begin(StoreRef::Borrowed(&self.engine.store))
@@ -80,14 +88,18 @@ impl Env {
         ResetTxn::prepare(StoreRef::Owned(Arc::clone(&self.engine.store)))
     }
 
-    /// Begins the write transaction, once no other one runs.
+    /// Begins the write transaction, once no other one runs in any process. One whose process died does not count.
     ///
     /// # Errors
     ///
     /// - [`Error::ReadOnly`] if the environment was opened for reading.
     /// - [`Error::WriterBusy`] if it runs in this very thread.
-    /// - [`Error::EnvFailed`] if an earlier sync failed.
+    /// - [`Error::EnvFailed`] if an earlier sync failed; [`Error::WriterLost`] if a thread ended without ending its
+    ///   write transaction.
     /// - [`Error::Corrupted`] if the meta page is damaged.
+    /// - [`Error::AddressSpace`] if another process has raised the upper bound of the file beyond what was set aside
+    ///   when this environment was opened.
+    /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses.
     pub fn write(&self) -> Result<WriteTxn<'_>> {
         WriteTxn::begin(&self.engine, Turn::wait(&self.engine.store)?)
     }
@@ -343,7 +355,10 @@ impl Env {
         store.set_geometry(|present| geometry.for_open_file(present, store.page_size))
     }
 
-    /// Returns the read transactions that have a snapshot.
+    /// Returns the read transactions, of all processes, that have a snapshot.
+    ///
+    /// Where the file grows though much of it is free, the one with the oldest snapshot is the reason: see there which
+    /// process and thread it belongs to, how many commits it is behind, and how many bytes it keeps from being used.
     ///
     /// # Errors
     ///
@@ -351,8 +366,22 @@ impl Env {
     #[doc(alias = "mdbx_reader_list")]
     pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
         let store = &self.engine.store;
-        let head = head(&store.map, store.page_size, &store.file_pages)?;
+        let head = store.newest()?;
         Ok(store.reader_infos(&head))
+    }
+
+    /// Removes the read transactions of processes that died, which would keep pages from being used; returns how many.
+    /// A writer that needs room does so by itself, and so does a reader that finds no place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) if the operating system does not tell which processes live;
+    /// [`Error::Forked`](crate::Error::Forked).
+    #[doc(alias = "mdbx_reader_check")]
+    pub fn clear_dead_readers(&self) -> Result<usize> {
+        let attached = &self.engine.store.attached;
+        attached.check_process()?;
+        attached.sweep()
     }
 
     /// Sets, replaces or removes what [`EnvOptions::slow_reader_handler`](crate::EnvOptions::slow_reader_handler) sets.
