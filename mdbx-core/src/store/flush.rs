@@ -35,7 +35,10 @@ impl Store {
     pub(crate) fn flush(&self) -> Result<()> {
         self.check_writable()?;
         let (_, steady) = self.newest_steady()?; // its meta may be waiting for this
-        let is_len_new = self.unsynced.is_len_new();
+        // Weak commits, maybe of other processes, may have changed the length too.
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let is_weak = ranks.iter().any(|rank| rank.txnid > steady);
+        let is_len_new = self.unsynced.is_len_new() || is_weak;
         let flushed = if is_len_new {
             self.file.sync_all()
         } else {
@@ -48,7 +51,7 @@ impl Store {
         self.unsynced.set_len_new(false);
         self.unsynced.clear();
         self.unsynced.set_meta_durable(steady);
-        trace!("flushed the file: file_length_changed={is_len_new}");
+        trace!("flushed the file: with_length={is_len_new}");
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use log::info;
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::lck::{LockVersion, modes, shortest_file};
-use crate::format::meta::Meta;
+use crate::format::meta::{Meta, Sign};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::attach::{Attached, Wish};
 use crate::store::compaction::CompactionDue;
@@ -260,7 +260,7 @@ fn open_alone(
     } else {
         unsynced.forget_meta(steady);
     }
-    if meta.txnid != steady {
+    if meta.sign != Sign::Steady {
         // How many pages they are is not known.
         unsynced.raise(u64::from(meta.geometry.first_unallocated.0));
     }
