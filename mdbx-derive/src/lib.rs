@@ -56,6 +56,7 @@ mod errors;
 mod expand;
 mod model;
 mod parse;
+mod view;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -67,7 +68,19 @@ pub fn derive_table(input: TokenStream) -> TokenStream {
 }
 
 /// Makes a struct with one field, or an enum without fields, a part of keys.
-#[proc_macro_derive(Key)]
+#[proc_macro_derive(Key, attributes(key))]
 pub fn derive_key(input: TokenStream) -> TokenStream {
     expand::key(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// Makes a struct a view.
+#[proc_macro_derive(View, attributes(view, serde))]
+pub fn derive_view(input: TokenStream) -> TokenStream {
+    expand::view(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// Makes a struct plain.
+#[proc_macro_derive(Plain, attributes(plain))]
+pub fn derive_plain(input: TokenStream) -> TokenStream {
+    expand::plain(&parse_macro_input!(input as DeriveInput)).into()
 }

@@ -8,7 +8,7 @@ use syn::{
     Token, Type, Visibility,
 };
 
-use crate::attr::{IndexAttr, KeyAttr, TableAttr};
+use crate::attr::{FieldAttr, IndexAttr, KeyAttr, TableAttr};
 use crate::errors::Errors;
 
 /// A struct with `#[derive(Table)]`.
@@ -27,9 +27,13 @@ pub(crate) struct Ast<'i> {
 pub(crate) struct AstField<'i> {
     pub(crate) ident: &'i Ident,
     pub(crate) ty: &'i Type,
+    pub(crate) visibility: &'i Visibility,
     pub(crate) key: Option<KeyAttr>,
     pub(crate) indexes: Vec<IndexAttr>,
+    pub(crate) field: FieldAttr,
     pub(crate) serde: Vec<SerdeOption>,
+    /// The attributes that `serde` was read from, as written.
+    pub(crate) serde_attrs: Vec<&'i Attribute>,
 }
 
 /// One option of a serde attribute.
@@ -90,7 +94,7 @@ impl<'i> Ast<'i> {
                 "#[key] goes above the field, or fields, of the primary key",
             );
         } else if path.is_ident("field") {
-            errors.at(attr, "#[field] is not supported yet");
+            errors.at(attr, "#[field] goes above a field; for the table write #[table(was = \"..\")]");
         } else if path.is_ident("serde") {
             self.serde.extend(serde_options(attr));
         }
@@ -103,9 +107,12 @@ impl<'i> AstField<'i> {
         let mut ast = AstField {
             ident,
             ty: &field.ty,
+            visibility: &field.vis,
             key: None,
             indexes: Vec::new(),
+            field: FieldAttr::default(),
             serde: Vec::new(),
+            serde_attrs: Vec::new(),
         };
         for attr in &field.attrs {
             let path = attr.path();
@@ -119,9 +126,10 @@ impl<'i> AstField<'i> {
             } else if path.is_ident("table") {
                 errors.at(attr, "#[table] goes above the struct");
             } else if path.is_ident("field") {
-                errors.at(attr, "#[field] is not supported yet");
+                ast.field.read(attr, errors);
             } else if path.is_ident("serde") {
                 ast.serde.extend(serde_options(attr));
+                ast.serde_attrs.push(attr);
             }
         }
         Some(ast)
@@ -181,7 +189,7 @@ fn check_parameters(input: &DeriveInput, errors: &mut Errors) -> bool {
 }
 
 /// Returns the options of a serde attribute. What cannot be read is left to serde, which says what is wrong.
-fn serde_options(attr: &Attribute) -> Vec<SerdeOption> {
+pub(crate) fn serde_options(attr: &Attribute) -> Vec<SerdeOption> {
     let Ok(options) = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else {
         return Vec::new();
     };

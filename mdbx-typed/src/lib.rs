@@ -102,7 +102,7 @@
 //! - `query`: many rows, by an index.
 //! - `db`: the database and its transactions.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 // The derives name everything from the root of this crate; this lets its own tests and docs use them too.
 extern crate self as mdbx_typed;
@@ -112,38 +112,43 @@ mod db;
 mod error;
 mod index;
 mod key;
+mod plain;
 mod query;
 mod schema;
 mod shape;
 mod table;
 
 pub use codec::{Bincode, Codec};
-pub use db::{Builder, Database, ReadTxn, WriteTxn};
+pub use db::{Builder, Database, Held, ReadTxn, WriteTxn};
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, Result, SchemaDiff, TableDiff,
 };
 pub use key::{
-    AutoKey, Desc, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail, TotalF32, TotalF64,
+    AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail, TotalF32, TotalF64,
 };
 pub use mdbx_core::{Geometry, PageSize};
-pub use mdbx_derive::{Key, Table};
-pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token};
+pub use mdbx_derive::{Key, Plain, Table, View};
+pub use plain::{Plain, le};
+pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token, Views};
 pub use schema::{
-    AutoTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource, KeyRef, KeySchema,
-    OwnedTable, Record, RowEntries, Schema, Table, TableSchema, UniqueIndex,
+    AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource, KeyRef, KeySchema,
+    OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema, UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Database, Desc, Index, Key, ReadTxn, Record, Table, TotalF32, TotalF64, WriteTxn, schema,
+        Database, Desc, Index, Key, Plain, ReadTxn, Record, Table, TotalF32, TotalF64, View, WriteTxn, le, schema,
     };
 }
 
 /// What the derives refer to. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::codec::raw;
     pub use crate::schema::Slot;
+    pub use crate::schema::view::{decode_head, is_field};
     pub use crate::shape::{NoShape, Probe};
+    pub use serde;
 }

@@ -4,8 +4,10 @@
 //! `Event<'a>` for any `'a` is a record of it. `insert(&row)` goes from the record to its table.
 
 use super::{IndexKeys, TableSchema};
+use crate::codec::raw;
 use crate::error::{CodecError, Error};
 use crate::key::{AutoKey, Key};
+use crate::plain::Plain;
 
 /// What callers pass as the primary key of `T`.
 pub type KeyRef<'a, T> = <<T as Table>::Key as Key>::Ref<'a>;
@@ -30,6 +32,17 @@ pub trait Table: 'static {
     /// Returns the number of this table type in this process.
     #[doc(hidden)]
     fn slot() -> usize;
+
+    /// Adds the index keys of the row that `bytes` are, without its revision, as written `generation` structs back.
+    #[doc(hidden)]
+    fn stored_index_keys(
+        bytes: &[u8],
+        generation: usize,
+        keys: &mut IndexKeys,
+    ) -> Result<(), CodecError> {
+        Self::Row::from_generation(bytes, generation)?.index_keys(keys);
+        Ok(())
+    }
 }
 
 /// A value that can be stored. Implemented by `#[derive(Table)]`.
@@ -80,6 +93,30 @@ pub trait FromRow<'t>: Sized {
     ///
     /// [`CodecError`] when they are no such row.
     fn from_row(bytes: &'t [u8]) -> Result<Self, CodecError>;
+
+    /// Returns the row that `bytes` are, which was written by an older struct: `generation` steps of
+    /// `#[table(upgrade_from = ..)]` back, 0 being this one.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when they are no such row, or when there is no such struct.
+    fn from_generation(bytes: &'t [u8], generation: usize) -> Result<Self, CodecError> {
+        if generation == 0 {
+            Self::from_row(bytes)
+        } else {
+            Err(CodecError::decode(
+                "the program",
+                "it was written by an older struct, which this one cannot be made from",
+            ))
+        }
+    }
+}
+
+impl<'t, T: Plain> FromRow<'t> for &'t T {
+    #[inline]
+    fn from_row(bytes: &'t [u8]) -> Result<Self, CodecError> {
+        raw::decode(bytes)
+    }
 }
 
 /// A table whose rows do not borrow, so that they can be read, changed and written back.
@@ -113,6 +150,14 @@ pub trait Index: Copy + 'static {
     /// Its name; `primary` for the primary key.
     const NAME: &'static str;
 }
+
+/// An index whose entries are in the order of its keys: every index but those with `#[index(hash)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a hash index, which has no order",
+    label = "a hash index finds equal keys only",
+    note = "use `eq`; for ranges make the index without `hash`"
+)]
+pub trait OrderedIndex: Index {}
 
 /// An index with at most one row for each key.
 #[diagnostic::on_unimplemented(
