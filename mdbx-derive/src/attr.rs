@@ -280,9 +280,7 @@ impl IndexAttr {
             .to_string()
             .as_str()
         {
-            "on" => once(option, &mut index.on, || {
-                Ok((option.span(), list(input)?))
-            }),
+            "on" => once(option, &mut index.on, || Ok((option.span(), list(input)?))),
             "desc" => once(option, &mut index.desc, || {
                 Ok((option.span(), list(input)?))
             }),

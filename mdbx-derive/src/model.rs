@@ -141,9 +141,7 @@ impl<'i> Model<'i> {
 
 /// Returns where `mdbx_typed` is.
 pub(crate) fn krate(given: Option<&Path>) -> Path {
-    given
-        .cloned()
-        .unwrap_or_else(|| parse_quote!(::mdbx_typed))
+    given.cloned().unwrap_or_else(|| parse_quote!(::mdbx_typed))
 }
 
 /// Returns how rows are stored. What makes no sense for raw rows is a mistake.
@@ -411,7 +409,8 @@ fn turn_around(
     }
     let known = attr.on.as_ref().map_or(&[][..], |(_, on)| on);
     for field in fields {
-        let is_field = |column: &&mut Column| matches!(&column.value, Value::Field(name) if name == field);
+        let is_field =
+            |column: &&mut Column| matches!(&column.value, Value::Field(name) if name == field);
         match columns.iter_mut().find(is_field) {
             Some(column) => column.is_descending = true,
             None if known.contains(field) => {}
@@ -420,7 +419,9 @@ fn turn_around(
                 let hint = did_you_mean(&field.to_string(), names.iter().map(String::as_str));
                 errors.at(
                     field,
-                    format!("`desc` names fields of `on(..)`, and `{field}` is not one of them{hint}"),
+                    format!(
+                        "`desc` names fields of `on(..)`, and `{field}` is not one of them{hint}"
+                    ),
                 );
             }
         }

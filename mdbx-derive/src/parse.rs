@@ -94,7 +94,10 @@ impl<'i> Ast<'i> {
                 "#[key] goes above the field, or fields, of the primary key",
             );
         } else if path.is_ident("field") {
-            errors.at(attr, "#[field] goes above a field; for the table write #[table(was = \"..\")]");
+            errors.at(
+                attr,
+                "#[field] goes above a field; for the table write #[table(was = \"..\")]",
+            );
         } else if path.is_ident("serde") {
             self.serde.extend(serde_options(attr));
         }

@@ -79,7 +79,9 @@ impl Changes<'_> {
                 if existing == self.primary_key.as_slice() {
                     continue;
                 }
-                let bytes = rows.get(existing)?.ok_or_else(|| row::dangling(table, index, existing))?;
+                let bytes = rows
+                    .get(existing)?
+                    .ok_or_else(|| row::dangling(table, index, existing))?;
                 if row::has_exactly::<T>(self.handles, existing, bytes, position, exact)? {
                     return Err(Error::UniqueViolation {
                         table,

@@ -124,22 +124,25 @@ pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, Result, SchemaDiff, TableDiff,
 };
 pub use key::{
-    AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail, TotalF32, TotalF64,
+    AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
+    TotalF32, TotalF64,
 };
 pub use mdbx_core::{Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Table, View};
 pub use plain::{Plain, le};
 pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token, Views};
 pub use schema::{
-    AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource, KeyRef, KeySchema,
-    OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema, UniqueIndex, ViewOf,
+    AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
+    KeyRef, KeySchema, OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema,
+    UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Database, Desc, Index, Key, Plain, ReadTxn, Record, Table, TotalF32, TotalF64, View, WriteTxn, le, schema,
+        Database, Desc, Index, Key, Plain, ReadTxn, Record, Table, TotalF32, TotalF64, View,
+        WriteTxn, le, schema,
     };
 }
 

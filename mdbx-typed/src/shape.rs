@@ -70,13 +70,15 @@ impl fmt::Display for Shape {
             Shape::Hashed(item) => write!(f, "xxh64<{item}>"),
             Shape::Enum(variants) => {
                 f.write_str("enum<")?;
+                let mut next = 0;
                 for (i, &(name, number)) in variants.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
                     write!(f, "{comma}{name}")?;
-                    // A number that says more than the position.
-                    if usize::from(number) != i {
+                    // As in Rust, a variant without a number has that of the one before it and one more.
+                    if u32::from(number) != next {
                         write!(f, " = {number}")?;
                     }
+                    next = u32::from(number) + 1;
                 }
                 f.write_str(">")
             }
@@ -211,8 +213,8 @@ mod tests {
         );
         assert_eq!(Shape::Desc(&Shape::Name("i64")).to_string(), "desc<i64>");
         assert_eq!(
-            Shape::Enum(&[("Red", 0), ("Blue", 7)]).to_string(),
-            "enum<Red, Blue = 7>"
+            Shape::Enum(&[("Red", 0), ("Blue", 7), ("Grey", 8), ("Black", 3)]).to_string(),
+            "enum<Red, Blue = 7, Grey, Black = 3>"
         );
         assert_eq!(
             Shape::Hashed(&Shape::AsciiFold(&Shape::Name("str"))).to_string(),

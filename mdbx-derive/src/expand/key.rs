@@ -49,8 +49,14 @@ fn converted(input: &DeriveInput, attr: &KeyTypeAttr) -> Option<TokenStream> {
     let kind = ident.to_string();
     let field = at(ty.span(), quote!(<#ty as #krate::KeyField>));
     // The conversions stand at the type, so that a missing one is reported there.
-    let into = at(ty.span(), quote!(<#ty as ::core::convert::From<&#ident>>::from));
-    let back = at(ty.span(), quote!(<#ident as ::core::convert::TryFrom<#ty>>::try_from));
+    let into = at(
+        ty.span(),
+        quote!(<#ty as ::core::convert::From<&#ident>>::from),
+    );
+    let back = at(
+        ty.span(),
+        quote!(<#ident as ::core::convert::TryFrom<#ty>>::try_from),
+    );
     let bytes = KeyBytes {
         inner: at(ty.span(), quote!(<#ty as #krate::KeyField>::Key)),
         encode: quote! {
@@ -157,16 +163,19 @@ impl KeyBytes {
 }
 
 /// Returns the numbers that variants are stored as: their discriminants, counted as Rust does.
-fn discriminants<'i>(
-    variants: impl Iterator<Item = &'i Variant>,
-    errors: &mut Errors,
-) -> Vec<u16> {
+fn discriminants<'i>(variants: impl Iterator<Item = &'i Variant>, errors: &mut Errors) -> Vec<u16> {
     let mut next = Some(0u16);
     let mut numbers = Vec::new();
     for variant in variants {
         let number = match &variant.discriminant {
             None => next,
-            Some((_, Expr::Lit(ExprLit { lit: Lit::Int(number), .. }))) => number.base10_parse().ok(),
+            Some((
+                _,
+                Expr::Lit(ExprLit {
+                    lit: Lit::Int(number),
+                    ..
+                }),
+            )) => number.base10_parse().ok(),
             Some(_) => None,
         };
         if number.is_none() {

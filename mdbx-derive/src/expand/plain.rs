@@ -50,14 +50,20 @@ fn field_types<'i>(input: &'i DeriveInput, errors: &mut Errors) -> Option<Vec<&'
     };
     errors.at(
         &input.ident,
-        format!("#[derive(Plain)] works on structs, and `{}` is {found}", input.ident),
+        format!(
+            "#[derive(Plain)] works on structs, and `{}` is {found}",
+            input.ident
+        ),
     );
     None
 }
 
 /// Returns whether the fields are laid out in order.
 fn has_fixed_layout(input: &DeriveInput) -> bool {
-    let reprs = input.attrs.iter().filter(|attr| attr.path().is_ident("repr"));
+    let reprs = input
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("repr"));
     let mut options = reprs.flat_map(|attr| {
         attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
             .unwrap_or_default()
@@ -72,7 +78,8 @@ fn expand(input: &DeriveInput, attr: &PlainAttr, types: &[&Type]) -> TokenStream
     let shapes = types
         .iter()
         .map(|ty| at(ty.span(), quote!(<#ty as #krate::Plain>::SHAPE)));
-    let message = format!("a plain row must have alignment 1 and no padding, and `{ident}` has not");
+    let message =
+        format!("a plain row must have alignment 1 and no padding, and `{ident}` has not");
     let check = at(
         ident.span(),
         quote! {

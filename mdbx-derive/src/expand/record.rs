@@ -19,7 +19,10 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
         .enumerate()
         .map(|(position, index)| index_impl(model, position, index));
     let primary = primary_impl(model);
-    let view = model.view.as_ref().map(|view| super::view::generated(model, view));
+    let view = model
+        .view
+        .as_ref()
+        .map(|view| super::view::generated(model, view));
     let warnings = model
         .fields
         .iter()

@@ -148,7 +148,10 @@ fn expand(
         .iter()
         .enumerate()
         .map(|(position, field)| check(input, krate, of, lifetime, position, field));
-    let head = at(of.span(), quote!(#krate::__private::decode_head::<#of, __View #generics>));
+    let head = at(
+        of.span(),
+        quote!(#krate::__private::decode_head::<#of, __View #generics>),
+    );
     let view_of = at(of.span(), quote!(#krate::ViewOf<#row, #of>));
     quote! {
         #[allow(unused_imports, reason = "not every view has a field without a shape")]

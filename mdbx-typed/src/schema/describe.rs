@@ -207,7 +207,10 @@ impl IndexSchema {
             0 | 1 => String::new(),
             version => format!(" v{version}"),
         };
-        format!("{unique}{entries}{partial}{source}{version}: {}", self.shape)
+        format!(
+            "{unique}{entries}{partial}{source}{version}: {}",
+            self.shape
+        )
     }
 }
 
@@ -321,10 +324,7 @@ mod tests {
             shape: Shape::Hashed(&Shape::Name("str")),
             ..computed
         };
-        assert_eq!(
-            second.to_string(),
-            "each partial computed v2: xxh64<str>"
-        );
+        assert_eq!(second.to_string(), "each partial computed v2: xxh64<str>");
     }
 
     #[test]

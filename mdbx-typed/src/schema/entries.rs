@@ -95,7 +95,8 @@ impl IndexKeys {
 
     /// Returns the distinct keys, each with the position of its index. They must be settled.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        let is_new = |i: usize| i == 0 || self.part(&self.entries[i - 1]) != self.part(&self.entries[i]);
+        let is_new =
+            |i: usize| i == 0 || self.part(&self.entries[i - 1]) != self.part(&self.entries[i]);
         let entries = self.entries.iter().enumerate();
         entries
             .filter(move |&(i, _)| is_new(i))

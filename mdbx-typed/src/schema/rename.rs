@@ -39,7 +39,10 @@ pub(crate) fn find_index(
 pub(crate) fn names<'a>(schema: &TableSchema, record: &'a TableRecord) -> Names<'a> {
     let stored = &record.current().fields;
     let find = |name: &str| stored.iter().find(|field| field.name == name);
-    let renamed = schema.fields.iter().filter(|field| find(field.name).is_none());
+    let renamed = schema
+        .fields
+        .iter()
+        .filter(|field| find(field.name).is_none());
     let pairs = renamed.filter_map(|field| {
         let old = field.was.iter().find_map(|name| find(name))?;
         Some((field.name, old.name.as_str()))
