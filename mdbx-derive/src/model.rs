@@ -42,8 +42,8 @@ pub(crate) struct Model<'i> {
 /// How rows turn into bytes.
 pub(crate) enum Layout {
     Encoded(Path),
-    /// They are their bytes.
-    Raw,
+    /// They are their bytes, as said here.
+    Raw(Span),
 }
 
 /// A stored field.
@@ -152,20 +152,14 @@ fn layout(ast: &Ast<'_>, errors: &mut Errors) -> Layout {
         upgrade_from,
         ..
     } = &ast.table;
-    if ast.table.raw.is_none() {
+    let Some(raw) = ast.table.raw else {
         let krate = krate(ast.table.crate_path.as_ref());
         return Layout::Encoded(
             codec
                 .clone()
                 .unwrap_or_else(|| parse_quote!(#krate::Bincode)),
         );
-    }
-    if let Some(lifetime) = ast.lifetime {
-        errors.at(
-            lifetime,
-            "a raw row is the bytes of the page, so it cannot borrow others\nhelp: leave out `raw`, or store arrays such as [u8; 16]",
-        );
-    }
+    };
     if let Some(codec) = codec {
         errors.at(
             codec,
@@ -184,7 +178,7 @@ fn layout(ast: &Ast<'_>, errors: &mut Errors) -> Layout {
             "a raw row is read where it lies, so it cannot be made from another\nhelp: store the new rows in a table of another name and copy them over",
         );
     }
-    Layout::Raw
+    Layout::Raw(raw)
 }
 
 /// Checks that no name in use is given as one of before.
@@ -207,7 +201,7 @@ fn check_was<'i>(
 }
 
 fn stored_fields<'i>(ast: &'i Ast<'i>, layout: &Layout) -> Vec<Field<'i>> {
-    let is_raw = matches!(layout, Layout::Raw);
+    let is_raw = matches!(layout, Layout::Raw(_));
     let stored = ast
         .fields
         .iter()

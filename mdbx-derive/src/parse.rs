@@ -76,6 +76,13 @@ impl<'i> Ast<'i> {
         for attr in &input.attrs {
             ast.read_attr(attr, errors);
         }
+        if let (Some(_), Some(lifetime)) = (ast.table.raw, ast.lifetime) {
+            errors.at(
+                lifetime,
+                "a raw row is the bytes of the page, so it cannot borrow others\nhelp: leave out `raw`, or store arrays such as [u8; 16]",
+            );
+            return None;
+        }
         for field in fields? {
             ast.fields.extend(AstField::read(field, errors));
         }

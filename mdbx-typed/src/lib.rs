@@ -151,7 +151,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::codec::raw;
     pub use crate::schema::Slot;
-    pub use crate::schema::view::{decode_head, is_field};
+    pub use crate::schema::view::{decode_head, is_field, schema_of};
     pub use crate::shape::{NoShape, Probe};
     pub use serde;
 }

@@ -53,19 +53,23 @@ fn converted(input: &DeriveInput, attr: &KeyTypeAttr) -> Option<TokenStream> {
         ty.span(),
         quote!(<#ty as ::core::convert::From<&#ident>>::from),
     );
-    let back = at(
-        ty.span(),
-        quote!(<#ident as ::core::convert::TryFrom<#ty>>::try_from),
-    );
+    let back = quote! {
+        <#ident as ::core::convert::TryFrom<#ty>>::try_from(__stored)
+            .map_err(|_| #krate::KeyError::malformed(#kind))
+    };
+    let back = at(ty.span(), back);
     let bytes = KeyBytes {
-        inner: at(ty.span(), quote!(<#ty as #krate::KeyField>::Key)),
+        inner: at(
+            ty.span(),
+            quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>),
+        ),
         encode: quote! {
             let __stored: #ty = #into(__key);
             let __inner = #field::key_ref(&__stored);
         },
         decode: quote! {
             let __stored: #ty = ::core::convert::From::from(__owned);
-            #back(__stored).map_err(|_| #krate::KeyError::malformed(#kind))
+            #back
         },
     };
     let key = bytes.key(ident, &krate);
@@ -92,7 +96,10 @@ fn newtype(
     let krate = krate(attr.crate_path.as_ref());
     let (ident, ty) = (&input.ident, &field.ty);
     let bytes = KeyBytes {
-        inner: at(ty.span(), quote!(<#ty as #krate::KeyField>::Key)),
+        inner: at(
+            ty.span(),
+            quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>),
+        ),
         encode: quote!(let __inner = #krate::KeyField::key_ref(&__key.#member);),
         decode: quote! {
             ::core::result::Result::Ok(#ident { #member: ::core::convert::From::from(__owned) })
@@ -116,7 +123,7 @@ fn shape_of_row(krate: &Path, ty: &Type) -> TokenStream {
 
 /// How a key is written and read as one of another type.
 struct KeyBytes {
-    /// The kind of key it is written as.
+    /// The kind of key it is written as, ready for `::`.
     inner: TokenStream,
     /// Makes `__inner`, its reference, of `__key`.
     encode: TokenStream,
@@ -137,20 +144,20 @@ impl KeyBytes {
             type Ref<'a> = &'a #ident;
             type Out<'a> = #ident;
             type Owned = #ident;
-            const WIDTH: ::core::option::Option<usize> = <#inner as #krate::Key>::WIDTH;
-            const SHAPE: #krate::Shape = <#inner as #krate::Key>::SHAPE;
+            const WIDTH: ::core::option::Option<usize> = #inner::WIDTH;
+            const SHAPE: #krate::Shape = #inner::SHAPE;
 
             fn encode(__key: &#ident, __place: #krate::Place, __out: &mut #krate::KeyBuf) {
                 #encode
-                <#inner as #krate::Key>::encode(__inner, __place, __out);
+                #inner::encode(__inner, __place, __out);
             }
 
             fn decode<'a>(
                 __bytes: &mut &'a [u8],
                 __place: #krate::Place,
             ) -> ::core::result::Result<#ident, #krate::KeyError> {
-                let __out = <#inner as #krate::Key>::decode(__bytes, __place)?;
-                let __owned = <#inner as #krate::Key>::into_owned(__out);
+                let __out = #inner::decode(__bytes, __place)?;
+                let __owned = #inner::into_owned(__out);
                 #decode
             }
 

@@ -83,11 +83,15 @@ fn expand(input: &DeriveInput, attr: &PlainAttr, types: &[&Type]) -> TokenStream
     let check = at(
         ident.span(),
         quote! {
-            const _: () = ::core::assert!(
+            const _: () = {
+                // A field that is not plain is one mistake; nothing is said of the whole then.
+                let _ = <#ident as #krate::Plain>::SHAPE;
+                ::core::assert!(
                 ::core::mem::align_of::<#ident>() == 1
                     && ::core::mem::size_of::<#ident>() == 0 #(+ ::core::mem::size_of::<#types>())*,
                 #message
-            );
+                );
+            };
         },
     );
     quote! {

@@ -127,10 +127,11 @@ fn record(model: &Model<'_>) -> TokenStream {
     );
     let encode = match layout {
         Layout::Encoded(codec) => quote!(<#codec as #krate::Codec>::encode(self, __out)),
-        Layout::Raw => quote! {
-            #krate::__private::raw::encode(self, __out);
-            ::core::result::Result::Ok(())
-        },
+        Layout::Raw(span) => {
+            let encode = quote!(#krate::__private::raw::encode::<Self>(self, __out));
+            let encode = at(*span, encode);
+            quote!(#encode; ::core::result::Result::Ok(()))
+        }
     };
     let from_row = from_row(model, &row);
     let pushes = model
@@ -172,14 +173,26 @@ fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
         upgrade_from,
         ..
     } = model;
-    let Layout::Encoded(codec) = layout else {
-        return TokenStream::new();
+    let codec = match layout {
+        Layout::Encoded(codec) => codec,
+        Layout::Raw(span) => {
+            let from_row = quote! {
+                fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
+                    #krate::__private::raw::decode(__bytes)
+                }
+            };
+            let from_row = at(*span, from_row);
+            return quote! {
+                #[automatically_derived]
+                impl<#row> #krate::FromRow<#row> for &#row #ident {
+                    #from_row
+                }
+            };
+        }
     };
     let generics = lifetime.map(|lifetime| quote!(<#lifetime>));
     let from_generation = upgrade_from.map(|old| {
-        let into = at(old.span(), quote!(::core::convert::Into::<Self>::into));
-        let old = at(old.span(), quote!(<#old as #krate::FromRow<#row>>));
-        quote! {
+        let function = quote! {
             fn from_generation(
                 __bytes: &#row [u8],
                 __generation: usize,
@@ -187,11 +200,13 @@ fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
                 match usize::checked_sub(__generation, 1) {
                     ::core::option::Option::None => #krate::FromRow::from_row(__bytes),
                     ::core::option::Option::Some(__generation) => {
-                        #old::from_generation(__bytes, __generation).map(#into)
+                        <#old as #krate::FromRow<#row>>::from_generation(__bytes, __generation)
+                            .map(::core::convert::Into::<Self>::into)
                     }
                 }
             }
-        }
+        };
+        at(old.span(), function)
     });
     quote! {
         #[automatically_derived]
@@ -217,7 +232,7 @@ fn table(model: &Model<'_>) -> TokenStream {
     } = model;
     let table = table_type(model);
     let row = match (layout, model.lifetime) {
-        (Layout::Raw, _) => quote!(&'__t #ident),
+        (Layout::Raw(_), _) => quote!(&'__t #ident),
         (_, Some(_)) => quote!(#ident<'__t>),
         _ => quote!(#ident),
     };
@@ -295,7 +310,7 @@ fn table(model: &Model<'_>) -> TokenStream {
 fn codec(model: &Model<'_>) -> (TokenStream, TokenStream, TokenStream) {
     let krate = &model.krate;
     match &model.layout {
-        Layout::Raw => (
+        Layout::Raw(_) => (
             quote!(#krate::__private::raw::ID),
             quote!(#krate::__private::raw::NAME),
             TokenStream::new(),
@@ -320,7 +335,7 @@ fn codec(model: &Model<'_>) -> (TokenStream, TokenStream, TokenStream) {
 fn field_schema(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     let Model { krate, .. } = model;
     let (name, was) = (&field.name, &field.was);
-    let shape = if let Layout::Raw = model.layout {
+    let shape = if let Layout::Raw(_) = model.layout {
         let ty = field.ty;
         let plain = at(ty.span(), quote!(<#ty as #krate::Plain>));
         quote!(#plain::SHAPE)
@@ -495,7 +510,10 @@ fn push(model: &Model<'_>, position: usize, index: &Index) -> TokenStream {
             }
         }
     };
-    let guard = index.when.as_ref().map(|when| quote!(if #when(self)));
+    let guard = index.when.as_ref().map(|when| {
+        let condition = quote_spanned!(when.span()=> #when(self));
+        quote!(if #condition)
+    });
     quote!(#guard { #(#computed)* #body })
 }
 

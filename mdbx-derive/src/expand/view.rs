@@ -1,7 +1,7 @@
 //! Views: `#[derive(View)]`, and the `UserRef` of `#[table(view)]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
@@ -229,13 +229,12 @@ fn check(
         compact(of),
         input.ident,
     );
-    let check = quote! {
-        const _: () = ::core::assert!(
-            #krate::__private::is_field(<#of as #krate::Table>::SCHEMA, #position, #name, &#shape),
-            #message
-        );
-    };
-    at(field.ident.span(), check)
+    let schema = at(of.span(), quote!(#krate::__private::schema_of::<#of>));
+    let is_field = quote!(#krate::__private::is_field(#schema(), #position, #name, &#shape));
+    let assert = at(field.ident.span(), quote!(::core::assert!));
+    quote_spanned! {field.ident.span()=>
+        const _: () = #assert(#is_field, #message);
+    }
 }
 
 /// Returns the path of serde inside the crate, as serde wants it.

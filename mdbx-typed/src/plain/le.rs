@@ -46,6 +46,7 @@ macro_rules! numbers {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         // SAFETY: it is an array of `u8` and nothing else, and every bit pattern is a number.
         unsafe impl Plain for $name {
             const SHAPE: Shape = <$number as Shaped>::SHAPE;

@@ -64,16 +64,19 @@ pub unsafe trait Plain: Copy + 'static {
     const SHAPE: Shape;
 }
 
+#[diagnostic::do_not_recommend]
 // SAFETY: it is one byte, without alignment, padding or a bit pattern that is not a number.
 unsafe impl Plain for u8 {
     const SHAPE: Shape = Shape::Name("u8");
 }
 
+#[diagnostic::do_not_recommend]
 // SAFETY: as `u8`.
 unsafe impl Plain for i8 {
     const SHAPE: Shape = Shape::Name("i8");
 }
 
+#[diagnostic::do_not_recommend]
 // SAFETY: an array is its elements one after the other, with their alignment and nothing in between.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {
     const SHAPE: Shape = Shape::Array(&T::SHAPE, N);

@@ -4,10 +4,8 @@
 //! `Event<'a>` for any `'a` is a record of it. `insert(&row)` goes from the record to its table.
 
 use super::{IndexKeys, TableSchema};
-use crate::codec::raw;
 use crate::error::{CodecError, Error};
 use crate::key::{AutoKey, Key};
-use crate::plain::Plain;
 
 /// What callers pass as the primary key of `T`.
 pub type KeyRef<'a, T> = <<T as Table>::Key as Key>::Ref<'a>;
@@ -85,7 +83,13 @@ impl<R: Record> Record for &R {
     }
 }
 
-/// A value that is made from the bytes of a stored row, and may borrow them. Implemented by `#[derive(Table)]`.
+/// A value that is made from the bytes of a stored row, and may borrow them. Implemented by `#[derive(Table)]` and
+/// `#[derive(View)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not made from stored rows",
+    label = "neither a row nor a view",
+    note = "add `#[derive(Table)]` to the struct"
+)]
 pub trait FromRow<'t>: Sized {
     /// Returns the row that `bytes` are, all of them.
     ///
@@ -109,13 +113,6 @@ pub trait FromRow<'t>: Sized {
                 "it was written by an older struct, which this one cannot be made from",
             ))
         }
-    }
-}
-
-impl<'t, T: Plain> FromRow<'t> for &'t T {
-    #[inline]
-    fn from_row(bytes: &'t [u8]) -> Result<Self, CodecError> {
-        raw::decode(bytes)
     }
 }
 
@@ -153,9 +150,9 @@ pub trait Index: Copy + 'static {
 
 /// An index whose entries are in the order of its keys: every index but those with `#[index(hash)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a hash index, which has no order",
+    message = "a range needs an index in order, and `{Self}` is not known to be one",
     label = "a hash index finds equal keys only",
-    note = "use `eq`; for ranges make the index without `hash`"
+    note = "of an index with `hash` ask for one key with `eq`; in generic code ask for an `OrderedIndex`"
 )]
 pub trait OrderedIndex: Index {}
 

@@ -36,6 +36,12 @@ pub fn decode_head<'t, T: EncodedTable, V: serde::Deserialize<'t>>(
     T::Codec::decode_head(bytes)
 }
 
+/// Returns what a view is checked against.
+#[must_use]
+pub const fn schema_of<T: Table>() -> &'static TableSchema {
+    T::SCHEMA
+}
+
 /// Returns whether the field at `position` has this name and shape, at compile time.
 #[must_use]
 pub const fn is_field(table: &TableSchema, position: usize, name: &str, shape: &Shape) -> bool {

@@ -16,9 +16,7 @@ struct Group {
 }
 
 fn find(tx: &ReadTxn<'_>) {
-    for user in tx.by(group::primary).views::<UserRef<'_>>() {
-        drop(user);
-    }
+    let _ = tx.by(group::primary).views::<UserRef<'_>>();
 }
 
 fn main() {}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Table, Serialize, Deserialize)]
 struct User<const N: usize> {
     #[key]
-    id: [u8; N],
+    id: u64,
 }
 
 fn main() {}
