@@ -185,4 +185,6 @@ fn take_array<'a, const N: usize>(
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
