@@ -47,29 +47,16 @@ fn converted(input: &DeriveInput, attr: &KeyTypeAttr) -> Option<TokenStream> {
     let krate = krate(attr.crate_path.as_ref());
     let ident = &input.ident;
     let kind = ident.to_string();
-    let field = at(ty.span(), quote!(<#ty as #krate::KeyField>));
-    // The conversions stand at the type, so that a missing one is reported there.
-    let into = at(
-        ty.span(),
-        quote!(<#ty as ::core::convert::From<&#ident>>::from),
-    );
-    let back = quote! {
-        <#ident as ::core::convert::TryFrom<#ty>>::try_from(__stored)
-            .map_err(|_| #krate::KeyError::malformed(#kind))
-    };
-    let back = at(ty.span(), back);
     let bytes = KeyBytes {
-        inner: at(
-            ty.span(),
-            quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>),
-        ),
+        ty,
         encode: quote! {
-            let __stored: #ty = #into(__key);
-            let __inner = #field::key_ref(&__stored);
+            let __stored = <#ty as ::core::convert::From<&#ident>>::from(__key);
+            let __inner = <#ty as #krate::KeyField>::key_ref(&__stored);
         },
         decode: quote! {
             let __stored: #ty = ::core::convert::From::from(__owned);
-            #back
+            <#ident as ::core::convert::TryFrom<#ty>>::try_from(__stored)
+                .map_err(|_| #krate::KeyError::malformed(#kind))
         },
     };
     let key = bytes.key(ident, &krate);
@@ -96,10 +83,7 @@ fn newtype(
     let krate = krate(attr.crate_path.as_ref());
     let (ident, ty) = (&input.ident, &field.ty);
     let bytes = KeyBytes {
-        inner: at(
-            ty.span(),
-            quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>),
-        ),
+        ty,
         encode: quote!(let __inner = #krate::KeyField::key_ref(&__key.#member);),
         decode: quote! {
             ::core::result::Result::Ok(#ident { #member: ::core::convert::From::from(__owned) })
@@ -122,28 +106,21 @@ fn shape_of_row(krate: &Path, ty: &Type) -> TokenStream {
 }
 
 /// How a key is written and read as one of another type.
-struct KeyBytes {
-    /// The kind of key it is written as, ready for `::`.
-    inner: TokenStream,
+struct KeyBytes<'i> {
+    /// The type it is written as.
+    ty: &'i Type,
     /// Makes `__inner`, its reference, of `__key`.
     encode: TokenStream,
     /// Makes the result of `__owned`, its owned form.
     decode: TokenStream,
 }
 
-impl KeyBytes {
+impl KeyBytes<'_> {
+    /// Writes the key. All of it stands at the type, so that one that is no key, or does not convert, is reported there.
     fn key(&self, ident: &Ident, krate: &Path) -> TokenStream {
-        let KeyBytes {
-            inner,
-            encode,
-            decode,
-        } = self;
-        quote! {
-        #[automatically_derived]
-        impl #krate::Key for #ident {
-            type Ref<'a> = &'a #ident;
-            type Out<'a> = #ident;
-            type Owned = #ident;
+        let KeyBytes { ty, encode, decode } = self;
+        let inner = quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>);
+        let items = quote! {
             const WIDTH: ::core::option::Option<usize> = #inner::WIDTH;
             const SHAPE: #krate::Shape = #inner::SHAPE;
 
@@ -160,11 +137,20 @@ impl KeyBytes {
                 let __owned = #inner::into_owned(__out);
                 #decode
             }
+        };
+        let items = at(ty.span(), items);
+        quote! {
+            #[automatically_derived]
+            impl #krate::Key for #ident {
+                type Ref<'a> = &'a #ident;
+                type Out<'a> = #ident;
+                type Owned = #ident;
+                #items
 
-            fn into_owned(__out: #ident) -> #ident {
-                __out
+                fn into_owned(__out: #ident) -> #ident {
+                    __out
+                }
             }
-        }
         }
     }
 }
