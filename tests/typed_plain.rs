@@ -53,9 +53,9 @@ impl Tick {
     }
 }
 
-fn tick(symbol: &[u8; 4], at: u64, price: i64) -> Tick {
+fn tick(symbol: [u8; 4], at: u64, price: i64) -> Tick {
     Tick {
-        symbol: Symbol(*symbol),
+        symbol: Symbol(symbol),
         at: at.into(),
         price: price.into(),
         size: Size {
@@ -73,10 +73,10 @@ const ABCD: Symbol = Symbol(*b"ABCD");
 #[test]
 fn a_row_is_a_reference_into_the_page() -> Result<()> {
     let db = TempDb::open(schema![Tick])?;
-    db.write(|tx| tx.insert(&tick(b"ABCD", 7, -3)))?;
+    db.write(|tx| tx.insert(&tick(*b"ABCD", 7, -3)))?;
     let tx = db.read()?;
     let row: &Tick = tx.get::<Tick>((&ABCD, 7))?.unwrap();
-    assert_eq!(row, &tick(b"ABCD", 7, -3));
+    assert_eq!(row, &tick(*b"ABCD", 7, -3));
     let again: &Tick = { tx.by(tick::by_price).eq(-3).rows().next().unwrap()? };
     assert!(std::ptr::eq(row, again), "the same bytes of the same page");
     assert!(std::ptr::eq(
@@ -90,7 +90,7 @@ fn a_row_is_a_reference_into_the_page() -> Result<()> {
 #[test]
 fn a_row_is_stored_as_its_bytes_alone() -> Result<()> {
     let db = TempDb::open(schema![Tick])?;
-    db.write(|tx| tx.insert(&tick(b"ABCD", 7, -3)))?;
+    db.write(|tx| tx.insert(&tick(*b"ABCD", 7, -3)))?;
     let mut stored = Vec::new();
     db.meddle(schema![Tick], |txn| {
         let rows = txn.open_table("tick").unwrap();
@@ -114,16 +114,16 @@ fn every_statement_and_index_works_on_raw_rows() -> Result<()> {
     let db = TempDb::open(schema![Tick])?;
     db.write(|tx| {
         for at in 0..50u8 {
-            tx.insert(&tick(b"ABCD", at.into(), i64::from(at) - 25))?;
+            tx.insert(&tick(*b"ABCD", at.into(), i64::from(at) - 25))?;
         }
-        tx.insert(&tick(b"ZZZZ", 1, 0))?;
+        tx.insert(&tick(*b"ZZZZ", 1, 0))?;
         assert!(matches!(
-            tx.insert(&tick(b"ABCD", 1, 9)),
+            tx.insert(&tick(*b"ABCD", 1, 9)),
             Err(Error::KeyExists { .. })
         ));
         let twin = Tick {
             venue: [b'A', 1, 1],
-            ..tick(b"ZZZZ", 2, 0)
+            ..tick(*b"ZZZZ", 2, 0)
         };
         assert!(matches!(tx.put(&twin), Err(Error::UniqueViolation { .. })));
         // A row is `Copy`: it is copied out, changed and put back.
@@ -162,7 +162,7 @@ fn a_stored_row_of_another_length_is_an_error() -> Result<()> {
     let key = b"ABCD\0\0\0\0\0\0\0\x07";
     for len in [0, 1, 38, 40, 41, 5_000] {
         let db = TempDb::open(schema![Tick])?;
-        db.write(|tx| tx.insert(&tick(b"ABCD", 7, -3)))?;
+        db.write(|tx| tx.insert(&tick(*b"ABCD", 7, -3)))?;
         let db = db.meddle(schema![Tick], |txn| {
             let rows = txn.open_table("tick").unwrap();
             txn.put(rows, key, &vec![1; len]).unwrap();
@@ -302,7 +302,7 @@ fn generic_code_over_tables_takes_raw_ones() -> Result<()> {
         })
     }
     let db = TempDb::open(schema![Tick])?;
-    put_all(&db, &[tick(b"ABCD", 2, 5), tick(b"ABCD", 1, 9)])?;
+    put_all(&db, &[tick(*b"ABCD", 2, 5), tick(*b"ABCD", 1, 9)])?;
     let tx = db.read()?;
     assert_eq!(dump(&tx, tick::by_price)?.len(), 2);
     assert!(

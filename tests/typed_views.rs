@@ -14,6 +14,10 @@ use typed_support::TempDb;
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes every field so"
+    )]
     pub(super) fn serialize<S: Serializer>(n: &u32, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format!("{n:x}"))
     }

@@ -200,6 +200,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::codec::raw;
+    pub use crate::plain::sum;
     pub use crate::schema::Slot;
     pub use crate::schema::view::{decode_head, is_field, schema_of};
     pub use crate::shape::{NoShape, Probe};

@@ -25,7 +25,7 @@ pub(crate) fn key(input: &DeriveInput) -> TokenStream {
     let body = match &input.data {
         _ if attr.stored_as.is_some() => converted(input, &attr),
         Data::Struct(data) => newtype(input, &attr, &data.fields, &mut errors),
-        Data::Enum(data) => fieldless_enum(input, &attr, data, &mut errors),
+        Data::Enum(data) => Some(fieldless_enum(input, &attr, data, &mut errors)),
         Data::Union(_) => {
             errors.at(
                 &input.ident,
@@ -47,6 +47,8 @@ fn converted(input: &DeriveInput, attr: &KeyTypeAttr) -> Option<TokenStream> {
     let krate = krate(attr.crate_path.as_ref());
     let ident = &input.ident;
     let kind = ident.to_string();
+    let back = quote!(<#ident as ::core::convert::TryFrom<#ty>>::try_from(__stored));
+    let back = at(ty.span(), back);
     let bytes = KeyBytes {
         ty,
         encode: quote! {
@@ -55,8 +57,7 @@ fn converted(input: &DeriveInput, attr: &KeyTypeAttr) -> Option<TokenStream> {
         },
         decode: quote! {
             let __stored: #ty = ::core::convert::From::from(__owned);
-            <#ident as ::core::convert::TryFrom<#ty>>::try_from(__stored)
-                .map_err(|_| #krate::KeyError::malformed(#kind))
+            #back.map_err(|_| #krate::KeyError::malformed(#kind))
         },
     };
     let key = bytes.key(ident, &krate);
@@ -116,7 +117,7 @@ struct KeyBytes<'i> {
 }
 
 impl KeyBytes<'_> {
-    /// Writes the key. All of it stands at the type, so that one that is no key, or does not convert, is reported there.
+    /// Writes the key. What the type must be able to do stands at it, so that one that is no key is reported there.
     fn key(&self, ident: &Ident, krate: &Path) -> TokenStream {
         let KeyBytes { ty, encode, decode } = self;
         let inner = quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>);
@@ -128,17 +129,10 @@ impl KeyBytes<'_> {
                 #encode
                 #inner::encode(__inner, __place, __out);
             }
-
-            fn decode<'a>(
-                __bytes: &mut &'a [u8],
-                __place: #krate::Place,
-            ) -> ::core::result::Result<#ident, #krate::KeyError> {
-                let __out = #inner::decode(__bytes, __place)?;
-                let __owned = #inner::into_owned(__out);
-                #decode
-            }
         };
         let items = at(ty.span(), items);
+        let read = at(ty.span(), quote!(#inner::decode(__bytes, __place)));
+        let own = at(ty.span(), quote!(#inner::into_owned(__out)));
         quote! {
             #[automatically_derived]
             impl #krate::Key for #ident {
@@ -146,6 +140,16 @@ impl KeyBytes<'_> {
                 type Out<'a> = #ident;
                 type Owned = #ident;
                 #items
+
+                #[allow(clippy::unnecessary_fallible_conversions, reason = "some conversions cannot fail")]
+                fn decode<'a>(
+                    __bytes: &mut &'a [u8],
+                    __place: #krate::Place,
+                ) -> ::core::result::Result<#ident, #krate::KeyError> {
+                    let __out = #read?;
+                    let __owned = #own;
+                    #decode
+                }
 
                 fn into_owned(__out: #ident) -> #ident {
                     __out
@@ -190,7 +194,7 @@ fn fieldless_enum(
     attr: &KeyTypeAttr,
     data: &syn::DataEnum,
     errors: &mut Errors,
-) -> Option<TokenStream> {
+) -> TokenStream {
     for variant in data
         .variants
         .iter()
@@ -223,7 +227,7 @@ fn fieldless_enum(
         .collect();
     let key_field = key_field(ident, &krate);
     let shaped = shaped(ident, &krate, &shape);
-    Some(quote! {
+    quote! {
         #[automatically_derived]
         impl #krate::Key for #ident {
             type Ref<'a> = &'a #ident;
@@ -255,7 +259,7 @@ fn fieldless_enum(
 
         #key_field
         #shaped
-    })
+    }
 }
 
 /// Writes the type as a field of keys.

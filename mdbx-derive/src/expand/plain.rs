@@ -88,7 +88,8 @@ fn expand(input: &DeriveInput, attr: &PlainAttr, types: &[&Type]) -> TokenStream
                 let _ = <#ident as #krate::Plain>::SHAPE;
                 ::core::assert!(
                 ::core::mem::align_of::<#ident>() == 1
-                    && ::core::mem::size_of::<#ident>() == 0 #(+ ::core::mem::size_of::<#types>())*,
+                    && ::core::mem::size_of::<#ident>()
+                        == #krate::__private::sum(&[#(::core::mem::size_of::<#types>()),*]),
                 #message
                 );
             };

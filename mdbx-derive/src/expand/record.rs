@@ -251,14 +251,7 @@ fn table(model: &Model<'_>) -> TokenStream {
     let fields = model.fields.iter().map(|field| field_schema(model, field));
     let indexes = model.indexes.iter().map(|index| index_schema(model, index));
     let is_owned = model.lifetime.is_none() && matches!(layout, Layout::Encoded(_));
-    let previous = match model.upgrade_from {
-        Some(old) => {
-            let old = static_type(model, old);
-            let old = at(old.span(), quote!(<#old as #krate::Table>::SCHEMA));
-            quote!(::core::option::Option::Some(#old))
-        }
-        None => quote!(::core::option::Option::None),
-    };
+    let previous = previous(model);
     let owned = is_owned.then(|| {
         quote! {
             #[automatically_derived]
@@ -304,6 +297,17 @@ fn table(model: &Model<'_>) -> TokenStream {
         #owned
         #auto
     }
+}
+
+/// Writes the schema of the revision before this one, if there is one.
+fn previous(model: &Model<'_>) -> TokenStream {
+    let Some(old) = model.upgrade_from else {
+        return quote!(::core::option::Option::None);
+    };
+    let krate = &model.krate;
+    let old = static_type(model, old);
+    let old = at(old.span(), quote!(<#old as #krate::Table>::SCHEMA));
+    quote!(::core::option::Option::Some(#old))
 }
 
 /// Returns the number and the name of the codec, and the impl that says which one it is.

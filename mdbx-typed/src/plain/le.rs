@@ -70,12 +70,6 @@ macro_rules! numbers {
             }
         }
 
-        impl PartialOrd for $name {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                self.get().partial_cmp(&other.get())
-            }
-        }
-
         impl PartialEq<$number> for $name {
             fn eq(&self, other: &$number) -> bool {
                 self.get() == *other
@@ -134,6 +128,12 @@ macro_rules! integers {
         $(
             impl Eq for $name {}
 
+            impl PartialOrd for $name {
+                fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                    Some(self.cmp(other))
+                }
+            }
+
             impl Ord for $name {
                 fn cmp(&self, other: &Self) -> Ordering {
                     self.get().cmp(&other.get())
@@ -163,6 +163,18 @@ integers! {
 numbers! {
     F32(f32, key: TotalF32);
     F64(f64, key: TotalF64);
+}
+
+impl PartialOrd for F32 {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.get().partial_cmp(&other.get())
+    }
+}
+
+impl PartialOrd for F64 {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.get().partial_cmp(&other.get())
+    }
 }
 
 #[cfg(test)]

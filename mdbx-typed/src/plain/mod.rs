@@ -111,6 +111,17 @@ pub(crate) fn as_bytes<T: Plain>(value: &T) -> &[u8] {
     unsafe { std::slice::from_raw_parts(start, size_of::<T>()) }
 }
 
+/// Returns the sum of these sizes, at compile time.
+#[must_use]
+pub const fn sum(mut sizes: &[usize]) -> usize {
+    let mut sum = 0;
+    while let [first, rest @ ..] = sizes {
+        sum += *first;
+        sizes = rest;
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

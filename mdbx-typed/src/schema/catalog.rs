@@ -168,7 +168,7 @@ impl TableRecord {
     pub(crate) fn renamed(&self, schema: &TableSchema) -> Self {
         let mut record = TableRecord::new(self.id, schema);
         let newest = record.revisions.pop();
-        record.revisions = self.revisions.clone();
+        record.revisions.clone_from(&self.revisions);
         if let (Some(now), Some(stored)) = (newest, record.revisions.last_mut()) {
             *stored = Revision {
                 number: stored.number,
