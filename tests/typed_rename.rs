@@ -88,12 +88,12 @@ fn written() -> Result<TempDb> {
 fn stored_tables(db: TempDb, schema: &mdbx_typed::Schema) -> Result<(TempDb, Vec<String>)> {
     let mut names = Vec::new();
     let db = db.meddle(schema, |txn| {
-        let main = txn.table(mdbx_core::Table::MAIN).unwrap();
+        let main = txn.table(mdbx_core::Table::MAIN).expect("the main table");
         let mut cursor = main.cursor();
-        let mut next = cursor.first().unwrap();
+        let mut next = cursor.first().expect("readable");
         while let Some((name, _)) = next {
             names.push(String::from_utf8_lossy(name).into_owned());
-            next = cursor.next().unwrap();
+            next = cursor.next().expect("readable");
         }
     })?;
     Ok((db, names))

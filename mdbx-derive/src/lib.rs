@@ -8,13 +8,15 @@
 //! | [`View`](derive_view) | a struct with the leading fields of a table | a part of its rows, borrowed from the page |
 //!
 //! They work in three steps, each with types of its own: `parse` reads what the user wrote by the grammar in `attr`,
-//! `model` and `view` work out what it means and find the mistakes, `expand` writes the code.
+//! `model` and `view` work out what it means and find the mistakes, `expand` writes the code. `types` tells of a type
+//! what its spelling tells.
 
 mod attr;
 mod errors;
 mod expand;
 mod model;
 mod parse;
+mod types;
 mod view;
 
 use proc_macro::TokenStream;

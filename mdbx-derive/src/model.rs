@@ -3,14 +3,15 @@
 //! Where a mistake was found the model holds something that compiles in its place. So the compiler reports the
 //! mistake, and nothing that follows from it.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::Span;
+use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Type, Visibility, parse_quote};
+use syn::{Ident, Lifetime, Path, Type, Visibility, parse_quote};
 
 use crate::attr::{IndexAttr, TableAttr};
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::{Ast, AstField, SerdeOption};
+use crate::types::{COLLECTIONS, Kind, first_argument, is_cow_of};
 use crate::view::{View, view};
 
 /// The most components a composite key has.
@@ -205,16 +206,16 @@ fn stored_fields<'i>(ast: &'i Ast<'i>, layout: &Layout) -> Vec<Field<'i>> {
     let stored = ast
         .fields
         .iter()
-        .filter(|field| is_raw || !has_serde(field, "skip"));
+        .filter(|field| is_raw || !field.has_serde("skip"));
     let field = |field: &'i AstField<'i>| Field {
         name: field.ident.unraw().to_string(),
         was: field.field.was.iter().map(syn::LitStr::value).collect(),
         ty: field.ty,
-        stored_as: field.serde.iter().find_map(stored_as),
+        stored_as: field.serde.iter().find_map(SerdeOption::stored_as),
         is_unborrowed_cow: ast
             .lifetime
             .is_some_and(|lifetime| is_cow_of(field.ty, lifetime))
-            && !has_serde(field, "borrow"),
+            && !field.has_serde("borrow"),
     };
     stored.map(field).collect()
 }
@@ -252,7 +253,7 @@ fn primary_key(ast: &Ast<'_>, errors: &mut Errors) -> Vec<Column> {
                 "a primary key field cannot be an Option: every row needs a key",
             );
         }
-        if has_serde(field, "skip") {
+        if field.has_serde("skip") {
             errors.at_span(
                 key.span,
                 "a field with #[serde(skip)] is not stored, so it cannot be part of a key",
@@ -327,7 +328,7 @@ fn index_on_field(field: &AstField<'_>, attr: &IndexAttr, errors: &mut Errors) -
         .name
         .clone()
         .unwrap_or_else(|| format_ident!("by_{}", field.ident.unraw(), span = attr.span));
-    if has_serde(field, "skip") {
+    if field.has_serde("skip") {
         errors.at_span(
             attr.span,
             "a field with #[serde(skip)] is not stored, so it cannot be indexed",
@@ -440,7 +441,7 @@ fn columns_of(ast: &Ast<'_>, fields: &[Ident], errors: &mut Errors) -> Vec<Colum
             Some(_) if fields[..i].contains(name) => {
                 errors.at(name, format!("the field `{name}` is named twice"));
             }
-            Some(field) if has_serde(field, "skip") => {
+            Some(field) if field.has_serde("skip") => {
                 errors.at(
                     name,
                     "a field with #[serde(skip)] is not stored, so it cannot be indexed",
@@ -661,16 +662,6 @@ fn not_self_describing(name: &str) -> String {
     )
 }
 
-pub(crate) fn has_serde(field: &AstField<'_>, name: &str) -> bool {
-    field.serde.iter().any(|option| option.name() == name)
-}
-
-/// Returns what a field is stored as by a serde function of the user's.
-pub(crate) fn stored_as(option: &SerdeOption) -> Option<String> {
-    let is_function = matches!(option.name().as_str(), "with" | "serialize_with");
-    is_function.then(|| format!("with {}", compact(&option.value.to_token_stream())))
-}
-
 impl Column {
     fn of_field(field: &AstField<'_>) -> Self {
         Column {
@@ -707,135 +698,6 @@ impl Column {
     }
 }
 
-const COLLECTIONS: [&str; 4] = ["Vec", "VecDeque", "BTreeSet", "HashSet"];
-
-/// What can be told of a type by how it is spelled. Behind an alias it is unknown; the compiler decides then.
-enum Kind<'t> {
-    Option(Option<&'t Type>),
-    /// Of something else than bytes; named for messages.
-    Collection(&'static str),
-    Integer,
-    /// Another scalar that is no text.
-    Number,
-    Text,
-    Unknown,
-}
-
-impl<'t> Kind<'t> {
-    fn of(ty: &'t Type) -> Self {
-        match ty {
-            Type::Array(array) if !is_u8(&array.elem) => Kind::Collection("array"),
-            Type::Reference(reference) => match &*reference.elem {
-                Type::Slice(slice) if !is_u8(&slice.elem) => Kind::Collection("slice"),
-                Type::Path(path) if path.path.is_ident("str") => Kind::Text,
-                _ => Kind::Unknown,
-            },
-            Type::Path(path) => path.path.segments.last().map_or(Kind::Unknown, |last| {
-                let argument = first_argument(&last.arguments);
-                match last.ident.to_string().as_str() {
-                    "Option" => Kind::Option(argument),
-                    "Vec" if !argument.is_some_and(is_u8) => Kind::Collection("Vec"),
-                    "VecDeque" => Kind::Collection("VecDeque"),
-                    "BTreeSet" => Kind::Collection("BTreeSet"),
-                    "HashSet" => Kind::Collection("HashSet"),
-                    "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => Kind::Integer,
-                    "u128" | "i128" | "usize" | "isize" | "bool" | "char" | "f32" | "f64"
-                    | "TotalF64" | "TotalF32" => Kind::Number,
-                    "String" => Kind::Text,
-                    _ => Kind::Unknown,
-                }
-            }),
-            _ => Kind::Unknown,
-        }
-    }
-}
-
-pub(crate) fn first_argument(arguments: &PathArguments) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = arguments else {
-        return None;
-    };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })
-}
-
-pub(crate) fn is_u8(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
-}
-
-/// Returns whether the type is a `Cow` of `lifetime`, or has one inside.
-fn is_cow_of(ty: &Type, lifetime: &Lifetime) -> bool {
-    let (mut has_cow, mut has_lifetime) = (false, false);
-    each_token(&ty.to_token_stream(), &mut |token| {
-        if let TokenTree::Ident(ident) = token {
-            has_cow |= ident == "Cow";
-            has_lifetime |= *ident == lifetime.ident;
-        }
-    });
-    has_cow && has_lifetime
-}
-
-fn each_token(tokens: &TokenStream, visit: &mut impl FnMut(&TokenTree)) {
-    for token in tokens.clone() {
-        visit(&token);
-        if let TokenTree::Group(group) = token {
-            each_token(&group.stream(), visit);
-        }
-    }
-}
-
-/// Returns the tokens as text with spaces only where words would run together, however the compiler prints them.
-pub(crate) fn compact(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    let mut out = String::new();
-    for word in text.split_whitespace() {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        if out.ends_with(is_word) && word.starts_with(is_word) {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    out
-}
-
-/// Returns the type with the struct's lifetime set to another one.
-pub(crate) fn with_lifetime(ty: &Type, from: Option<&Lifetime>, to: &Lifetime) -> Type {
-    fn replace(tokens: TokenStream, from: &Lifetime, to: &Lifetime) -> TokenStream {
-        let mut out = TokenStream::new();
-        let mut tokens = tokens.into_iter().peekable();
-        while let Some(token) = tokens.next() {
-            match token {
-                // A lifetime is an apostrophe and a word.
-                TokenTree::Punct(mark) if mark.as_char() == '\'' => {
-                    if tokens
-                        .next_if(
-                            |next| matches!(next, TokenTree::Ident(ident) if *ident == from.ident),
-                        )
-                        .is_some()
-                    {
-                        to.to_tokens(&mut out);
-                    } else {
-                        mark.to_tokens(&mut out);
-                    }
-                }
-                TokenTree::Group(group) => {
-                    let mut new = proc_macro2::Group::new(
-                        group.delimiter(),
-                        replace(group.stream(), from, to),
-                    );
-                    new.set_span(group.span());
-                    new.to_tokens(&mut out);
-                }
-                token => token.to_tokens(&mut out),
-            }
-        }
-        out
-    }
-    let Some(from) = from else { return ty.clone() };
-    syn::parse2(replace(quote!(#ty), from, to)).unwrap_or_else(|_| ty.clone())
-}
-
 fn module_name(snake: &str, span: Span) -> Ident {
     syn::parse_str::<Ident>(snake)
         .map_or_else(|_| Ident::new_raw(snake, span), |_| Ident::new(snake, span))
@@ -870,27 +732,5 @@ mod tests {
         assert_eq!(snake_case("HTTPLogEntry"), "http_log_entry");
         assert_eq!(snake_case("V2Row"), "v2_row");
         assert_eq!(snake_case("already_snake"), "already_snake");
-    }
-
-    #[test]
-    fn types_print_compactly() {
-        let print = |ty: Type| compact(&ty);
-        assert_eq!(
-            print(parse_quote!(Vec<my::Thing<'static>>)),
-            "Vec<my::Thing<'static>>"
-        );
-        assert_eq!(print(parse_quote!(&'static dyn Foo)), "&'static dyn Foo");
-        assert_eq!(print(parse_quote!((u8, Foo))), "(u8,Foo)");
-    }
-
-    #[test]
-    fn the_lifetime_is_replaced_everywhere() {
-        let from: Lifetime = parse_quote!('a);
-        let to: Lifetime = parse_quote!('static);
-        let ty: Type = parse_quote!((&'a str, Option<Cow<'a, [u8]>>, &'b str));
-        assert_eq!(
-            compact(&with_lifetime(&ty, Some(&from), &to)),
-            "(&'static str,Option<Cow<'static,[u8]>>,&'b str)"
-        );
     }
 }

@@ -1,6 +1,7 @@
 //! What the user wrote: the input as a tree of the things the model cares about.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
@@ -10,6 +11,7 @@ use syn::{
 
 use crate::attr::{FieldAttr, IndexAttr, KeyAttr, TableAttr};
 use crate::errors::Errors;
+use crate::types::compact;
 
 /// A struct with `#[derive(Table)]`.
 pub(crate) struct Ast<'i> {
@@ -52,6 +54,12 @@ impl SerdeOption {
 
     pub(crate) fn span(&self) -> Span {
         self.path.span()
+    }
+
+    /// Returns what a field is stored as by a serde function of the user's, if this names one.
+    pub(crate) fn stored_as(&self) -> Option<String> {
+        let is_function = matches!(self.name().as_str(), "with" | "serialize_with");
+        is_function.then(|| format!("with {}", compact(&self.value.to_token_stream())))
     }
 }
 
@@ -112,6 +120,11 @@ impl<'i> Ast<'i> {
 }
 
 impl<'i> AstField<'i> {
+    /// Returns whether it has this serde option.
+    pub(crate) fn has_serde(&self, name: &str) -> bool {
+        self.serde.iter().any(|option| option.name() == name)
+    }
+
     fn read(field: &'i Field, errors: &mut Errors) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         let mut ast = AstField {

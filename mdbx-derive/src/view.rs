@@ -4,8 +4,8 @@ use quote::format_ident;
 use syn::{Attribute, GenericArgument, Ident, Path, PathArguments, Type, Visibility, parse_quote};
 
 use crate::errors::Errors;
-use crate::model::{first_argument, has_serde, is_u8};
 use crate::parse::{Ast, AstField};
+use crate::types::{first_argument, is_u8};
 
 /// A generated view.
 pub(crate) struct View<'i> {
@@ -42,7 +42,7 @@ pub(crate) fn view<'i>(ast: &'i Ast<'i>, errors: &mut Errors) -> Option<View<'i>
         );
         return None;
     }
-    let stored = ast.fields.iter().filter(|field| !has_serde(field, "skip"));
+    let stored = ast.fields.iter().filter(|field| !field.has_serde("skip"));
     let fields: Vec<ViewField<'_>> = stored.map(view_field).collect();
     let is_borrowing = |field: &ViewField<'_>| {
         let mut fields = ast.fields.iter();
@@ -69,7 +69,7 @@ fn view_field<'i>(field: &'i AstField<'i>) -> ViewField<'i> {
     // What a function of the user's reads has the type that the function returns.
     let is_custom = ["with", "serialize_with", "deserialize_with"]
         .iter()
-        .any(|option| has_serde(field, option));
+        .any(|option| field.has_serde(option));
     let borrowed = borrowed(field.ty).filter(|_| !is_custom);
     let is_nested = matches!(borrowed, Some(Type::Path(_)));
     ViewField {
@@ -106,7 +106,7 @@ fn borrowed(ty: &Type) -> Option<Type> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::compact;
+    use crate::types::compact;
 
     #[test]
     fn text_and_bytes_are_borrowed_and_the_rest_is_kept() {

@@ -3,7 +3,9 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, Member, Path, Type, Variant};
+use syn::{
+    Data, DataEnum, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, Member, Path, Type, Variant,
+};
 
 use super::record::{at, shape_of};
 use crate::attr::KeyTypeAttr;
@@ -189,25 +191,28 @@ fn discriminants<'i>(variants: impl Iterator<Item = &'i Variant>, errors: &mut E
     numbers
 }
 
+fn check_variants(ident: &Ident, data: &DataEnum, errors: &mut Errors) {
+    for variant in &data.variants {
+        if !variant.fields.is_empty() {
+            errors.at(
+                &variant.ident,
+                "a key enum has no fields: its order would depend on them\n\
+                 help: write #[key(as = Type)] to store it as another type",
+            );
+        }
+    }
+    if data.variants.is_empty() {
+        errors.at(ident, "a key enum has at least one variant");
+    }
+}
+
 fn fieldless_enum(
     input: &DeriveInput,
     attr: &KeyTypeAttr,
-    data: &syn::DataEnum,
+    data: &DataEnum,
     errors: &mut Errors,
 ) -> TokenStream {
-    for variant in data
-        .variants
-        .iter()
-        .filter(|variant| !variant.fields.is_empty())
-    {
-        errors.at(
-            &variant.ident,
-            "a key enum has no fields: its order would depend on them",
-        );
-    }
-    if data.variants.is_empty() {
-        errors.at(&input.ident, "a key enum has at least one variant");
-    }
+    check_variants(&input.ident, data, errors);
     let krate = krate(attr.crate_path.as_ref());
     let ident = &input.ident;
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();

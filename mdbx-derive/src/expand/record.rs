@@ -5,7 +5,8 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Lifetime, Path, Type, Visibility, parse_quote};
 
-use crate::model::{Column, Entries, Field, Index, Layout, Model, Value, compact, with_lifetime};
+use crate::model::{Column, Entries, Field, Index, Layout, Model, Value};
+use crate::types::{compact, with_lifetime};
 
 /// Writes everything that stands next to the struct.
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
@@ -250,21 +251,8 @@ fn table(model: &Model<'_>) -> TokenStream {
     let key_fields = model.key.iter().map(column_name);
     let fields = model.fields.iter().map(|field| field_schema(model, field));
     let indexes = model.indexes.iter().map(|index| index_schema(model, index));
-    let is_owned = model.lifetime.is_none() && matches!(layout, Layout::Encoded(_));
     let previous = previous(model);
-    let owned = is_owned.then(|| {
-        quote! {
-            #[automatically_derived]
-            impl #krate::OwnedTable for #ident {}
-        }
-    });
-    let auto = model.is_auto.then(|| {
-        let auto_impl = quote! {
-            #[automatically_derived]
-            impl #krate::AutoTable for #table {}
-        };
-        at(key_span(&model.key), auto_impl)
-    });
+    let markers = table_markers(model);
     quote! {
         #[automatically_derived]
         impl #krate::Table for #table {
@@ -294,9 +282,29 @@ fn table(model: &Model<'_>) -> TokenStream {
         }
 
         #encoded
-        #owned
-        #auto
+        #markers
     }
+}
+
+/// Writes what a table can do that not every one can.
+fn table_markers(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ident, .. } = model;
+    let table = table_type(model);
+    let is_owned = model.lifetime.is_none() && matches!(model.layout, Layout::Encoded(_));
+    let owned = is_owned.then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #krate::OwnedTable for #ident {}
+        }
+    });
+    let auto = model.is_auto.then(|| {
+        let auto_impl = quote! {
+            #[automatically_derived]
+            impl #krate::AutoTable for #table {}
+        };
+        at(key_span(&model.key), auto_impl)
+    });
+    quote!(#owned #auto)
 }
 
 /// Writes the schema of the revision before this one, if there is one.

@@ -11,8 +11,9 @@ use syn::{
 use super::record::{at, shape_of};
 use crate::attr::ViewOfAttr;
 use crate::errors::Errors;
-use crate::model::{Layout, Model, compact, krate, stored_as, with_lifetime};
+use crate::model::{Layout, Model, krate};
 use crate::parse::serde_options;
+use crate::types::{compact, with_lifetime};
 use crate::view::{View, ViewField};
 
 /// Writes the borrowing twin of a table's struct.
@@ -214,7 +215,7 @@ fn check(
         .map(|ident| ident.unraw().to_string())
         .unwrap_or_default();
     let options = serde_attrs(field).flat_map(serde_options);
-    let custom = options.into_iter().find_map(|option| stored_as(&option));
+    let custom = options.into_iter().find_map(|option| option.stored_as());
     let shape = match custom {
         Some(text) => quote!(#krate::Shape::Opaque(#text)),
         None => shape_of(
