@@ -171,6 +171,14 @@ fn an_old_program_begins_a_table_of_its_own_and_harms_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_table_that_is_still_in_the_program_is_not_taken_for_a_renamed_one() -> Result<()> {
+    let db = written()?.reopen(schema![Person, User])?;
+    let tx = db.read()?;
+    assert_eq!((tx.count::<Person>()?, tx.count::<User>()?), (2, 0));
+    Ok(())
+}
+
+#[test]
 fn a_field_without_was_is_not_guessed() -> Result<()> {
     #[derive(Table, Serialize, Deserialize)]
     #[table(name = "people", module = other)]

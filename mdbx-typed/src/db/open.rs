@@ -105,7 +105,7 @@ impl Missing {
         let mut missing = Missing::default();
         let mut diff = SchemaDiff::default();
         for table in schema.tables() {
-            let changes = match rename::find_table(&catalog, table)? {
+            let changes = match rename::find_table(&catalog, schema, table)? {
                 None => missing.add_table(source, table)?,
                 Some((stored_name, record)) => {
                     missing.compare_table(source, &catalog, table, stored_name, &record)?
@@ -192,7 +192,7 @@ impl Missing {
         let mut known = Vec::new();
         for index in table.indexes {
             let full_name = catalog::index_table(table.name, index.name);
-            match rename::find_index(catalog, stored.name, index)? {
+            match rename::find_index(catalog, table, stored.name, index)? {
                 Some((stored_name, record)) => {
                     known.push(stored_name);
                     changes.extend(diff::index(index, &record, stored.names));

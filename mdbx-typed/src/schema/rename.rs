@@ -5,15 +5,20 @@
 
 use super::catalog::{Catalog, IndexRecord, TableRecord};
 use super::describe::Names;
-use super::{IndexSchema, TableSchema};
+use super::{IndexSchema, Schema, TableSchema};
 use crate::error::OpenError;
 
 /// Returns the name a table has in the file, and its record; `None` if it is not there under any of its names.
+///
+/// An old name that another table has now is not looked for.
 pub(crate) fn find_table(
     catalog: &Catalog,
+    program: &Schema,
     schema: &TableSchema,
 ) -> Result<Option<(&'static str, TableRecord)>, OpenError> {
-    for name in std::iter::once(schema.name).chain(schema.was.iter().copied()) {
+    let is_free = |name: &&str| program.tables().iter().all(|other| other.name != *name);
+    let was = schema.was.iter().copied().filter(is_free);
+    for name in std::iter::once(schema.name).chain(was) {
         if let Some(record) = catalog.table(name)? {
             return Ok(Some((name, record)));
         }
@@ -21,13 +26,16 @@ pub(crate) fn find_table(
     Ok(None)
 }
 
-/// Returns the name an index of the table `stored_table` has in the file, and its record.
+/// Returns the name an index of `table` has in the file, where the table is called `stored_table`, and its record.
 pub(crate) fn find_index(
     catalog: &Catalog,
+    table: &TableSchema,
     stored_table: &str,
     schema: &IndexSchema,
 ) -> Result<Option<(&'static str, IndexRecord)>, OpenError> {
-    for name in std::iter::once(schema.name).chain(schema.was.iter().copied()) {
+    let is_free = |name: &&str| table.indexes.iter().all(|other| other.name != *name);
+    let was = schema.was.iter().copied().filter(is_free);
+    for name in std::iter::once(schema.name).chain(was) {
         if let Some(record) = catalog.index(stored_table, name)? {
             return Ok(Some((name, record)));
         }
@@ -39,12 +47,14 @@ pub(crate) fn find_index(
 pub(crate) fn names<'a>(schema: &TableSchema, record: &'a TableRecord) -> Names<'a> {
     let stored = &record.current().fields;
     let find = |name: &str| stored.iter().find(|field| field.name == name);
+    let is_free = |name: &&&str| schema.fields.iter().all(|other| other.name != **name);
     let renamed = schema
         .fields
         .iter()
         .filter(|field| find(field.name).is_none());
     let pairs = renamed.filter_map(|field| {
-        let old = field.was.iter().find_map(|name| find(name))?;
+        let was = field.was.iter().filter(is_free);
+        let old = was.into_iter().find_map(|name| find(name))?;
         Some((field.name, old.name.as_str()))
     });
     Names(pairs.collect())
@@ -103,6 +113,27 @@ mod tests {
         assert_eq!(names.stored("age"), "years");
         assert_eq!(names.stored("id"), "id");
         assert_eq!(new.fingerprint_as(&names), record.current().fingerprint);
+    }
+
+    #[test]
+    fn a_name_that_another_field_has_now_is_not_an_old_one() {
+        let record = TableRecord::new(0, &OLD);
+        let new = TableSchema {
+            fields: &[
+                FIELD,
+                FieldSchema {
+                    name: "years",
+                    ..FIELD
+                },
+                FieldSchema {
+                    name: "age",
+                    was: &["years"],
+                    ..FIELD
+                },
+            ],
+            ..OLD
+        };
+        assert_eq!(names(&new, &record).stored("age"), "age");
     }
 
     #[test]
