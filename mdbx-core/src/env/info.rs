@@ -1,13 +1,15 @@
 //! What an environment tells about itself.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::format::geometry::{PageCounts, unpack};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::{PageSize, Pgno, Txnid};
+use crate::store::durability::Durability;
 use crate::store::open::Store;
-use crate::store::troika::{head, load_ranks};
+use crate::store::troika::load_ranks;
 
 /// The state of an environment. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +28,23 @@ pub struct Info {
     pub allocated_pages: u32,
     /// The newest snapshot.
     pub last_txnid: Txnid,
-    /// The newest snapshot known to be on the disk.
+    /// The newest snapshot known to be on the disk; [`Txnid::VOID`] if none is.
     pub durable_txnid: Txnid,
-    /// How many read transactions have a snapshot.
+    /// What commits of this environment promise.
+    pub durability: Durability,
+    /// How much was written that may not be on the disk.
+    pub unsynced_bytes: u64,
+    /// How long there has been such; `None` if there is none.
+    pub unsynced_for: Option<Duration>,
+    /// After how much of it a commit is made durable; 0 for never.
+    pub sync_bytes: u64,
+    /// After what time a commit is made durable; zero for never.
+    pub sync_period: Duration,
+    /// How many read transactions, of all processes, have a snapshot.
     pub readers: usize,
     /// How many places for readers are taken: by these, and by those that were reset or prepared.
     pub reader_slots: usize,
-    /// How many places for readers there are.
+    /// How many places for readers there are, for all processes together.
     pub max_readers: usize,
     /// The oldest snapshot that a read transaction uses.
     pub oldest_reader: Option<Txnid>,
@@ -87,11 +99,14 @@ pub struct FileInfo {
 
 impl Info {
     pub(crate) fn of(store: &Store) -> Result<Info> {
-        let head = head(&store.map, store.page_size, &store.file_pages)?;
+        let head = store.newest()?;
         let ranks = load_ranks(&store.map, store.page_size)?;
         let meta = &head.meta;
-        let readers = &store.readers;
-        let snapshots = readers.entries().map(|entry| entry.snapshot.txnid);
+        let attached = &store.attached;
+        let snapshots: Vec<Txnid> = attached
+            .entries()
+            .map(|entry| entry.snapshot.txnid)
+            .collect();
         Ok(Info {
             page_size: store.page_size,
             geometry: FileGeometry::of(&meta.geometry, store.page_size),
@@ -99,11 +114,21 @@ impl Info {
             map_len: store.map.len() as u64,
             allocated_pages: meta.geometry.first_unallocated.0,
             last_txnid: meta.txnid,
-            durable_txnid: head.steady,
-            readers: readers.entries().count(),
-            reader_slots: readers.taken(),
-            max_readers: readers.capacity(),
-            oldest_reader: snapshots.min(),
+            durable_txnid: ranks
+                .iter()
+                .filter(|rank| rank.steady)
+                .map(|rank| rank.txnid)
+                .max()
+                .unwrap_or(Txnid::VOID),
+            durability: store.mode.get(),
+            unsynced_bytes: store.unsynced.pages() * store.page_size.bytes() as u64,
+            unsynced_for: store.unsynced.age(),
+            sync_bytes: store.unsynced.bytes(store.page_size),
+            sync_period: store.unsynced.period(),
+            readers: snapshots.len(),
+            reader_slots: attached.taken(),
+            max_readers: attached.slots,
+            oldest_reader: snapshots.iter().min().copied(),
             metas: ranks.map(|rank| MetaInfo {
                 txnid: rank.txnid,
                 is_durable: rank.steady,

@@ -4,8 +4,8 @@
 //! itself when a commit begins to write and not in the middle of a change.
 //!
 //! It is cut after a commit, and only behind everything that anybody may still look at: the pages of all three
-//! metas, to any of which a later opening may return, and those of every snapshot in use. A reader that begins later
-//! finds one of these metas.
+//! metas, to any of which a later opening may return, and those of every snapshot that any process uses. A reader that
+//! begins later finds one of these metas.
 //!
 //! Source: format document, "Geometry and file size"; locking document, "Shrinking".
 
@@ -17,16 +17,17 @@ use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, grown, pages_per_unit};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
+use crate::store::durability::Strength;
 use crate::store::geometry::Geometry;
 use crate::store::geometry::shrunk;
 use crate::store::open::Store;
-use crate::store::troika::{Head, body_offset, end_of_pages};
+use crate::store::troika::{Head, end_of_pages};
 use crate::store::turn::Turn;
 use crate::sys::process::boot_id;
 
 impl Store {
     /// Makes the file long enough for all pages before `counts.first_unallocated`, for a commit that builds on `base`,
-    /// and sets `counts.now` to its length in pages; tells whether it grew.
+    /// and sets `counts.now` to its length in pages.
     ///
     /// If so much of the file is unused that it should shrink, it sets `counts.now` to what shall be left; once that is
     /// in a meta, [`cut`](Store::cut) does it.
@@ -34,13 +35,12 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::MapFull`] if the geometry does not allow that, [`Error::Io`] if the operating system does not.
-    pub(crate) fn fit(&self, base: &Head, counts: &mut PageCounts) -> Result<bool> {
+    pub(crate) fn fit(&self, base: &Head, counts: &mut PageCounts) -> Result<()> {
         let upper = Pgno(counts.upper).offset(self.page_size);
         counts.now = grown(counts, counts.first_unallocated, self.page_size)
             .ok_or(Error::MapFull { upper })?;
         if let Some(now) = shrunk(counts, counts.first_unallocated, self.page_size)
-            && let Some(needed) = self.needed(Some(base.tail))?
-            && needed.0 <= now
+            && self.needed(Some(base.tail))?.0 <= now
         {
             counts.now = now;
         }
@@ -55,7 +55,7 @@ impl Store {
     pub(crate) fn reach(&self, counts: &PageCounts, end: Pgno) -> Result<()> {
         let upper = Pgno(counts.upper).offset(self.page_size);
         let now = grown(counts, end, self.page_size).ok_or(Error::MapFull { upper })?;
-        self.extend(now).map(drop)
+        self.extend(now)
     }
 
     /// Makes the file as short as its newest meta, with the geometry `counts`, says, or as near as anybody's use of it
@@ -65,14 +65,13 @@ impl Store {
             return;
         }
         // All of this can wait: a file longer than its meta says is legal, and the next commit tries again.
-        let Ok(Some(needed)) = self.needed(None) else {
+        let Ok(needed) = self.needed(None) else {
             return;
         };
         let unit = pages_per_unit(self.page_size);
         let pages = u64::from(counts.now.max(needed.0)).next_multiple_of(unit);
         let cut = self.file.set_len(pages * self.page_size.bytes() as u64);
-        if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
-            self.file_pages.store(pages, Ordering::Release);
+        if cut.is_ok() && self.measure().is_ok() {
             debug!("the file shrank: pages={pages}");
         }
     }
@@ -92,7 +91,12 @@ impl Store {
         Ok(chosen)
     }
 
-    fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
+    /// Checks that the file can become as long as `geometry` allows without leaving its mapping.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AddressSpace`].
+    pub(crate) fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
         let reserved = self.map.len() as u64;
         if Pgno(geometry.upper).offset(self.page_size) > reserved {
             return Err(Error::AddressSpace { reserved });
@@ -130,46 +134,36 @@ impl Store {
             boot_id: boot_id(),
             ..base.clone()
         };
-        let at = body_offset(self.page_size, turn.head().tail);
-        let written = self
-            .file
-            .sync_all()
-            .and_then(|()| self.file.write_durable_at(&meta.write_body(), at));
-        written.map_err(|source| {
-            self.failed.store(true, Ordering::Release);
-            Error::Io {
-                action: "write a meta page",
-                source,
-            }
-        })?;
+        self.flush(turn.head().steady)?;
+        self.write_meta(&meta, turn.head().tail, Strength::Durable)?;
         self.cut(&geometry);
+        self.attached.note_commit();
         if geometry.shrink_pv != 0 {
             self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
         }
         Ok(())
     }
 
-    /// Makes the file at least `pages` pages long; tells whether it grew.
-    fn extend(&self, pages: u32) -> Result<bool> {
+    /// Makes the file at least `pages` pages long.
+    fn extend(&self, pages: u32) -> Result<()> {
         if u64::from(pages) <= self.file_pages.load(Ordering::Relaxed) {
-            return Ok(false);
+            return Ok(());
         }
+        self.unsynced.set_len_new(true);
         let len = Pgno(pages).offset(self.page_size);
         let extended = self.file.set_len(len);
-        let measured = extended.and_then(|()| self.map.measure(&*self.file));
-        measured.map_err(|source| Error::Io {
+        extended.map_err(|source| Error::Io {
             action: "extend the data file",
             source,
         })?;
-        self.file_pages.store(u64::from(pages), Ordering::Release);
+        self.measure()?;
         debug!("the file grew: pages={pages}");
-        Ok(true)
+        Ok(())
     }
 
-    /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`; `None` if that is just
-    /// being decided.
-    fn needed(&self, overwritten: Option<usize>) -> Result<Option<Pgno>> {
+    /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`.
+    fn needed(&self, overwritten: Option<usize>) -> Result<Pgno> {
         let by_metas = end_of_pages(&self.map, self.page_size, &self.file_pages, overwritten)?;
-        Ok(self.readers.end_of_pages().map(|end| end.max(by_metas)))
+        Ok(self.attached.end_of_pages().max(by_metas))
     }
 }
