@@ -27,6 +27,7 @@ use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
 use crate::sys::map::Map;
 use crate::sys::process::{boot_id, random_id};
+use crate::sys::witness::Watch;
 
 /// The number of the next environment.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
@@ -45,6 +46,8 @@ pub(crate) struct OpenOptions {
     pub(crate) geometry: Geometry,
     pub(crate) slow_reader: Option<SlowReaderHandler>,
     pub(crate) orders: GivenOrders,
+    /// Who is told what happens to the data file.
+    pub(crate) watch: Watch,
 }
 
 /// Which free pages are used again first.
@@ -110,14 +113,16 @@ impl Store {
         let lock = ExclusiveLock::acquire(file.file(), &paths, options.access, options.exclusive)?;
 
         let may_write = options.access == Access::ReadWrite;
+        let watched = options.watch.over(Box::new(&file));
         let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
         if is_new {
-            create(&file, &paths.data, &options.geometry)?;
+            create(&*watched, &paths.data, options)?;
         }
-        let meta = recover(&file, &paths.data, may_write)?;
+        let meta = recover(&*watched, &paths.data, may_write)?;
         if may_write {
-            prepare_length(&file, &meta).map_err(failed)?;
+            prepare_length(&*watched, &meta).map_err(failed)?;
         }
+        drop(watched);
         let len = file.len().map_err(failed)?;
         let page_size = meta.page_size;
         let is_changed = may_write && !is_new && options.geometry.is_given();
@@ -141,7 +146,7 @@ impl Store {
             access: options.access,
             page_size,
             map,
-            file: Box::new(file),
+            file: options.watch.over(Box::new(file)),
             file_pages: AtomicU64::new(len / page_size.bytes() as u64),
             compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(options.max_readers),
@@ -188,12 +193,15 @@ fn open_file(paths: &Paths, options: &OpenOptions) -> io::Result<OsFile> {
     {
         std::fs::create_dir_all(directory)?;
     }
+    if options.create {
+        options.watch.before_create(&paths.data)?;
+    }
     OsFile::open(&paths.data, options.create)
 }
 
 /// Writes the metas of a new database, and makes the file and its name durable.
-fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
-    let (page_size, counts) = geometry.for_new_file()?;
+fn create(file: &dyn DataFile, path: &Path, options: &OpenOptions) -> Result<()> {
+    let (page_size, counts) = options.geometry.for_new_file()?;
     let (boot_id, dxbid) = (boot_id(), random_id());
     let mut pages = vec![0; 3 * page_size.bytes()];
     for (page, number) in pages.chunks_exact_mut(page_size.bytes()).zip(0..) {
@@ -210,7 +218,7 @@ fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
         .set_len(Pgno(counts.now).offset(page_size))
         .and_then(|()| file.write_at(&[io::IoSlice::new(&pages)], 0))
         .and_then(|()| file.sync_all())
-        .and_then(|()| sync_directory_of(path));
+        .and_then(|()| options.watch.sync_name(|| sync_directory_of(path)));
     written.map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
@@ -229,7 +237,7 @@ pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the file as long as its meta says, and a whole number of pages, its own and the operating system's.
-fn prepare_length(file: &OsFile, meta: &Meta) -> io::Result<()> {
+fn prepare_length(file: &dyn DataFile, meta: &Meta) -> io::Result<()> {
     let unit = pages_per_unit(meta.page_size) * meta.page_size.bytes() as u64;
     let len = file.len()?;
     let wanted = Pgno(meta.geometry.now)

@@ -5,6 +5,7 @@
 //! - [`process`]: who we are, and since which boot of the machine.
 //! - [`lock`]: the file names of a database, and the locks that make us its only user.
 //! - [`file`](mod@file): positioned reads and writes, length, and the sync flavours, as one small trait.
+//! - [`witness`]: a data file that tells a test what is about to happen to it.
 //! - [`map`]: the read-only mapping of the data file, and the pins that allow to read from it.
 //! - [`shared`]: bytes of the mapping that a writer may be changing, read as atomics.
 //! - [`prefetch`]: a hint to the CPU.
@@ -18,3 +19,4 @@ pub(crate) mod map;
 pub(crate) mod prefetch;
 pub(crate) mod process;
 pub(crate) mod shared;
+pub(crate) mod witness;
