@@ -25,11 +25,11 @@ pub(crate) fn thread_id() -> u64 {
 ///
 /// Source: format document, "Boot id".
 pub(crate) fn boot_id() -> [u8; 16] {
+    static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
     #[cfg(feature = "sim")]
     if let Some(boot_id) = SIMULATED_BOOT.get() {
         return boot_id;
     }
-    static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
     *BOOT_ID.get_or_init(|| kernel_uuid("boot_id"))
 }
 
