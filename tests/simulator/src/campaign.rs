@@ -14,12 +14,14 @@ use crate::workload::{BOOT, Plan, Recording};
 
 /// How many ways to stop at one moment are tried in a row.
 const CHUNK: u64 = 4;
-/// Of so many states, what their opening does to the disk is cut in turn.
-const DEEP: u64 = 12;
+/// One in so many states is left by a crash after a crash.
+const DEEP: u64 = 4;
+/// A budget is spent in at least so many rounds over the moments.
+const ROUNDS: u64 = 8;
 /// How many ways to stop at one moment after a crash are tried.
 const AGAIN: u64 = 2;
 /// After so many rounds without a new state there is none left, or hardly.
-const MOST_IDLE: u32 = 3;
+const MOST_IDLE: u64 = 3;
 
 /// What was done, and what it came to.
 #[derive(Debug, Default)]
@@ -78,13 +80,19 @@ impl<'c> Campaign<'c> {
     ///
     /// In words: the first state that is not as it must be, and how to have it again.
     pub fn run(&mut self, budget: u64) -> Result<(), String> {
+        // Every so many moments at a time, so that a small budget reaches the end of the recording too.
+        let stride = 1 + 3 * self.recording.steps.len() as u64 * ROUNDS / budget.max(1);
         let mut idle = 0;
         for pass in 0.. {
             let before = self.tally.states();
-            self.pass(pass * CHUNK..(pass + 1) * CHUNK, budget, None)?;
+            let (class, round) = (pass % stride, pass / stride);
+            let numbers = round * CHUNK..(round + 1) * CHUNK;
+            self.pass(numbers, budget, &|spot| {
+                spot.moment as u64 % stride == class
+            })?;
             let states = self.tally.states();
             idle = if states > before { 0 } else { idle + 1 };
-            if states >= budget || idle > MOST_IDLE {
+            if states >= budget || idle > MOST_IDLE * stride {
                 break;
             }
         }
@@ -97,11 +105,18 @@ impl<'c> Campaign<'c> {
     ///
     /// As [`run`](Campaign::run).
     pub fn run_only(&mut self, spot: Spot) -> Result<(), String> {
-        self.pass(spot.number..spot.number + 1, u64::MAX, Some(spot))
+        self.pass(spot.number..spot.number + 1, u64::MAX, &|other| {
+            other == spot
+        })
     }
 
-    /// Stops at each moment in the ways of these numbers, as long as there are fewer than `limit` states.
-    fn pass(&mut self, numbers: Range<u64>, limit: u64, only: Option<Spot>) -> Result<(), String> {
+    /// Stops where `is_wanted` says so in the ways of these numbers, as long as there are fewer than `limit` states.
+    fn pass(
+        &mut self,
+        numbers: Range<u64>,
+        limit: u64,
+        is_wanted: &dyn Fn(Spot) -> bool,
+    ) -> Result<(), String> {
         let creation = Bounds {
             oldest: Oldest::Creation,
             newest: 3,
@@ -120,10 +135,10 @@ impl<'c> Campaign<'c> {
                         crash,
                         number,
                     };
-                    if self.tally.states() >= limit || only.is_some_and(|only| only != spot) {
+                    if self.tally.states() >= limit || !is_wanted(spot) {
                         continue;
                     }
-                    self.stop(moment, spot, only.is_some())
+                    self.stop(moment, spot)
                         .map_err(|complaint| format!("{name}/{complaint}"))?;
                     if !moment.has_ways(crash) {
                         break;
@@ -135,35 +150,30 @@ impl<'c> Campaign<'c> {
     }
 
     /// Stops once.
-    fn stop(&mut self, moment: &Moment<'_>, spot: Spot, is_only: bool) -> Result<(), String> {
+    fn stop(&mut self, moment: &Moment<'_>, spot: Spot) -> Result<(), String> {
         let mut image = std::mem::take(&mut self.image);
         let way = leave(self.plan.seed, moment, spot, &mut image);
         let bounds = moment.bounds(spot.crash);
         let key = (hash(&image), spot.crash);
         let result = match self.seen.get(&key) {
             Some(&found) => bounds.objection(found).map_or(Ok(()), Err),
-            None => self.look(moment, &image, key, is_only),
+            None => self.look(moment, &image, key),
         };
         self.image = image;
         result.map_err(|complaint| format!("{spot}\n  {way}\n  {bounds:?}\n  {complaint}"))
     }
 
     /// Opens a file that was not seen before.
-    fn look(
-        &mut self,
-        moment: &Moment<'_>,
-        image: &[u8],
-        key: (u64, Crash),
-        is_only: bool,
-    ) -> Result<(), String> {
-        let (hash, crash) = key;
+    fn look(&mut self, moment: &Moment<'_>, image: &[u8], key: (u64, Crash)) -> Result<(), String> {
+        let (_, crash) = key;
         let (counter, boot) = match crash {
             Crash::Power => (&self.tally.power, BOOT + 1),
             Crash::Process => (&self.tally.process, BOOT),
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let history = &self.recording.history;
-        let recorder = (hash % DEEP == 0 || is_only).then(Arc::<Recorder>::default);
+        let is_deep = self.tally.again.load(Ordering::Relaxed) * DEEP <= self.tally.states();
+        let recorder = is_deep.then(Arc::<Recorder>::default);
         let looked = self
             .judge
             .look(image, boot, &[history], recorder.as_ref())?;

@@ -8,6 +8,7 @@
 //! | a change of length | may reach the disk at any time; of several, any one may be the last that did |
 //! | a sync of data | all sectors are durable, and every length that would cut off what was written is out |
 //! | a sync of everything | the length is durable too |
+//! | a new file | is gone, unless its name was made durable |
 //!
 //! So what a power cut leaves is one content for each pending sector, and one of the pending lengths. Losing,
 //! reordering and tearing writes are choices of this kind.
@@ -32,6 +33,8 @@ pub struct Disk {
     lens: Vec<usize>,
     /// How many writes there were.
     writes: u32,
+    /// Whether the name of the file is durable.
+    is_named: bool,
 }
 
 /// A content of a sector.
@@ -45,6 +48,8 @@ struct Version {
 /// What is left of the pending sectors and lengths. Writes and sectors are numbered from 0 among the pending ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
+    /// There is no file.
+    NoFile,
     /// Nothing that is pending has reached the disk.
     AllLost,
     /// Everything has.
@@ -77,6 +82,7 @@ impl Disk {
             lens: vec![bytes.len()],
             durable: bytes.clone(),
             now: bytes,
+            is_named: true,
             ..Disk::default()
         }
     }
@@ -110,6 +116,7 @@ impl Disk {
             } => self.settle_sectors(index(*offset), bytes.len()),
             Step::SyncData => self.settle(false),
             Step::SyncAll => self.settle(true),
+            Step::SyncName => self.is_named = true,
             _ => {}
         }
     }
@@ -204,7 +211,7 @@ impl Disk {
     /// Returns whether there is only one thing that a power cut can leave.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty() && self.lens.len() <= 1
+        self.pending.is_empty() && self.lens.len() <= 1 && self.is_named
     }
 
     /// Returns the choices that are not random: those of which there are only so many.
@@ -212,6 +219,9 @@ impl Disk {
     pub fn choices(&self) -> Vec<Choice> {
         let (writes, sectors) = (self.pending_writes().len(), self.pending.len());
         let mut choices = vec![Choice::AllLost, Choice::AllKept];
+        if !self.is_named {
+            choices.push(Choice::NoFile);
+        }
         for write in 0..writes {
             choices.extend([
                 Choice::WriteLost(write),
@@ -242,8 +252,11 @@ impl Disk {
 
     /// Puts into `image` what a power cut leaves, with the length of that number.
     pub fn leave(&self, choice: Choice, len: usize, image: &mut Vec<u8>) {
-        let len = self.lens.get(len).copied().unwrap_or(self.now.len());
         image.clear();
+        if choice == Choice::NoFile {
+            return; // an empty one is as good as none
+        }
+        let len = self.lens.get(len).copied().unwrap_or(self.now.len());
         image.extend_from_slice(&self.durable[..len.min(self.durable.len())]);
         image.resize(len, 0);
         let writes = self.pending_writes();
@@ -281,7 +294,7 @@ fn pick(
     };
     let kept = |is_kept: bool| if is_kept { last } else { 0 };
     match choice {
-        Choice::AllLost => 0,
+        Choice::AllLost | Choice::NoFile => 0,
         Choice::AllKept => last,
         Choice::WriteLost(write) => newest(&|other| other != writes[write]),
         Choice::WriteKept(write) => newest(&|other| other == writes[write]),
