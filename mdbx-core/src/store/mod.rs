@@ -3,6 +3,7 @@
 //! | file | its job |
 //! | --- | --- |
 //! | `open` | open or create |
+//! | `create` | make a database, so that a crash leaves one or none |
 //! | `recover` | choose the meta to start from, and recover |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
@@ -20,6 +21,7 @@
 //! that is taken in `open`.
 
 pub(crate) mod compaction;
+pub(crate) mod create;
 pub(crate) mod geometry;
 pub(crate) mod names;
 pub(crate) mod open;

@@ -4,7 +4,6 @@
 //!
 //! Source: format document, "Creating a file" and "Geometry and file size".
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -15,8 +14,9 @@ use log::info;
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::meta::Meta;
-use crate::ids::{PageSize, Pgno, Txnid};
+use crate::ids::{PageSize, Pgno};
 use crate::store::compaction::CompactionDue;
+use crate::store::create::{create, create_directory, finish_creation, is_unfinished};
 use crate::store::geometry::Geometry;
 use crate::store::names::Names;
 use crate::store::orders::GivenOrders;
@@ -26,7 +26,6 @@ use crate::store::slow::SlowReaderHandler;
 use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
 use crate::sys::map::Map;
-use crate::sys::process::{boot_id, random_id};
 use crate::sys::witness::Watch;
 
 /// The number of the next environment.
@@ -114,12 +113,13 @@ impl Store {
 
         let may_write = options.access == Access::ReadWrite;
         let watched = options.watch.over(Box::new(&file));
-        let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
+        let is_new = may_write && options.create && is_unfinished(&*watched).map_err(failed)?;
         if is_new {
-            create(&*watched, &paths.data, options)?;
+            create(&*watched, &paths.data, &options.geometry)?;
         }
         let meta = recover(&*watched, &paths.data, may_write)?;
         if may_write {
+            finish_creation(&*watched, &paths, &meta, &options.watch).map_err(failed)?;
             prepare_length(&*watched, &meta).map_err(failed)?;
         }
         drop(watched);
@@ -191,49 +191,12 @@ fn open_file(paths: &Paths, options: &OpenOptions) -> io::Result<OsFile> {
         && options.create
         && options.sub_directory
     {
-        std::fs::create_dir_all(directory)?;
+        create_directory(directory)?;
     }
     if options.create {
         options.watch.before_create(&paths.data)?;
     }
     OsFile::open(&paths.data, options.create)
-}
-
-/// Writes the metas of a new database, and makes the file and its name durable.
-fn create(file: &dyn DataFile, path: &Path, options: &OpenOptions) -> Result<()> {
-    let (page_size, counts) = options.geometry.for_new_file()?;
-    let (boot_id, dxbid) = (boot_id(), random_id());
-    let mut pages = vec![0; 3 * page_size.bytes()];
-    for (page, number) in pages.chunks_exact_mut(page_size.bytes()).zip(0..) {
-        Meta::fresh(
-            page_size,
-            counts,
-            Txnid(u64::from(number) + 1),
-            boot_id,
-            dxbid,
-        )
-        .write_page(number, page);
-    }
-    let written = file
-        .set_len(Pgno(counts.now).offset(page_size))
-        .and_then(|()| file.write_at(&[io::IoSlice::new(&pages)], 0))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| options.watch.sync_name(|| sync_directory_of(path)));
-    written.map_err(|source| Error::Open {
-        path: path.to_owned(),
-        source,
-    })?;
-    let (path, page_size) = (path.display(), page_size.bytes());
-    info!("created {path}: page_size={page_size}");
-    Ok(())
-}
-
-/// Makes the name of a new file durable.
-pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Makes the file as long as its meta says, and a whole number of pages, its own and the operating system's.

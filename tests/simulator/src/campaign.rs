@@ -32,7 +32,7 @@ pub struct Tally {
     pub process: AtomicU64,
     /// Those that were left by a crash during or after the opening after a crash.
     pub again: AtomicU64,
-    /// Those of them that were no database, as a crash during its creation may leave.
+    /// Those of them that were no sound database, where nothing was promised.
     pub ruins: AtomicU64,
 }
 
@@ -118,7 +118,7 @@ impl<'c> Campaign<'c> {
         is_wanted: &dyn Fn(Spot) -> bool,
     ) -> Result<(), String> {
         let creation = Bounds {
-            oldest: Oldest::Creation,
+            oldest: Oldest::Commit(3), // that of an empty database
             newest: 3,
         };
         let (recording, name) = (self.recording, &self.plan.name);

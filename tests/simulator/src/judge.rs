@@ -40,8 +40,6 @@ pub struct Bounds {
 pub enum Oldest {
     /// This commit, by its id.
     Commit(u64),
-    /// None: the database is just being created. What is left may not be a database.
-    Creation,
     /// Anything, be it an error: nothing was promised.
     Chaos,
 }
@@ -60,7 +58,7 @@ impl Bounds {
     #[must_use]
     pub fn objection(&self, found: Found) -> Option<String> {
         match (found, self.oldest) {
-            (_, Oldest::Chaos) | (Found::Ruin, Oldest::Creation) => None,
+            (_, Oldest::Chaos) => None,
             (Found::Ruin, Oldest::Commit(_)) => Some("it is no sound database".to_owned()),
             (Found::Commit(txnid), _) if txnid > self.newest => Some(format!(
                 "snapshot {txnid} was found, {} is the newest",
