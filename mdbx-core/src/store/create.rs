@@ -1,9 +1,9 @@
 //! Make a database, so that whatever happens meanwhile leaves one or none.
 //!
 //! The first meta tells where all else is, so it is written last, when everything else is durable. It fits in what a
-//! disk writes as a whole. A file in which there is nothing, or nothing but the other two metas, is one whose creation
-//! did not end: it is begun anew. Such a file cannot be one that somebody has used, since every change writes a page
-//! behind the metas, and pages are not cleared.
+//! disk writes as a whole. Before it come the other two, and only behind them the file gets its length. So a file with
+//! nothing in it but these two, or as long as three pages and empty, is one whose creation did not end: it is begun
+//! anew. Nobody can have used it, since every change writes a page behind the metas, and pages are not cleared.
 //!
 //! Source: format document, "Creating a file".
 
@@ -54,8 +54,14 @@ pub(crate) fn is_unfinished(file: &dyn DataFile) -> io::Result<bool> {
         at += chunk.len() as u64;
         chunk.resize(CHUNK, 0);
     }
-    let is_meta_of = |page_size: u64| move |at: &u64| [page_size, 2 * page_size].contains(at);
-    Ok((8..=16).any(|power| written.iter().all(is_meta_of(1 << power))))
+    let mut page_sizes = (8..=16).map(|power| 1 << power);
+    Ok(match written[..] {
+        [] => len == 0 || page_sizes.any(|page_size| len == 3 * page_size),
+        [one] => page_sizes.any(|page_size| one == page_size || one == 2 * page_size),
+        [second, third, ..] => {
+            third == 2 * second && page_sizes.any(|page_size| second == page_size)
+        }
+    })
 }
 
 fn is_written(block: &[u8]) -> bool {
@@ -78,8 +84,9 @@ pub(crate) fn create(file: &dyn DataFile, path: &Path, geometry: &Geometry) -> R
     let (first, others) = pages.split_at(page_size.bytes());
     let written = file
         .set_len(0) // whatever an earlier attempt has left
-        .and_then(|()| file.set_len(Pgno(counts.now).offset(page_size)))
         .and_then(|()| file.write_at(&[io::IoSlice::new(others)], page_size.bytes() as u64))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| file.set_len(Pgno(counts.now).offset(page_size)))
         .and_then(|()| file.sync_all())
         .and_then(|()| file.write_durable_at(&first[..META_BODY.end], 0));
     written.map_err(|source| Error::Open {
@@ -161,7 +168,7 @@ mod tests {
     #[test]
     fn a_file_with_nothing_but_its_second_and_third_meta_is_unfinished() {
         assert!(with(0, &[]));
-        assert!(with(300_000, &[]));
+        assert!(with(3 * 65536, &[]));
         assert!(with(65536, &[4096 + 30]));
         assert!(with(65536, &[8192 + 30]));
         assert!(with(65536, &[4096, 8192]));
@@ -170,6 +177,7 @@ mod tests {
 
     #[test]
     fn a_file_that_holds_anything_else_is_not() {
+        assert!(!with(65536, &[]));
         assert!(!with(65536, &[0]));
         assert!(!with(65536, &[255, 4096]));
         assert!(!with(65536, &[4096 + 256]));

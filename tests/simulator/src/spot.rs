@@ -244,7 +244,7 @@ fn leave_part(moment: &Moment<'_>, number: u64, rng: &mut Rng, image: &mut Vec<u
     };
     // Whole pages of the system, or any part, as when memory is copied.
     let start = usize::try_from(*offset).unwrap_or(usize::MAX);
-    let mut part = rng.below(bytes.len());
+    let mut part = 64 + rng.below(bytes.len());
     if number.is_multiple_of(2) {
         part = (start + part).next_multiple_of(4096) - start;
     }
