@@ -54,7 +54,7 @@ fn change_once(
     match (plan.habit, rng.below(100)) {
         (Habit::Tables, 0..12) => target.drop_table(),
         (Habit::Tables, 12..20) | (_, 0) => target.clear(),
-        (_, 1..3) => target.mark(rng.next()),
+        (_, 1..3) => target.mark(rng.number()),
         (_, 3..6) => target.delete_range(rng),
         (Habit::Large, 20..60) | (_, 6..9) if !is_dups => {
             let page_size = plan.page_size.min(8192) as usize;
@@ -171,7 +171,7 @@ fn key(number: usize) -> Vec<u8> {
 
 /// Returns a value of that length that is hardly ever the same.
 fn value(rng: &mut Rng, len: usize) -> Vec<u8> {
-    let mut value = rng.next().to_le_bytes().to_vec();
+    let mut value = rng.number().to_le_bytes().to_vec();
     value.resize(8 + len, b'v');
     value
 }

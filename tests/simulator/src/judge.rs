@@ -212,7 +212,7 @@ fn aftermath(txn: &ReadTxn<'_>) -> Result<(), String> {
     };
     let items = txn.table(table).map_err(|error| text(&error))?;
     let mut keys = 0..ITEMS;
-    for item in items.iter() {
+    for item in &items {
         let (key, value) = item.map_err(|error| text(&error))?;
         if Some(key) != keys.next().map(|key| [key]).as_ref().map(|key| &key[..])
             || value.len() != 90

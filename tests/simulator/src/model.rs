@@ -56,7 +56,7 @@ impl Model {
             }
             let table = txn.table(txn.open_table(&name)?)?;
             let mut pairs = model.pairs();
-            for item in table.iter() {
+            for item in &table {
                 let item = item?;
                 let pair = pairs.next();
                 if pair != Some(item) {

@@ -226,7 +226,7 @@ pub fn leave(seed: u64, moment: &Moment<'_>, spot: Spot, image: &mut Vec<u8>) ->
             let chosen = choices.get(index).filter(|_| spot.number % 3 != 2);
             let choice = chosen
                 .copied()
-                .unwrap_or_else(|| Choice::Random(rng.next()));
+                .unwrap_or_else(|| Choice::Random(rng.number()));
             let len = rng.below(moment.disk.lens().max(1));
             moment.disk.leave(choice, len, image);
             let (lens, bytes) = (moment.disk.lens(), image.len());
