@@ -135,7 +135,7 @@ fn a_process_that_is_killed_at_any_effect_loses_no_commit_that_returned() -> Res
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let did: Vec<String> = lines
-            .map_while(|line| line.ok())
+            .map_while(std::result::Result::ok)
             .filter_map(|line| line.strip_prefix("did ").map(str::to_owned))
             .collect();
         assert_eq!(
