@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mdbx_simulator::{Campaign, Plan, Spot, Tally, scratch};
+use plans::MODES;
 
 /// How many states are tried if nothing else is asked for: a debug build takes its time.
 const STATES: u64 = if cfg!(debug_assertions) {
@@ -33,14 +34,7 @@ fn main() -> ExitCode {
     println!("seed {seed}: to repeat, MDBX_SEED={seed} MDBX_CRASH_STATES={states}");
     let plans = plans::plans(seed);
     let (tallies, failures) = run(&plans, states.div_ceil(plans.len() as u64));
-    println!(
-        "{:<22} {:>9} {:>9} {:>9} {:>6}",
-        "workload", "power", "process", "again", "ruins"
-    );
-    for (plan, tally) in plans.iter().zip(&tallies) {
-        show(&plan.name, &[tally]);
-    }
-    show("all", &tallies.iter().collect::<Vec<_>>());
+    show(&tallies);
     for failure in &failures {
         let name = failure.lines().next().unwrap_or_default();
         println!("\nFAILED {failure}\n  to repeat: MDBX_CRASH_ONLY={name}");
@@ -111,7 +105,7 @@ fn watch(tallies: &[Tally], done: &AtomicBool, all: u64) {
 fn repeat(only: &str) -> ExitCode {
     let (name, spot) = only
         .split_once('/')
-        .expect("it is like mixed-256-1/17:power:3");
+        .expect("it is like mixed-256-safe-1/17:power:3");
     let seed = name
         .rsplit('-')
         .next()
@@ -144,13 +138,44 @@ fn repeat(only: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn show(name: &str, tallies: &[&Tally]) {
-    let sum = |counter: fn(&Tally) -> u64| tallies.iter().map(|tally| counter(tally)).sum::<u64>();
-    let power = sum(|tally| tally.power.load(Ordering::Relaxed));
-    let process = sum(|tally| tally.process.load(Ordering::Relaxed));
-    let again = sum(|tally| tally.again.load(Ordering::Relaxed));
-    let ruins = sum(|tally| tally.ruins.load(Ordering::Relaxed));
-    println!("{name:<22} {power:>9} {process:>9} {again:>9} {ruins:>6}");
+/// Shows how many states there were: of each workload in each mode, and of each kind.
+fn show(tallies: &[Tally]) {
+    let column = |text: &str| print!("{text:>10}");
+    print!("{:<18}", "states");
+    MODES.iter().for_each(|(mode, _)| column(mode));
+    println!();
+    for ((name, ..), tallies) in plans::names().iter().zip(tallies.chunks(MODES.len())) {
+        print!("{name:<18}");
+        tallies
+            .iter()
+            .for_each(|tally| column(&tally.states().to_string()));
+        println!();
+    }
+    let kinds: [(&str, fn(&Tally) -> u64); 5] = [
+        ("after power cuts", |tally| {
+            tally.power.load(Ordering::Relaxed)
+        }),
+        ("after processes", |tally| {
+            tally.process.load(Ordering::Relaxed)
+        }),
+        ("after two crashes", |tally| {
+            tally.again.load(Ordering::Relaxed)
+        }),
+        ("of them destroyed", |tally| {
+            tally.ruins.load(Ordering::Relaxed)
+        }),
+        ("all", Tally::states),
+    ];
+    for (kind, count) in kinds {
+        print!("{kind:<18}");
+        for mode in 0..MODES.len() {
+            let of_mode = tallies.iter().skip(mode).step_by(MODES.len());
+            column(&of_mode.map(count).sum::<u64>().to_string());
+        }
+        println!();
+    }
+    let all: u64 = tallies.iter().map(Tally::states).sum();
+    println!("{all} files that crashes left were opened");
 }
 
 /// Returns the number that the environment variable `name` has, or `default`.

@@ -1,6 +1,7 @@
 //! The workloads.
 
-use mdbx_simulator::{Habit, Lies, Plan};
+use mdbx_core::Durability;
+use mdbx_simulator::{Habit, Lies, Modes, Plan};
 
 /// What workloads do most.
 const HABITS: [(&str, Habit); 9] = [
@@ -15,25 +16,42 @@ const HABITS: [(&str, Habit); 9] = [
     ("reopen", Habit::Reopen),
 ];
 
-/// Returns the workloads: each habit with small pages and common ones, and one with large pages.
-pub(crate) fn plans(seed: u64) -> Vec<Plan> {
-    let mut plans = Vec::new();
+/// What their commits promise.
+pub(crate) const MODES: [(&str, Modes); 5] = [
+    ("durable", Modes::Only(Durability::Durable)),
+    ("nometa", Modes::Only(Durability::NoMetaSync)),
+    ("safe", Modes::Only(Durability::SafeNoSync)),
+    ("utterly", Modes::Only(Durability::UtterlyNoSync)),
+    ("changing", Modes::Mixed),
+];
+
+/// Returns what the workloads are called that are done in each mode.
+pub(crate) fn names() -> Vec<(String, Habit, u32)> {
+    let mut names = Vec::new();
     for (name, habit) in HABITS {
         for page_size in [256, 4096] {
-            plans.push(plan(name, habit, page_size, seed, 40));
+            names.push((format!("{name}-{page_size}"), habit, page_size));
         }
     }
-    plans.push(plan("mixed", Habit::Mixed, 65536, seed, 8));
-    plans
+    names.push(("mixed-65536".to_owned(), Habit::Mixed, 65536));
+    names
 }
 
-fn plan(name: &str, habit: Habit, page_size: u32, seed: u64, transactions: usize) -> Plan {
-    Plan {
-        name: format!("{name}-{page_size}-{seed}"),
-        page_size,
-        habit,
-        seed,
-        transactions,
-        lies: Lies::None,
+/// Returns the workloads: each in each mode.
+pub(crate) fn plans(seed: u64) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for (number, (name, habit, page_size)) in (0..).zip(names()) {
+        for (mode, modes) in MODES {
+            plans.push(Plan {
+                name: format!("{name}-{mode}-{seed}"),
+                page_size,
+                habit,
+                modes,
+                seed: seed + number, // some sync by themselves, depending on that
+                transactions: if page_size > 4096 { 8 } else { 40 },
+                lies: Lies::None,
+            });
+        }
     }
+    plans
 }

@@ -72,9 +72,9 @@ pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Resu
         // An older meta would do, but that the newest durable one is damaged must not go unnoticed.
         let durable = steady.then(|| metas.meta(prefer_steady)).transpose()?;
         // What another boot wrote and this one reads came from the disk.
-        let is_steady_on_disk = durable.as_ref().is_some_and(|meta| {
-            is_known(meta.boot_id) && is_known(boot) && meta.boot_id != boot
-        });
+        let is_steady_on_disk = durable
+            .as_ref()
+            .is_some_and(|meta| is_known(meta.boot_id) && is_known(boot) && meta.boot_id != boot);
         let start = |meta| Start {
             meta,
             steady: txnid,

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use mdbx_core::sim::set_boot_id;
 use mdbx_core::tools::check::check;
-use mdbx_core::{Env, ReadTxn, TableFlags};
+use mdbx_core::{Durability, Env, ReadTxn, TableFlags};
 use tempfile::TempDir;
 
 use crate::log::{Promise, Recorder, Step};
 use crate::model::{AFTERMATH, Model};
 
-/// How many items are stored after a crash.
+/// How many commits are made after a crash: pages that the first one frees can be used again by the last one.
+const COMMITS: usize = 3;
+/// How many items each of them stores.
 const ITEMS: u8 = 6;
 
 /// What happened.
@@ -94,8 +96,8 @@ impl Judge {
         }
     }
 
-    /// Opens the file `image` in the boot of that number, checks it, writes to it and checks it again. Returns what was found,
-    /// and, with `watch`, records there what was done to the disk meanwhile.
+    /// Opens the file `image` in the boot of that number, checks it, writes to it and checks it again. Returns what was
+    /// found, and, with `watch`, records there what was done to the disk meanwhile.
     ///
     /// # Errors
     ///
@@ -104,17 +106,19 @@ impl Judge {
         &self,
         image: &[u8],
         boot: u8,
+        durability: Durability,
         histories: &Histories<'_>,
         watch: Option<&Arc<Recorder>>,
     ) -> Result<Looked, String> {
         fs::write(&self.path, image).expect("there is room for the file");
         set_boot_id(Some([boot; 16]));
-        let looked = catch_unwind(AssertUnwindSafe(|| self.open(histories, watch)));
+        let looked = catch_unwind(AssertUnwindSafe(|| self.open(durability, histories, watch)));
         looked.unwrap_or_else(|_| Err("it panicked".to_owned()))
     }
 
     fn open(
         &self,
+        durability: Durability,
         histories: &Histories<'_>,
         watch: Option<&Arc<Recorder>>,
     ) -> Result<Looked, String> {
@@ -123,7 +127,7 @@ impl Judge {
                 recorder.note(step);
             }
         };
-        let mut options = Env::options();
+        let mut options = Env::options().durability(durability);
         if let Some(recorder) = watch {
             options = options.simulate(recorder.clone());
         }
@@ -140,19 +144,32 @@ impl Judge {
         };
         drop(txn);
         note(Step::Opened(txnid));
-        note(Step::Begin);
-        let next = write(&env).map_err(|error| format!("after it was opened: {}", text(&error)))?;
-        note(Step::Done(Promise {
-            newest: next,
-            after_power_cut: Some(next),
-        }));
+        if durability == Durability::UtterlyNoSync {
+            note(Step::Risk);
+        }
+        let mut next = BTreeMap::new();
+        for _ in 0..COMMITS {
+            note(Step::Begin);
+            let txnid =
+                write(&env).map_err(|error| format!("after it was opened: {}", text(&error)))?;
+            note(match durability {
+                Durability::Durable => Step::Done(Promise {
+                    newest: txnid,
+                    after_power_cut: Some(txnid),
+                }),
+                _ => Step::DoneWeakly(txnid),
+            });
+            next.insert(txnid, model.clone());
+        }
         let txn = env.read().map_err(|error| text(&error))?;
-        contents(&txn, &[&BTreeMap::from([(next, model.clone())])])
-            .map_err(|complaint| format!("after the next commit: {complaint}"))?;
+        contents(&txn, &[&next])
+            .map_err(|complaint| format!("after later commits: {complaint}"))?;
+        drop(txn);
+        env.close_without_sync();
         Ok(Looked {
             found: Found::Commit(txnid),
             complaint: None,
-            next: Some((next, model)),
+            next,
         })
     }
 }
@@ -170,8 +187,8 @@ pub struct Looked {
     pub found: Found,
     /// What is wrong with it, in words.
     pub complaint: Option<String>,
-    /// The id of the commit that was then made, and the contents it left alone.
-    pub next: Option<(u64, Arc<Model>)>,
+    /// The ids of the commits that were then made, and the contents they left alone.
+    pub next: BTreeMap<u64, Arc<Model>>,
 }
 
 impl Looked {
@@ -179,7 +196,7 @@ impl Looked {
         Looked {
             found: Found::Ruin,
             complaint: Some(complaint),
-            next: None,
+            next: BTreeMap::new(),
         }
     }
 }
@@ -205,25 +222,24 @@ fn contents(txn: &ReadTxn<'_>, histories: &Histories<'_>) -> Result<Arc<Model>, 
     Err(complaint)
 }
 
-/// Checks that the commit after a crash is there as a whole or not at all.
+/// Checks that each commit after a crash is there as a whole or not at all.
 fn aftermath(txn: &ReadTxn<'_>) -> Result<(), String> {
     let Ok(table) = txn.open_table(AFTERMATH) else {
         return Ok(());
     };
     let items = txn.table(table).map_err(|error| text(&error))?;
-    let mut keys = 0..ITEMS;
+    let (mut keys, mut first) = (0, None);
     for item in &items {
         let (key, value) = item.map_err(|error| text(&error))?;
-        if Some(key) != keys.next().map(|key| [key]).as_ref().map(|key| &key[..])
-            || value.len() != 90
-        {
+        if key != [keys] || *first.get_or_insert(value) != value {
             return Err(format!(
-                "the commit after the crash left {key:?} with {value:?}"
+                "a commit after the crash left {key:?} with {value:?}"
             ));
         }
+        keys += 1;
     }
-    if keys.next().is_some() {
-        return Err("the commit after the crash is there in part".to_owned());
+    if keys != ITEMS {
+        return Err("a commit after the crash is there in part".to_owned());
     }
     Ok(())
 }

@@ -38,4 +38,4 @@ pub use log::{Lies, Promise, Recorder, Step};
 pub use model::{AFTERMATH, Model, TableModel};
 pub use rng::Rng;
 pub use spot::{Moment, Spot, Start, leave, walk};
-pub use workload::{BOOT, Habit, Plan, Recording};
+pub use workload::{BOOT, Habit, Modes, Plan, Recording};

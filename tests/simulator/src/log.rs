@@ -31,6 +31,10 @@ pub enum Step {
     Begin,
     /// It returned.
     Done(Promise),
+    /// It returned, and promises nothing about a power cut that was not promised before.
+    DoneWeakly(u64),
+    /// From now on a power cut may destroy everything.
+    Risk,
     /// A database that a crash had left was opened, and this is its newest commit.
     Opened(u64),
 }

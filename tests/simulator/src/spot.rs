@@ -121,6 +121,11 @@ pub fn walk(
                 };
                 after_process.oldest = Oldest::Commit(promise.newest);
             }
+            Step::DoneWeakly(newest) => {
+                after_power_cut.newest = *newest;
+                after_process.oldest = Oldest::Commit(*newest);
+            }
+            Step::Risk => after_power_cut.oldest = Oldest::Chaos,
             Step::Opened(newest) => {
                 after_power_cut.newest = *newest;
                 after_process.oldest = Oldest::Commit(*newest);
@@ -158,7 +163,7 @@ pub fn walk(
 fn next_commit(steps: &[Step]) -> Option<u64> {
     steps.iter().find_map(|step| match step {
         Step::Done(promise) => Some(promise.newest),
-        Step::Opened(newest) => Some(*newest),
+        Step::DoneWeakly(newest) | Step::Opened(newest) => Some(*newest),
         _ => None,
     })
 }
@@ -216,7 +221,7 @@ pub fn leave(seed: u64, moment: &Moment<'_>, spot: Spot, image: &mut Vec<u8>) ->
     let at_moment = seed.wrapping_add(moment.number as u64);
     let mut rng = Rng::new(at_moment ^ (spot.number + 1).wrapping_mul(0xA076_1D64_78BD_642F));
     match spot.crash {
-        Crash::Process => leave_part(moment, spot.number, &mut rng, image),
+        Crash::Process => leave_part(moment, &mut rng, image),
         Crash::Power => {
             let mut choices = moment.disk.choices();
             Rng::new(at_moment).shuffle(&mut choices[2..]);
@@ -236,18 +241,15 @@ pub fn leave(seed: u64, moment: &Moment<'_>, spot: Spot, image: &mut Vec<u8>) ->
 }
 
 /// Puts into `image` what a process leaves that ends now: all of what it did, and maybe the start of a write.
-fn leave_part(moment: &Moment<'_>, number: u64, rng: &mut Rng, image: &mut Vec<u8>) -> String {
+fn leave_part(moment: &Moment<'_>, rng: &mut Rng, image: &mut Vec<u8>) -> String {
     image.clear();
     image.extend_from_slice(moment.disk.now());
     let (Third::Before, Step::Write { offset, bytes, .. }) = (moment.third, moment.step) else {
         return "everything done".to_owned();
     };
-    // Whole pages of the system, or any part, as when memory is copied.
+    // A signal ends a write between two pages of the system.
     let start = usize::try_from(*offset).unwrap_or(usize::MAX);
-    let mut part = 64 + rng.below(bytes.len());
-    if number.is_multiple_of(2) {
-        part = (start + part).next_multiple_of(4096) - start;
-    }
+    let part = (start + 1 + rng.below(bytes.len())).next_multiple_of(4096) - start;
     let part = &bytes[..part.min(bytes.len())];
     let end = start + part.len();
     if image.len() < end {

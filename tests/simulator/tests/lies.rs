@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use mdbx_simulator::{Campaign, Habit, Lies, Plan, Tally, scratch};
+use mdbx_core::Durability;
+use mdbx_simulator::{Campaign, Habit, Lies, Modes, Plan, Tally, scratch};
 
 /// Returns what goes wrong on a disk that lies, in words; `None` if nothing was found.
 fn outcome(lies: Lies) -> Option<String> {
@@ -10,6 +11,7 @@ fn outcome(lies: Lies) -> Option<String> {
         name: "mixed".to_owned(),
         page_size: 256,
         habit: Habit::Mixed,
+        modes: Modes::Only(Durability::Durable),
         seed: 5,
         transactions: 20,
         lies,
