@@ -1,9 +1,11 @@
 //! Make a database, so that whatever happens meanwhile leaves one or none.
 //!
-//! The first meta tells where all else is, so it is written last, when everything else is durable. It fits in what a
-//! disk writes as a whole. Before it come the other two, and only behind them the file gets its length. So a file with
-//! nothing in it but these two, or as long as three pages and empty, is one whose creation did not end: it is begun
-//! anew. Nobody can have used it, since every change writes a page behind the metas, and pages are not cleared.
+//! The first meta tells where all else is, so it is written last, when everything else is durable. The second one comes
+//! first, and alone; then comes the rest. Each of the two is so short that a disk writes it as a whole or not at all.
+//!
+//! So a file in which there is nothing but the second and maybe the third meta is one whose creation did not end, and so
+//! is an empty one that ends where the second meta does. It is begun anew. Nobody can have used it, since every change
+//! writes a page behind the metas, and pages are not cleared.
 //!
 //! Source: format document, "Creating a file".
 
@@ -54,13 +56,16 @@ pub(crate) fn is_unfinished(file: &dyn DataFile) -> io::Result<bool> {
         at += chunk.len() as u64;
         chunk.resize(CHUNK, 0);
     }
-    let mut page_sizes = (8..=16).map(|power| 1 << power);
+    let is_page_size = |at: u64| (8..=16).any(|power| at == 1 << power);
     Ok(match written[..] {
-        [] => len == 0 || page_sizes.any(|page_size| len == 3 * page_size),
-        [one] => page_sizes.any(|page_size| one == page_size || one == 2 * page_size),
-        [second, third, ..] => {
-            third == 2 * second && page_sizes.any(|page_size| second == page_size)
+        [] => {
+            len == 0
+                || len
+                    .checked_sub(META_BODY.end as u64)
+                    .is_some_and(is_page_size)
         }
+        [second] => is_page_size(second),
+        [second, third, ..] => is_page_size(second) && third == 2 * second,
     })
 }
 
@@ -81,14 +86,16 @@ pub(crate) fn create(file: &dyn DataFile, path: &Path, geometry: &Geometry) -> R
         let txnid = Txnid(u64::from(number) + 1);
         Meta::fresh(page_size, counts, txnid, boot_id, dxbid).write_page(number, page);
     }
-    let (first, others) = pages.split_at(page_size.bytes());
+    let offset = |number| Pgno(number).offset(page_size);
+    let meta = |number: usize| &pages[number * page_size.bytes()..][..META_BODY.end];
     let written = file
-        .set_len(0) // whatever an earlier attempt has left
-        .and_then(|()| file.write_at(&[io::IoSlice::new(others)], page_size.bytes() as u64))
+        .set_len(0) // what an earlier attempt has left, which must not come back
         .and_then(|()| file.sync_all())
-        .and_then(|()| file.set_len(Pgno(counts.now).offset(page_size)))
+        .and_then(|()| file.write_durable_at(meta(1), offset(1)))
+        .and_then(|()| file.write_at(&[io::IoSlice::new(meta(2))], offset(2)))
+        .and_then(|()| file.set_len(offset(counts.now)))
         .and_then(|()| file.sync_all())
-        .and_then(|()| file.write_durable_at(&first[..META_BODY.end], 0));
+        .and_then(|()| file.write_durable_at(meta(0), 0));
     written.map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
@@ -168,9 +175,9 @@ mod tests {
     #[test]
     fn a_file_with_nothing_but_its_second_and_third_meta_is_unfinished() {
         assert!(with(0, &[]));
-        assert!(with(3 * 65536, &[]));
+        assert!(with(4096 + META_BODY.end as u64, &[]));
+        assert!(with(4096 + META_BODY.end as u64, &[4096]));
         assert!(with(65536, &[4096 + 30]));
-        assert!(with(65536, &[8192 + 30]));
         assert!(with(65536, &[4096, 8192]));
         assert!(with(768, &[256, 512]));
     }

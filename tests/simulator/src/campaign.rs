@@ -121,36 +121,32 @@ impl<'c> Campaign<'c> {
         limit: u64,
         is_wanted: &dyn Fn(Spot) -> bool,
     ) -> Result<(), String> {
-        let creation = Bounds {
-            oldest: Oldest::Commit(3), // that of an empty database
-            newest: 3,
-        };
         let (recording, name) = (self.recording, &self.plan.name);
-        let start = Start {
-            after_power_cut: creation,
-            after_process: creation,
-            opening_settles: true,
-        };
-        walk(&recording.steps, Disk::default(), start, &mut |moment| {
-            for crash in moment.crashes() {
-                for number in numbers.clone() {
-                    let spot = Spot {
-                        moment: moment.number,
-                        crash,
-                        number,
-                    };
-                    if self.tally.states() >= limit || !is_wanted(spot) {
-                        continue;
-                    }
-                    self.stop(moment, spot)
-                        .map_err(|complaint| format!("{name}/{complaint}"))?;
-                    if !moment.has_ways(crash) {
-                        break;
+        walk(
+            &recording.steps,
+            Disk::default(),
+            Start::creation(),
+            &mut |moment| {
+                for crash in moment.crashes() {
+                    for number in numbers.clone() {
+                        let spot = Spot {
+                            moment: moment.number,
+                            crash,
+                            number,
+                        };
+                        if self.tally.states() >= limit || !is_wanted(spot) {
+                            continue;
+                        }
+                        self.stop(moment, spot)
+                            .map_err(|complaint| format!("{name}/{complaint}"))?;
+                        if !moment.has_ways(crash) {
+                            break;
+                        }
                     }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
     }
 
     /// Stops once.

@@ -23,9 +23,11 @@ pub const SECTOR: usize = 512;
 /// A file, and what may be left of it.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
-    /// What a running system sees.
+    /// What a running system sees, in whole sectors.
     now: Vec<u8>,
-    /// What is durable; as long as the longest pending length.
+    /// How long it is.
+    len: usize,
+    /// What is durable, in whole sectors; as long as the longest pending length.
     durable: Vec<u8>,
     /// The contents of each sector since it was durable, oldest first.
     pending: BTreeMap<usize, Vec<Version>>,
@@ -78,10 +80,14 @@ impl Disk {
     /// A disk on which `bytes` are durable.
     #[must_use]
     pub fn holding(bytes: Vec<u8>) -> Disk {
+        let len = bytes.len();
+        let mut sectors = bytes;
+        sectors.resize(len.next_multiple_of(SECTOR), 0);
         Disk {
-            lens: vec![bytes.len()],
-            durable: bytes.clone(),
-            now: bytes,
+            lens: vec![len],
+            durable: sectors.clone(),
+            now: sectors,
+            len,
             is_named: true,
             ..Disk::default()
         }
@@ -90,14 +96,10 @@ impl Disk {
     /// Returns what a running system sees.
     #[must_use]
     pub fn now(&self) -> &[u8] {
-        &self.now
+        &self.now[..self.len]
     }
 
     /// Begins a step: from now on it may have reached the disk.
-    ///
-    /// # Panics
-    ///
-    /// If a length is no whole number of sectors, which the format forbids.
     pub fn begin(&mut self, step: &Step) {
         match step {
             Step::Write { offset, bytes, .. } => self.write(index(*offset), bytes),
@@ -123,21 +125,22 @@ impl Disk {
 
     fn write(&mut self, offset: usize, bytes: &[u8]) {
         let end = offset + bytes.len();
-        if end > self.now.len() {
-            self.set_len(end.next_multiple_of(SECTOR));
+        if end > self.len {
+            self.set_len(end);
         }
         self.now[offset..end].copy_from_slice(bytes);
         self.renew(offset / SECTOR..end.div_ceil(SECTOR));
     }
 
     fn set_len(&mut self, len: usize) {
-        assert!(len.is_multiple_of(SECTOR), "a length of {len} bytes");
-        let before = self.now.len();
-        if len == before {
+        if len == self.len {
             return;
         }
-        self.now.resize(len, 0);
+        self.now.truncate(len);
+        self.len = len;
         self.lens.push(len);
+        let (before, len) = (self.now.len(), len.next_multiple_of(SECTOR));
+        self.now.resize(len, 0);
         if self.durable.len() < len {
             self.durable.resize(len, 0);
         }
@@ -188,7 +191,7 @@ impl Disk {
             }
         }
         if with_len {
-            self.lens = vec![self.now.len()];
+            self.lens = vec![self.len];
             self.durable.resize(self.now.len(), 0);
         } else {
             self.settle_len(needed.unwrap_or(0));
@@ -199,7 +202,7 @@ impl Disk {
     fn settle_len(&mut self, needed: usize) {
         self.lens.retain(|&len| len >= needed);
         let longest = self.lens.iter().copied().max().unwrap_or(0);
-        self.durable.resize(longest, 0);
+        self.durable.resize(longest.next_multiple_of(SECTOR), 0);
     }
 
     /// Returns how many lengths are possible.
@@ -256,7 +259,7 @@ impl Disk {
         if choice == Choice::NoFile {
             return; // an empty one is as good as none
         }
-        let len = self.lens.get(len).copied().unwrap_or(self.now.len());
+        let len = self.lens.get(len).copied().unwrap_or(self.len);
         image.extend_from_slice(&self.durable[..len.min(self.durable.len())]);
         image.resize(len, 0);
         let writes = self.pending_writes();
@@ -269,7 +272,8 @@ impl Disk {
             let picked = pick(choice, number, versions, &writes, odds, &mut rng);
             let at = sector * SECTOR;
             if at < len {
-                image[at..at + SECTOR].copy_from_slice(&versions[picked].bytes[..]);
+                let end = len.min(at + SECTOR);
+                image[at..end].copy_from_slice(&versions[picked].bytes[..end - at]);
             }
         }
     }

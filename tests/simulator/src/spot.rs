@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::disk::{Choice, Disk, SECTOR};
+use crate::disk::{Choice, Disk};
 use crate::judge::{Bounds, Crash, Oldest};
 use crate::log::Step;
 use crate::rng::Rng;
@@ -81,6 +81,22 @@ pub struct Start {
     pub after_process: Bounds,
     /// Whether what an opening finds is durable when that returns.
     pub opening_settles: bool,
+}
+
+impl Start {
+    /// A disk on which there is no database yet, and that is just being created.
+    #[must_use]
+    pub fn creation() -> Start {
+        let creation = Bounds {
+            oldest: Oldest::Commit(3), // that of an empty database
+            newest: 3,
+        };
+        Start {
+            after_power_cut: creation,
+            after_process: creation,
+            opening_settles: true,
+        }
+    }
 }
 
 /// Calls `stop` at every moment, until it fails. Each step has three:
@@ -253,7 +269,7 @@ fn leave_part(moment: &Moment<'_>, rng: &mut Rng, image: &mut Vec<u8>) -> String
     let part = &bytes[..part.min(bytes.len())];
     let end = start + part.len();
     if image.len() < end {
-        image.resize(end.next_multiple_of(SECTOR), 0);
+        image.resize(end, 0);
     }
     image[start..end].copy_from_slice(part);
     format!("{} of {} bytes written", part.len(), bytes.len())
