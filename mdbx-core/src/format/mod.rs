@@ -15,10 +15,12 @@
 //! | `geometry` | lower, upper and present size of the file, and the packed steps |
 //! | `meta` | the three meta pages, and how they rank |
 //! | `pnl` | the list of page numbers in a record of free pages |
+//! | `lck` | the lock file: its header and the slots of readers |
 
 pub(crate) mod bytes;
 pub(crate) mod dupfix;
 pub(crate) mod geometry;
+pub(crate) mod lck;
 pub(crate) mod limits;
 pub(crate) mod meta;
 pub(crate) mod node;

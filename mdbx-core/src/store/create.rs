@@ -20,7 +20,7 @@ use crate::format::meta::{META_BODY, Meta};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::geometry::Geometry;
 use crate::sys::file::DataFile;
-use crate::sys::lock::Paths;
+use crate::sys::paths::Paths;
 use crate::sys::process::{boot_id, random_id};
 use crate::sys::witness::Watch;
 
