@@ -13,6 +13,7 @@ use crate::store::open::{OpenOptions, ReclaimOrder, Sharing, Store, Writing};
 use crate::store::orders::{GivenOrders, TableOrder};
 use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::sys::file::Access;
+use crate::sys::witness::Watch;
 use crate::txn::engine::Engine;
 
 /// How to open an environment. Made by [`Env::options`].
@@ -54,6 +55,7 @@ impl EnvOptions {
             geometry: Geometry::default(),
             slow_reader: None,
             orders: GivenOrders::default(),
+            watch: Watch::default(),
         };
         EnvOptions { options }
     }
@@ -280,6 +282,15 @@ impl EnvOptions {
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.options.create = create;
+        self
+    }
+
+    /// Lets `disk` hear of every effect on the data file before it happens, and decide what becomes of it.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn simulate(mut self, disk: std::sync::Arc<dyn crate::sys::witness::Disk>) -> Self {
+        self.options.watch = Watch(Some(disk));
         self
     }
 

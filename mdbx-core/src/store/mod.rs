@@ -3,6 +3,7 @@
 //! | file | its job |
 //! | --- | --- |
 //! | `open` | open or create |
+//! | `create` | make a database, so that a crash leaves one or none |
 //! | `recover` | choose the meta to start from, and recover |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `newest` | the newest of them, found while others commit |
@@ -30,6 +31,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod compaction;
+pub(crate) mod create;
 pub(crate) mod durability;
 pub(crate) mod fallback;
 pub(crate) mod flush;

@@ -55,7 +55,24 @@ pub(crate) fn thread_id() -> u64 {
 /// Source: format document, "Boot id".
 pub(crate) fn boot_id() -> [u8; 16] {
     static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
+    #[cfg(feature = "sim")]
+    if let Some(boot_id) = SIMULATED_BOOT.get() {
+        return boot_id;
+    }
     *BOOT_ID.get_or_init(|| kernel_uuid("boot_id"))
+}
+
+#[cfg(feature = "sim")]
+thread_local! {
+    /// What this thread takes for the id of the boot, if not the real one.
+    static SIMULATED_BOOT: std::cell::Cell<Option<[u8; 16]>> = const { std::cell::Cell::new(None) };
+}
+
+/// Lets this thread take `boot_id` for the id of the current boot, as if the machine had been restarted; with `None`
+/// the real one again.
+#[cfg(feature = "sim")]
+pub fn set_boot_id(boot_id: Option<[u8; 16]>) {
+    SIMULATED_BOOT.set(boot_id);
 }
 
 /// Returns 16 random bytes that name a new database; zero when there are none to be had, which is legal.
