@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `open` | open or create |
 //! | `recover` | choose the meta to start from, and recover |
+//! | `seal` | whether all pages of the newest commit are in the file |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `readers` | the reader table: take a slot, oldest snapshot in use |
 //! | `reader` | a reader: a slot, and the snapshot that it pins |
@@ -29,6 +30,7 @@ pub(crate) mod readers;
 pub(crate) mod recover;
 pub(crate) mod resize;
 pub(crate) mod room;
+pub(crate) mod seal;
 pub(crate) mod slow;
 pub(crate) mod troika;
 pub(crate) mod turn;
