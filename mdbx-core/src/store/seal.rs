@@ -17,7 +17,7 @@ use crate::format::meta::{Meta, MetaBody};
 use crate::format::node::Value;
 use crate::format::page::{Page, large_run};
 use crate::format::root::TreeRoot;
-use crate::format::seal::{Seal, Sealer};
+use crate::format::seal::{SEAL, Seal, Sealer};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::sys::file::DataFile;
 
@@ -25,19 +25,22 @@ use crate::sys::file::DataFile;
 /// would have to find them all.
 pub(crate) const MOST_SEALED_BYTES: usize = 4 << 20;
 
-/// Returns whether the pages that `meta`, the parsed `body` of meta `number`, has added to those of its base are all in
-/// the file, as `seal` describes them.
+/// Returns whether the pages that `meta`, which the `body` of meta `number` spells, has added to those of its base are
+/// all in the file, as the seal behind that body describes them.
 ///
 /// # Errors
 ///
 /// What the operating system says when a page cannot be read. Then nothing is known.
 pub(crate) fn holds(
-    seal: Seal,
     number: Pgno,
     body: &MetaBody,
     meta: &Meta,
     file: &dyn DataFile,
 ) -> io::Result<bool> {
+    let mut bytes = [0; SEAL.end - SEAL.start];
+    let at = number.offset(meta.page_size) + SEAL.start as u64;
+    file.read_exact_at(&mut bytes, at)?;
+    let seal = Seal::read(&bytes);
     let most = MOST_SEALED_BYTES / meta.page_size.bytes();
     if seal.pages() as usize > most {
         return Ok(false); // no seal of ours
@@ -257,7 +260,7 @@ mod tests {
     impl Newest {
         /// Reads the newest commit, and seals what the search finds of it.
         fn read(path: &Path, page_size: PageSize) -> Newest {
-            let file = Bytes(std::fs::read(path).unwrap());
+            let mut file = Bytes(std::fs::read(path).unwrap());
             let metas = (0..3).map(|number| {
                 let at = usize::try_from(Pgno(number).offset(page_size)).unwrap();
                 let body: MetaBody = file.0[at..][META_BODY].try_into().unwrap();
@@ -268,6 +271,8 @@ mod tests {
             let mut search = Search::new(&meta, u32::MAX, &file);
             assert!(matches!(search.find_all(), Err(Miss::NotWhole)));
             let seal = search.found.seal(number, &body);
+            let at = usize::try_from(number.offset(page_size)).unwrap();
+            file.0[at..][META_BODY.start..SEAL.end].copy_from_slice(&seal.behind(&body));
             Newest {
                 file,
                 number,
@@ -278,7 +283,7 @@ mod tests {
         }
 
         fn holds(&self) -> bool {
-            holds(self.seal, self.number, &self.body, &self.meta, &self.file).unwrap()
+            holds(self.number, &self.body, &self.meta, &self.file).unwrap()
         }
 
         /// Returns the pages that carry the id of the commit, each with how many it stands for. Free pages cannot,
@@ -435,14 +440,17 @@ mod tests {
     }
 
     #[test]
-    fn a_count_beyond_what_is_sealed_is_no_seal() {
-        let (_directory, newest) = every_kind();
-        let mut bytes = [0; 12];
-        bytes[8..].fill(0xFF);
-        let newest = Newest {
-            seal: Seal::read(&bytes),
-            ..newest
-        };
+    fn no_bit_of_the_seal_can_be_another_and_without_one_nothing_holds() {
+        let (_directory, mut newest) = every_kind();
+        let at = usize::try_from(newest.number.offset(PageSize::MIN)).unwrap();
+        for bit in 0..8 * (SEAL.end - SEAL.start) {
+            let (at, mask) = (at + SEAL.start + bit / 8, 1 << (bit % 8));
+            newest.file.0[at] ^= mask;
+            assert!(!newest.holds(), "bit {bit}");
+            newest.file.0[at] ^= mask;
+        }
+        assert!(newest.holds());
+        newest.file.0[at..][SEAL].fill(0);
         assert!(!newest.holds());
     }
 }
