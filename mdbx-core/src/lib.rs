@@ -32,6 +32,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Threads that each make a small change share a commit, and the wait for the disk, through [`Env::batch`]:
+//!
+//! ```
+//! # use mdbx_core::{Env, Table};
+//! # let dir = tempfile::tempdir()?;
+//! # let env = Env::open(dir.path().join("app.mdbx"))?;
+//! std::thread::scope(|scope| {
+//!     for name in ["ann", "bob", "cleo"] {
+//!         let env = &env;
+//!         scope.spawn(move || env.batch(|txn| txn.put(Table::MAIN, name.as_bytes(), b"was here")));
+//!     }
+//! });
+//! assert_eq!(env.read()?.table(Table::MAIN)?.len(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What is promised
 //!
 //! - A commit that returned is on the disk. One that did not return, because the process or the machine stopped, is
@@ -98,6 +114,7 @@ pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };
 pub use ids::{PageSize, Pgno, Txnid};
+pub use store::durability::Durability;
 pub use store::geometry::Geometry;
 pub use store::open::ReclaimOrder;
 pub use store::orders::{Compare, TableOrder};

@@ -8,7 +8,7 @@ use mdbx_core as core;
 
 use crate::error::{Error, Result};
 use crate::key::KeyBuf;
-use crate::schema::handles::{IndexHandle, TableHandles};
+use crate::schema::handles::{IndexHandle, Source, TableHandles, Target};
 use crate::schema::{IndexKeys, Table};
 
 /// The index entries that one statement removes and adds.
@@ -30,7 +30,7 @@ enum Step<'a> {
 
 impl Changes<'_> {
     /// Checks that the new keys fit and that no other row has one of them in a unique index.
-    pub(crate) fn check<T: Table>(&self, txn: &core::WriteTxn<'_>) -> Result<()> {
+    pub(crate) fn check<T: Table>(&self, txn: &dyn Source) -> Result<()> {
         for (position, key) in self.new.missing_from(self.old) {
             let schema = &T::SCHEMA.indexes[position];
             let handle = &self.handles.indexes[position];
@@ -47,7 +47,7 @@ impl Changes<'_> {
             if !schema.unique {
                 continue;
             }
-            match txn.get(handle.table, key)? {
+            match txn.table(handle.table)?.get(key)? {
                 Some(existing) if existing != self.primary_key.as_slice() => {
                     return Err(Error::UniqueViolation {
                         table,
@@ -67,9 +67,9 @@ impl Changes<'_> {
     /// must not be committed.
     pub(crate) fn apply<R>(
         &self,
-        txn: &mut core::WriteTxn<'_>,
+        txn: &mut dyn Target,
         is_broken: &mut bool,
-        write_row: impl FnOnce(&mut core::WriteTxn<'_>) -> core::Result<R>,
+        write_row: impl FnOnce(&mut dyn Target) -> core::Result<R>,
     ) -> Result<R> {
         let mut done = 0;
         let result = self.steps().try_for_each(|step| {
@@ -105,7 +105,7 @@ impl Changes<'_> {
         removed.chain(added)
     }
 
-    fn run(&self, txn: &mut core::WriteTxn<'_>, step: Step<'_>) -> core::Result<()> {
+    fn run(&self, txn: &mut dyn Target, step: Step<'_>) -> core::Result<()> {
         let primary_key = self.primary_key.as_slice();
         match step {
             Step::Add(index, key) => txn.put(index.table, key, primary_key),

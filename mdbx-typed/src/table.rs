@@ -12,7 +12,7 @@ use crate::codec::varint;
 use crate::error::{CodecError, Error, KeyError, Result};
 use crate::index::Changes;
 use crate::key::{self, AutoKey, Key, KeyBuf};
-use crate::schema::handles::{Source, TableHandles};
+use crate::schema::handles::{Source, TableHandles, Target};
 use crate::schema::{
     AutoTable, FromRow, Index, IndexKeys, KeyRef, OwnedTable, Record, Table, UniqueIndex,
 };
@@ -136,8 +136,8 @@ pub(crate) struct Scratch {
 }
 
 /// One statement on the rows of `T` in a write transaction.
-pub(crate) struct Statement<'s, 'env, T> {
-    txn: &'s mut core::WriteTxn<'env>,
+pub(crate) struct Statement<'s, T> {
+    txn: &'s mut dyn Target,
     handles: &'s TableHandles,
     scratch: &'s mut Scratch,
     /// Set when a statement was left half done.
@@ -145,9 +145,9 @@ pub(crate) struct Statement<'s, 'env, T> {
     table: PhantomData<T>,
 }
 
-impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
+impl<'s, T: Table> Statement<'s, T> {
     pub(crate) fn new(
-        txn: &'s mut core::WriteTxn<'env>,
+        txn: &'s mut dyn Target,
         handles: &'s TableHandles,
         scratch: &'s mut Scratch,
         is_broken: &'s mut bool,
@@ -320,7 +320,11 @@ impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
         if self.handles.indexes.is_empty() {
             return Ok(true);
         }
-        let Some(bytes) = self.txn.get(self.handles.rows.table, key.as_slice())? else {
+        let Some(bytes) = self
+            .txn
+            .table(self.handles.rows.table)?
+            .get(key.as_slice())?
+        else {
             return Ok(false);
         };
         decode_row::<T>(self.handles, key.as_slice(), bytes)?.index_keys(&mut self.scratch.old);
@@ -332,7 +336,11 @@ impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
     where
         T: OwnedTable,
     {
-        let Some(bytes) = self.txn.get(self.handles.rows.table, key.as_slice())? else {
+        let Some(bytes) = self
+            .txn
+            .table(self.handles.rows.table)?
+            .get(key.as_slice())?
+        else {
             return Ok(None);
         };
         let row: T = decode_row::<T>(self.handles, key.as_slice(), bytes)?;
@@ -379,7 +387,7 @@ impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
         &mut self,
         row: &impl Record<Table = T>,
         key: &KeyBuf,
-        write: impl FnOnce(&mut core::WriteTxn<'_>, &TableHandles, &KeyBuf, &[u8]) -> core::Result<()>,
+        write: impl FnOnce(&mut dyn Target, &TableHandles, &KeyBuf, &[u8]) -> core::Result<()>,
     ) -> Result<()> {
         let Scratch {
             row: bytes,
@@ -422,7 +430,7 @@ impl<'s, 'env, T: Table> Statement<'s, 'env, T> {
 }
 
 fn put_row(
-    txn: &mut core::WriteTxn<'_>,
+    txn: &mut dyn Target,
     handles: &TableHandles,
     key: &KeyBuf,
     bytes: &[u8],

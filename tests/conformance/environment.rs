@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::bytes::answer as shown;
 use crate::common;
+use crate::modes::{self, Modes};
 use crate::quirks;
 use crate::snapshots;
 use crate::tables;
@@ -28,14 +29,6 @@ const WITHOUT_EFFECT: [&str; 6] = [
     "validation",
 ];
 
-/// Flags that say how a commit reaches the disk; answers depend on them only in traces about files.
-const DURABILITY: [&str; 4] = [
-    "no_meta_sync",
-    "safe_no_sync",
-    "utterly_no_sync",
-    "writemap",
-];
-
 /// How many bytes of changed pages are kept in memory where that is not left to the engine.
 const DIRTY_LIMIT: usize = 32 << 10;
 
@@ -43,14 +36,9 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
     let world = &mut *stage.world;
     match step.op() {
         "open" => open(world, step),
-        "close" => {
-            if step.flag("dont_sync", false) {
-                return Err(Stop::Waiting("closing without a sync"));
-            }
-            close(world)
-        }
+        "close" => close(world, step),
         "snapshot_files" => Ok(snapshots::take(world, step)),
-        "sync" => Err(Stop::Waiting("durability modes")),
+        "sync" => modes::sync(world, step),
         "delete_env" => Ok(quirks::delete(&world.path(step.name("path")))),
         "copy" => copy(world, step),
         "check_size" => {
@@ -61,8 +49,9 @@ pub(crate) fn perform(stage: &mut Stage<'_, '_>, step: &Step) -> Outcome {
         }
         "set_geometry" => set_geometry(stage, step),
         "get_geometry" => get_geometry(world),
-        "set_option" | "get_option" => Err(Stop::Waiting("options of an open environment")),
-        "set_flags" => Err(Stop::Waiting("flags of an open environment")),
+        "set_option" => modes::set_option(world, step),
+        "get_option" => modes::get_option(world, step),
+        "set_flags" => modes::set_flags(world, step),
         "limits" => limits(world, step),
         "defrag" => defrag(world),
         "sleep" => {
@@ -95,6 +84,7 @@ fn open(world: &mut World, step: &Step) -> Outcome {
     if let Some(readers) = number(step.value("readers")) {
         options = options.max_readers(readers);
     }
+    let mut modes = Modes::default();
     let mut name = step.text("path").unwrap_or("db").to_owned();
     for flag in step.words("flags") {
         match flag.as_str() {
@@ -106,11 +96,7 @@ fn open(world: &mut World, step: &Step) -> Outcome {
                 name.push_str(".mdbx");
             }
             flag if WITHOUT_EFFECT.contains(&flag) => {}
-            flag if DURABILITY.contains(&flag) => {
-                if world.is_about_files {
-                    return Err(Stop::Waiting("durability modes"));
-                }
-            }
+            flag if modes.set(flag, true) => {}
             _ => return Err(Stop::Waiting("modes of opening")),
         }
     }
@@ -120,10 +106,14 @@ fn open(world: &mut World, step: &Step) -> Outcome {
             None => return Ok(Answer::of("invalid").with("at", "geometry")),
         }
     }
-    match options.open(world.path(&name)) {
+    match options
+        .durability(modes.durability())
+        .open(world.path(&name))
+    {
         Err(Error::Geometry { .. }) => Ok(Answer::of("invalid").with("at", "geometry")),
         opened => {
             world.env = Some(opened?);
+            world.modes = modes;
             Ok(Answer::ok())
         }
     }
@@ -145,12 +135,19 @@ fn copy(world: &World, step: &Step) -> Outcome {
 }
 
 /// Closes the environment, after a look at every page of it.
-fn close(world: &mut World) -> Outcome {
-    let path = world.env()?.path().to_owned();
-    let report = check(&world.env()?.read()?);
+fn close(world: &mut World, step: &Step) -> Outcome {
+    let env = world.env()?.clone();
+    let path = env.path().to_owned();
+    let report = check(&env.read()?);
     world.close();
+    let leaves_unsynced = step.flag("dont_sync", false);
+    if leaves_unsynced {
+        env.close_without_sync();
+    } else {
+        env.close()?;
+    }
     // It takes its time, so not at every page size; and it does not know the orders that an application gives.
-    if world.page_size.is_none() && world.orders.is_empty() {
+    if world.page_size.is_none() && world.orders.is_empty() && !leaves_unsynced {
         common::inspect(&path);
     }
     if report.is_sound() {

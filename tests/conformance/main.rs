@@ -13,6 +13,7 @@
 //! | `world` | what a trace has made, by name |
 //! | `replay` | one trace from its first step to its last |
 //! | `transactions`, `readers`, `tables`, `data`, `cursors`, `cursor_writes`, `environment` | the operations |
+//! | `modes` | durability modes, thresholds and syncs |
 //! | `batches` | puts of many values at once |
 //! | `snapshots` | copies of files as a crash leaves them |
 //! | `quirks` | where answers are translated |
@@ -34,6 +35,7 @@ mod cursors;
 mod data;
 mod environment;
 mod layouts;
+mod modes;
 mod quirks;
 mod readers;
 mod replay;
@@ -140,8 +142,7 @@ fn replay_one(name: &str, path: &Path) -> Results {
 fn replay_at(path: &Path, page_size: Option<PageSize>) -> Result {
     let run = || {
         let (header, mut steps) = trace::open(path);
-        let is_about_files = header.class == "durability";
-        let mut world = World::new(page_size, is_about_files);
+        let mut world = World::new(page_size);
         if header.needs.iter().any(|need| need == "custom_order") {
             world.orders = tables::orders_in(trace::open(path).1);
         }

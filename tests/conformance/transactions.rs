@@ -7,6 +7,7 @@ use mdbx_core::{Env, Table, WriteTxn};
 
 use crate::answers::{Answer, Outcome, Stop, refused};
 use crate::cursors::Placed;
+use crate::modes;
 use crate::quirks;
 use crate::readers::{self, State};
 use crate::replay::{Halt, perform as perform_step, settle};
@@ -87,12 +88,16 @@ fn begin_writer<'env>(env: &'env Env, begin: &Step) -> Outcome<Option<WriteTxn<'
     if begin.text("parent").is_some() {
         return refused("bad_txn"); // the parent is no writer
     }
-    let txn = if begin.words("f").iter().any(|flag| flag == "try") {
-        env.try_write()
+    let flags = begin.words("f");
+    let mut txn = if flags.iter().any(|flag| flag == "try") {
+        env.try_write()?
     } else {
-        env.write()
+        env.write()?
     };
-    Ok(Some(txn?))
+    for durability in flags.iter().filter_map(|flag| modes::weaker(flag)) {
+        txn.weaken(durability);
+    }
+    Ok(Some(txn))
 }
 
 /// Turns a reader into a writer; `None` if its snapshot is not the newest any more.

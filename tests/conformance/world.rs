@@ -10,18 +10,19 @@ use tempfile::TempDir;
 
 use crate::answers::{Outcome, Stop, refused};
 use crate::cursors::Placed;
+use crate::modes::Modes;
 use crate::readers::{Reader, State};
 
 /// The environment of a trace and everything that outlives a write transaction.
 pub(crate) struct World {
     /// The page size that environments get instead of the one the trace asks for.
     pub(crate) page_size: Option<PageSize>,
-    /// Whether the trace is about what an environment does with its file, not about what is in it.
-    pub(crate) is_about_files: bool,
     /// The orders that the application gives, by the names of tables.
     pub(crate) orders: HashMap<Vec<u8>, TableOrder>,
     /// The open environment, if any.
     pub(crate) env: Option<Env>,
+    /// Its flags about durability.
+    pub(crate) modes: Modes,
     pub(crate) readers: HashMap<String, Reader>,
     /// Readers that have no name.
     pub(crate) anonymous: Vec<ReadTxn<'static>>,
@@ -61,12 +62,12 @@ pub(crate) struct Stage<'s, 'env> {
 }
 
 impl World {
-    pub(crate) fn new(page_size: Option<PageSize>, is_about_files: bool) -> World {
+    pub(crate) fn new(page_size: Option<PageSize>) -> World {
         World {
             page_size,
-            is_about_files,
             orders: HashMap::new(),
             env: None,
+            modes: Modes::default(),
             readers: HashMap::new(),
             anonymous: Vec::new(),
             parents: Vec::new(),

@@ -2,32 +2,41 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use crate::env::batch::Queue;
 use crate::env::info::{FileGeometry, FileInfo, Info};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
 use crate::store::open::peek;
 use crate::store::reader::StoreRef;
 use crate::store::slow::{ReaderInfo, SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::store::troika::head;
 use crate::store::turn::Turn;
+use crate::sys::file::Access;
 use crate::txn::engine::Engine;
 use crate::txn::read::{ReadTxn, ResetTxn};
 use crate::txn::write::WriteTxn;
 
 /// An open environment: one data file. Cloning it gives another handle to the same one.
 ///
-/// When the last handle and transaction is gone, the file is closed and other processes may open it.
+/// When the last handle and transaction is gone, what is not durable yet is made so, and the file is closed.
+/// [`close`](Env::close) does the same and tells whether it went well.
 #[derive(Clone)]
 pub struct Env {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
+    /// Those who wait for one commit that has the changes of all.
+    pub(super) batches: Arc<Queue>,
 }
 
 impl Env {
     pub(crate) fn new(engine: Engine) -> Env {
         Env {
             engine: Arc::new(engine),
+            batches: Arc::default(),
         }
     }
 
@@ -35,7 +44,7 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// [`Error::ReadersFull`](crate::Error::ReadersFull); [`Error::Corrupted`](crate::Error::Corrupted) if the meta
+    /// [`Error::ReadersFull`]; [`Error::Corrupted`] if the meta
     /// page is damaged.
     #[inline]
     pub fn read(&self) -> Result<ReadTxn<'_>> {
@@ -56,7 +65,7 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// [`Error::ReadersFull`](crate::Error::ReadersFull).
+    /// [`Error::ReadersFull`].
     #[doc(alias = "MDBX_TXN_RDONLY_PREPARE")]
     pub fn prepare_read(&self) -> Result<ResetTxn<'_>> {
         ResetTxn::prepare(StoreRef::Borrowed(&self.engine.store))
@@ -75,10 +84,10 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// - [`Error::ReadOnly`](crate::Error::ReadOnly) if the environment was opened for reading.
-    /// - [`Error::WriterBusy`](crate::Error::WriterBusy) if it runs in this very thread.
-    /// - [`Error::EnvFailed`](crate::Error::EnvFailed) if an earlier sync failed.
-    /// - [`Error::Corrupted`](crate::Error::Corrupted) if the meta page is damaged.
+    /// - [`Error::ReadOnly`] if the environment was opened for reading.
+    /// - [`Error::WriterBusy`] if it runs in this very thread.
+    /// - [`Error::EnvFailed`] if an earlier sync failed.
+    /// - [`Error::Corrupted`] if the meta page is damaged.
     pub fn write(&self) -> Result<WriteTxn<'_>> {
         WriteTxn::begin(&self.engine, Turn::wait(&self.engine.store)?)
     }
@@ -87,9 +96,133 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// As [`write`](Env::write); [`Error::WriterBusy`](crate::Error::WriterBusy) wherever one runs.
+    /// As [`write`](Env::write); [`Error::WriterBusy`] wherever one runs.
     pub fn try_write(&self) -> Result<WriteTxn<'_>> {
         WriteTxn::begin(&self.engine, Turn::try_take(&self.engine.store)?)
+    }
+
+    /// Returns what commits promise.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.engine.store.mode.get()
+    }
+
+    /// Sets what commits promise, from the next write transaction on. One that runs keeps what it began with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`].
+    #[doc(alias = "mdbx_env_set_flags")]
+    pub fn set_durability(&self, durability: Durability) -> Result<()> {
+        self.check_access()?;
+        self.engine.store.mode.set(durability);
+        Ok(())
+    }
+
+    /// Makes everything that was committed durable. Returns whether there was anything to do.
+    ///
+    /// It waits until no write transaction runs. If a file was opened of which it is not known whether it is on the disk
+    /// as a whole, that is seen to as well, and counts as something.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::ReadOnly`] if the environment was opened for reading.
+    /// - [`Error::WriterBusy`] if a write transaction runs in this very thread.
+    /// - [`Error::EnvFailed`] if an earlier sync failed.
+    /// - [`Error::Io`] if this one does. It is not known then what is on the disk, and the environment takes no more writes.
+    /// - [`Error::Corrupted`] if the meta page is damaged.
+    #[doc(alias = "mdbx_env_sync")]
+    #[doc(alias = "mdbx_env_sync_ex")]
+    pub fn sync(&self) -> Result<bool> {
+        self.engine.store.sync()
+    }
+
+    /// Makes everything that was committed durable if no write transaction runs. Returns whether there was anything to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Env::sync); [`Error::WriterBusy`] wherever one runs.
+    pub fn try_sync(&self) -> Result<bool> {
+        self.engine.store.try_sync()
+    }
+
+    /// Makes everything that was committed durable if a threshold is passed. Returns whether that was done.
+    ///
+    /// A write transaction that runs is not waited for: it looks at the thresholds itself when it commits. So a thread of
+    /// the application can call this from time to time, and what was committed is never much older than the
+    /// [`period`](crate::EnvOptions::sync_period) before it is durable.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Env::sync), without [`Error::WriterBusy`].
+    #[doc(alias = "mdbx_env_sync_poll")]
+    pub fn sync_if_due(&self) -> Result<bool> {
+        self.check_access()?;
+        self.engine.store.sync_if_due()
+    }
+
+    /// Sets after how many bytes of changed pages a commit of a weak mode is made durable, as
+    /// [`EnvOptions::sync_bytes`](crate::EnvOptions::sync_bytes) does, and makes what there is durable if that is passed already.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_if_due`](Env::sync_if_due).
+    #[doc(alias = "mdbx_env_set_syncbytes")]
+    pub fn set_sync_bytes(&self, bytes: u64) -> Result<()> {
+        self.check_access()?;
+        let store = &self.engine.store;
+        store.unsynced.set_bytes(bytes, store.page_size);
+        store.sync_if_due().map(drop)
+    }
+
+    /// Sets after what time a commit of a weak mode is made durable, as [`EnvOptions::sync_period`](crate::EnvOptions::sync_period) does, and makes
+    /// what there is durable if that is over already.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_if_due`](Env::sync_if_due).
+    #[doc(alias = "mdbx_env_set_syncperiod")]
+    pub fn set_sync_period(&self, period: Duration) -> Result<()> {
+        self.check_access()?;
+        let store = &self.engine.store;
+        store.unsynced.set_period(period);
+        store.sync_if_due().map(drop)
+    }
+
+    /// Makes everything that was committed durable and gives this handle up.
+    ///
+    /// The file is closed when the last handle and transaction is gone. Dropping them does the same as this, but what
+    /// then goes wrong is told to nobody but the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Env::sync), without [`Error::ReadOnly`]. The handle is gone in any case.
+    #[doc(alias = "mdbx_env_close")]
+    pub fn close(self) -> Result<()> {
+        let store = &self.engine.store;
+        if store.access == Access::ReadOnly || !store.has_unsynced()? {
+            return Ok(());
+        }
+        store.sync().map(drop)
+    }
+
+    /// Gives this handle up, and has the file closed without a sync when the last handle and transaction is gone.
+    ///
+    /// Commits of weak modes since the last sync then survive as if the process had died: they are there at the next
+    /// opening, unless the machine is restarted before.
+    #[doc(alias = "mdbx_env_close_ex")]
+    pub fn close_without_sync(self) {
+        self.engine
+            .store
+            .leaves_unsynced
+            .store(true, Ordering::Relaxed);
+    }
+
+    fn check_access(&self) -> Result<()> {
+        match self.engine.store.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Error::ReadOnly),
+        }
     }
 
     /// Returns the path of the data file.
@@ -102,7 +235,7 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupted`](crate::Error::Corrupted) if the meta page is damaged.
+    /// [`Error::Corrupted`] if the meta page is damaged.
     #[doc(alias = "mdbx_env_info")]
     pub fn info(&self) -> Result<Info> {
         Info::of(&self.engine.store)
@@ -124,11 +257,11 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// - [`Error::Geometry`](crate::Error::Geometry) if the bounds contradict each other, or another page size is set.
-    /// - [`Error::MapFull`](crate::Error::MapFull) if more pages are in use than the upper bound allows.
-    /// - [`Error::AddressSpace`](crate::Error::AddressSpace) if the upper bound exceeds what was set aside when the
+    /// - [`Error::Geometry`] if the bounds contradict each other, or another page size is set.
+    /// - [`Error::MapFull`] if more pages are in use than the upper bound allows.
+    /// - [`Error::AddressSpace`] if the upper bound exceeds what was set aside when the
     ///   database was opened, [`Info::map_len`]. Readers have the file mapped, so it cannot be mapped elsewhere.
-    /// - [`Error::Io`](crate::Error::Io) if the operating system refuses, and those of [`write`](Env::write).
+    /// - [`Error::Io`] if the operating system refuses, and those of [`write`](Env::write).
     ///
     /// # Examples
     ///
@@ -177,9 +310,9 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// - [`Error::Open`](crate::Error::Open) if the file cannot be read.
-    /// - [`Error::NotADatabase`](crate::Error::NotADatabase), [`Error::VersionMismatch`](crate::Error::VersionMismatch)
-    ///   and [`Error::Corrupted`](crate::Error::Corrupted) about what is in the file.
+    /// - [`Error::Open`] if the file cannot be read.
+    /// - [`Error::NotADatabase`], [`Error::VersionMismatch`]
+    ///   and [`Error::Corrupted`] about what is in the file.
     #[doc(alias = "mdbx_preopen_snapinfo")]
     pub fn peek(path: impl AsRef<Path>) -> Result<FileInfo> {
         peek(path.as_ref()).map(|meta| FileInfo::of(&meta))

@@ -1,11 +1,13 @@
 //! What an environment tells about itself.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::format::geometry::{PageCounts, unpack};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::{PageSize, Pgno, Txnid};
+use crate::store::durability::Durability;
 use crate::store::open::Store;
 use crate::store::troika::{head, load_ranks};
 
@@ -26,8 +28,18 @@ pub struct Info {
     pub allocated_pages: u32,
     /// The newest snapshot.
     pub last_txnid: Txnid,
-    /// The newest snapshot known to be on the disk.
+    /// The newest snapshot known to be on the disk; [`Txnid::VOID`] if none is.
     pub durable_txnid: Txnid,
+    /// What commits promise.
+    pub durability: Durability,
+    /// How much was written that may not be on the disk.
+    pub unsynced_bytes: u64,
+    /// How long there has been such; `None` if there is none.
+    pub unsynced_for: Option<Duration>,
+    /// After how much of it a commit is made durable; 0 for never.
+    pub sync_bytes: u64,
+    /// After what time a commit is made durable; zero for never.
+    pub sync_period: Duration,
     /// How many read transactions have a snapshot.
     pub readers: usize,
     /// How many places for readers are taken: by these, and by those that were reset or prepared.
@@ -99,7 +111,17 @@ impl Info {
             map_len: store.map.len() as u64,
             allocated_pages: meta.geometry.first_unallocated.0,
             last_txnid: meta.txnid,
-            durable_txnid: head.steady,
+            durable_txnid: ranks
+                .iter()
+                .filter(|rank| rank.steady)
+                .map(|rank| rank.txnid)
+                .max()
+                .unwrap_or(Txnid::VOID),
+            durability: store.mode.get(),
+            unsynced_bytes: store.unsynced.pages() * store.page_size.bytes() as u64,
+            unsynced_for: store.unsynced.age(),
+            sync_bytes: store.unsynced.bytes(store.page_size),
+            sync_period: store.unsynced.period(),
             readers: readers.entries().count(),
             reader_slots: readers.taken(),
             max_readers: readers.capacity(),

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::env::handle::Env;
 use crate::error::Result;
+use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
 use crate::store::open::{OpenOptions, ReclaimOrder, Store};
 use crate::store::orders::{GivenOrders, TableOrder};
@@ -46,6 +48,9 @@ impl EnvOptions {
             max_tables: 256,
             dirty_limit: 256 << 20,
             reclaim: ReclaimOrder::default(),
+            durability: Durability::default(),
+            sync_bytes: None,
+            sync_period: None,
             geometry: Geometry::default(),
             slow_reader: None,
             orders: GivenOrders::default(),
@@ -77,6 +82,36 @@ impl EnvOptions {
     #[doc(alias = "MDBX_opt_txn_dp_limit")]
     pub fn dirty_limit(mut self, bytes: usize) -> Self {
         self.options.dirty_limit = bytes;
+        self
+    }
+
+    /// Sets what a commit promises; [`Durability::Durable`] by default.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = durability;
+        self
+    }
+
+    /// Sets after how many bytes of changed pages since the last sync a commit of a weak mode is made durable; never by
+    /// default, which is 0. It is rounded up to whole pages.
+    #[must_use]
+    #[doc(alias = "mdbx_env_set_syncbytes")]
+    #[doc(alias = "MDBX_opt_sync_bytes")]
+    pub fn sync_bytes(mut self, bytes: u64) -> Self {
+        self.options.sync_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets after what time a commit of a weak mode is made durable; never by default, which is zero.
+    ///
+    /// The time counts from the first commit after the last sync that left something unsynced. Write transactions look at
+    /// the clock when they begin, for what was committed before, and when they commit; and [`Env::sync_if_due`] does.
+    /// Nothing happens in the background.
+    #[must_use]
+    #[doc(alias = "mdbx_env_set_syncperiod")]
+    #[doc(alias = "MDBX_opt_sync_period")]
+    pub fn sync_period(mut self, period: Duration) -> Self {
+        self.options.sync_period = Some(period);
         self
     }
 

@@ -337,6 +337,17 @@ impl Meta {
         body
     }
 
+    /// Makes the meta with this body say that its commit is durable, as found out in the boot `boot_id`.
+    pub(crate) fn make_steady(body: &mut MetaBody, boot_id: [u8; 16]) {
+        put_u64(body, SIGN, Sign::Steady.field());
+        put_array(body, BOOT_ID, boot_id);
+    }
+
+    /// Makes the meta with this body say nothing about whether its commit is durable.
+    pub(crate) fn remove_sign(body: &mut MetaBody) {
+        put_u64(body, SIGN, Sign::None.field());
+    }
+
     /// Makes the meta with this body void: it ranks below all others, but still tells the page size.
     pub(crate) fn make_void(body: &mut MetaBody) {
         put_u64(body, TXNID_A, Txnid::VOID.0);

@@ -19,7 +19,9 @@ use crate::pager::dirty::DirtyList;
 use crate::pager::memory::Memory;
 use crate::pager::supply::{Supply, SupplyMark};
 use crate::pager::writer::{Base, Writer};
+use crate::store::durability::Durability;
 use crate::store::open::{ReclaimOrder, Store};
+use crate::store::turn::Turn;
 use crate::tree::cursor::Cursor;
 use crate::tree::edit::{TreeMut, most_pages_for_delete};
 use crate::tree::leaf_cursor::End;
@@ -30,6 +32,9 @@ const MOST_RECORDS_FOR_A_RUN: usize = 64;
 
 /// Free pages that a transaction takes for no need of its own: 4 MiB of records.
 const MOST_PAGES_TO_COMPACT: usize = 1 << 20;
+
+/// Of the pages of a file, so many times fewer freed ones are worth a sync that lets them be used again.
+const SHARE_WORTH_A_SYNC: u64 = 8;
 
 /// Whether a transaction moves what it writes towards the start of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,7 @@ pub(crate) struct Gc {
     /// What all tables draw from.
     pub(crate) supply: Supply,
     order: ReclaimOrder,
+    durability: Durability,
     /// The pages of the table of freed pages itself.
     pages: Box<DirtyList>,
     state: State,
@@ -60,8 +66,10 @@ struct State {
     changed: bool,
     /// Whether an error left a change half done.
     broken: bool,
-    /// The oldest snapshot in use, as far as is known.
+    /// The oldest snapshot in use, as far as is known, or the fallback.
     oldest: Txnid,
+    /// The snapshot that a power cut is sure to leave. It and all newer ones are kept.
+    fallback: Txnid,
     /// Which records list pages that nobody needs, and were neither taken nor written by this transaction: those with
     /// ids above the first, up to the second of each pair. The last pair's are taken first.
     usable: Vec<(Txnid, Txnid)>,
@@ -84,8 +92,11 @@ pub(crate) struct GcMark {
 }
 
 impl Gc {
-    /// The table `root`, of which records up to `oldest` may be taken.
-    pub(crate) fn new(root: TreeRoot, oldest: Txnid, store: &Store, mut supply: Supply) -> Gc {
+    /// The table of the snapshot that `turn` builds on.
+    pub(crate) fn new(turn: &Turn<'_>, store: &Store, mut supply: Supply) -> Gc {
+        let root = turn.head().meta.gc;
+        let fallback = turn.fallback();
+        let oldest = store.readers.oldest(fallback);
         let pages = supply.memory.list();
         let compacts = if store.compaction_due.is_due(oldest) {
             Compacts::Later
@@ -95,12 +106,14 @@ impl Gc {
         Gc {
             supply,
             order: store.reclaim,
+            durability: turn.durability(),
             pages,
             state: State {
                 root,
                 changed: false,
                 broken: false,
                 oldest,
+                fallback,
                 usable: vec![(Txnid::VOID, oldest)],
                 exhausted: root.is_empty(),
                 granted: 0,
@@ -180,8 +193,11 @@ impl Gc {
     ///
     /// As [`reserve`](Gc::reserve).
     pub(crate) fn compact(&mut self, base: Base<'_>) -> Result<()> {
-        if self.is_held_back(base)
-            && let Some(oldest) = base.store.make_room(base.head, self.state.oldest)
+        self.move_fallback(base)?;
+        if self.is_held_back()
+            && let Some(oldest) =
+                base.store
+                    .make_room(base.head, self.state.fallback, self.state.oldest)
         {
             self.move_oldest(oldest);
         }
@@ -193,8 +209,8 @@ impl Gc {
     }
 
     /// Returns whether there are records that a reader keeps from being taken.
-    pub(crate) fn is_held_back(&self, base: Base<'_>) -> bool {
-        self.state.oldest < base.head.steady && !self.state.root.is_empty()
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.state.oldest < self.state.fallback && !self.state.root.is_empty()
     }
 
     fn take_all_records(&mut self, base: Base<'_>) -> Result<()> {
@@ -214,7 +230,7 @@ impl Gc {
             if missing == 0 {
                 return Ok(());
             }
-            if !self.room_from_readers(base, missing) {
+            if !self.find_room(base, missing)? {
                 break;
             }
         }
@@ -226,9 +242,9 @@ impl Gc {
         }
     }
 
-    /// Has readers give up snapshots if `pages` more pages at its end would make the file longer. Returns whether there
-    /// are records to take now.
-    fn room_from_readers(&mut self, base: Base<'_>, pages: usize) -> bool {
+    /// Has readers give up snapshots, and moves the fallback on, if `pages` more pages at its end would make the file
+    /// longer. Returns whether there are records to take now.
+    fn find_room(&mut self, base: Base<'_>, pages: usize) -> Result<bool> {
         let state = &mut self.state;
         let next = self.supply.reserve.first_unallocated();
         let end = u32::try_from(pages)
@@ -238,14 +254,57 @@ impl Gc {
         let mut counts = *base.geometry;
         counts.now = counts.now.max(state.granted);
         if end.0 <= counts.now {
-            return false;
+            return Ok(false);
         }
-        let Some(oldest) = base.store.make_room(base.head, state.oldest) else {
-            state.granted = grown(&counts, end, base.page_size).unwrap_or(counts.now);
-            return false;
-        };
-        self.move_oldest(oldest);
-        true
+        if let Some(oldest) = base
+            .store
+            .make_room(base.head, state.fallback, state.oldest)
+        {
+            self.move_oldest(oldest);
+            return Ok(true);
+        }
+        let grown = grown(&counts, end, base.page_size);
+        if self.is_worth_a_sync(base, grown.is_none())? && self.move_fallback(base)? {
+            return Ok(true);
+        }
+        self.state.granted = grown.unwrap_or(counts.now);
+        Ok(false)
+    }
+
+    /// Returns whether to move the fallback on rather than make the file longer, which is not possible if it `is_full`.
+    ///
+    /// A sync takes time, and a longer file takes room. So it is done when the pages that come free are a certain share of
+    /// all, and a file under weak commits is not longer than it must be by more than that.
+    fn is_worth_a_sync(&self, base: Base<'_>, is_full: bool) -> Result<bool> {
+        let State {
+            fallback, oldest, ..
+        } = self.state;
+        if oldest < fallback {
+            return Ok(false); // what it would free is held back by a reader
+        }
+        if is_full || self.durability == Durability::UtterlyNoSync {
+            return Ok(true);
+        }
+        let freed = base.store.freed_since(fallback, base.head)?;
+        let all = u64::from(base.head.meta.geometry.first_unallocated.0);
+        Ok(freed >= all / SHARE_WORTH_A_SYNC)
+    }
+
+    /// Has the newest snapshot kept instead of the fallback, if that is an older one. Returns whether there are records to
+    /// take now.
+    fn move_fallback(&mut self, base: Base<'_>) -> Result<bool> {
+        let newest = base.head.meta.txnid;
+        if self.state.fallback >= newest {
+            return Ok(false);
+        }
+        base.store.move_fallback(base.head, self.durability)?;
+        self.state.fallback = newest;
+        let oldest = base.store.readers.oldest(newest);
+        let is_newer = oldest > self.state.oldest;
+        if is_newer {
+            self.move_oldest(oldest);
+        }
+        Ok(is_newer && !self.state.exhausted)
     }
 
     /// Notes that `oldest` is the oldest snapshot in use now, which is a newer one than before.
@@ -268,7 +327,7 @@ impl Gc {
             }
             if !self.state.exhausted {
                 self.take_record(base)?;
-            } else if !self.room_from_readers(base, run as usize) {
+            } else if !self.find_room(base, run as usize)? {
                 break;
             }
         }

@@ -51,6 +51,10 @@ pub(crate) fn write_pages<'p>(
     };
     let mut pages: Vec<_> = pages.collect();
     pages.sort_unstable_by_key(|&(pgno, _)| pgno);
+    let bytes: usize = pages.iter().map(|(_, bytes)| bytes.len()).sum();
+    store
+        .unsynced
+        .raise((bytes / store.page_size.bytes()) as u64); // before they are
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);
     for (pgno, bytes) in pages {

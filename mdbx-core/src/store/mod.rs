@@ -13,6 +13,11 @@
 //! | `compaction` | when to move what is written towards the start of the file |
 //! | `names` | the names of the tables that were opened |
 //! | `orders` | the orders that an application gives for its tables |
+//! | `durability` | what a commit promises, and what it does for that |
+//! | `unsynced` | what was written and may not be on the disk |
+//! | `flush` | flushes of the file, and writes of metas |
+//! | `fallback` | where a power cut leads back to, and what must therefore be left alone |
+//! | `sync` | make the newest snapshot durable |
 //! | `turn` | the writer's turn: one write transaction at a time |
 //! | `geometry` | what geometry was asked for, and what a file gets |
 //! | `resize` | grow and shrink the data file, and change its geometry |
@@ -21,6 +26,9 @@
 //! that is taken in `open`.
 
 pub(crate) mod compaction;
+pub(crate) mod durability;
+pub(crate) mod fallback;
+pub(crate) mod flush;
 pub(crate) mod geometry;
 pub(crate) mod names;
 pub(crate) mod open;
@@ -32,5 +40,7 @@ pub(crate) mod resize;
 pub(crate) mod room;
 pub(crate) mod seal;
 pub(crate) mod slow;
+pub(crate) mod sync;
 pub(crate) mod troika;
 pub(crate) mod turn;
+pub(crate) mod unsynced;

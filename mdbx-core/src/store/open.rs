@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use log::info;
 
@@ -17,12 +18,14 @@ use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::meta::Meta;
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::compaction::CompactionDue;
+use crate::store::durability::{Durability, Mode};
 use crate::store::geometry::Geometry;
 use crate::store::names::Names;
 use crate::store::orders::GivenOrders;
 use crate::store::readers::Readers;
-use crate::store::recover::{newest, recover};
+use crate::store::recover::{Start, newest, recover};
 use crate::store::slow::SlowReaderHandler;
+use crate::store::unsynced::Unsynced;
 use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
 use crate::sys::map::Map;
@@ -42,6 +45,11 @@ pub(crate) struct OpenOptions {
     pub(crate) max_tables: usize,
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
+    pub(crate) durability: Durability,
+    /// After how many bytes a commit is durable; `None` leaves what is set.
+    pub(crate) sync_bytes: Option<u64>,
+    /// After what time a commit is durable; `None` leaves what is set.
+    pub(crate) sync_period: Option<Duration>,
     pub(crate) geometry: Geometry,
     pub(crate) slow_reader: Option<SlowReaderHandler>,
     pub(crate) orders: GivenOrders,
@@ -86,6 +94,12 @@ pub(crate) struct Store {
     pub(crate) writer: Mutex<()>,
     /// The thread that holds it, as a number; 0 when nobody does.
     pub(crate) writer_thread: AtomicU64,
+    /// What commits promise.
+    pub(crate) mode: Mode,
+    /// What may not be on the disk.
+    pub(crate) unsynced: Unsynced,
+    /// Whether what is not on the disk at the end is left so.
+    pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
     pub(crate) failed: AtomicBool,
     // Given up last, in this order.
@@ -114,7 +128,24 @@ impl Store {
         if is_new {
             create(&file, &paths.data, &options.geometry)?;
         }
-        let meta = recover(&file, &paths.data, may_write)?;
+        let Start {
+            meta,
+            steady,
+            is_steady_on_disk,
+        } = recover(&file, &paths.data, may_write)?;
+        let unsynced = Unsynced::new(steady);
+        if is_new || is_steady_on_disk {
+            unsynced.set_meta_durable(steady);
+        }
+        if meta.txnid != steady {
+            unsynced.raise(1); // how many pages they are is not known
+        }
+        if let Some(bytes) = options.sync_bytes {
+            unsynced.set_bytes(bytes, meta.page_size);
+        }
+        if let Some(period) = options.sync_period {
+            unsynced.set_period(period);
+        }
         if may_write {
             prepare_length(&file, &meta).map_err(failed)?;
         }
@@ -152,6 +183,9 @@ impl Store {
             reclaim: options.reclaim,
             writer: Mutex::new(()),
             writer_thread: AtomicU64::new(0),
+            mode: Mode::new(options.durability),
+            unsynced,
+            leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             _lock: lock,
             _guard: guard,

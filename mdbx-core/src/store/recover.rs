@@ -1,7 +1,10 @@
 //! Choose the meta to start from, and recover.
 //!
 //! Whoever opens a file alone can judge what its metas say, and mend it, here and once. Afterwards transactions rely
-//! on it: the newest meta is valid and durable.
+//! on it: the newest meta is valid, and all that it leads to is there to be read.
+//!
+//! Mending is to make metas void, the newest first, each durably before the next is looked at. If it is cut short, what is
+//! left is again a file whose newest meta is to be made void, and the next opening goes on.
 //!
 //! Source: format document, "Choosing a snapshot".
 
@@ -12,8 +15,8 @@ use log::{info, warn};
 
 use crate::error::{Error, PageFault, Result};
 use crate::format::limits::PAGE_HEADER;
-use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, Sign, rank};
-use crate::ids::{PageSize, Pgno};
+use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, rank};
+use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::troika::body_offset;
 use crate::sys::file::DataFile;
 use crate::sys::process::boot_id;
@@ -30,16 +33,34 @@ struct Metas<'f> {
     file_pages: u64,
 }
 
-/// Chooses the meta to start from and makes it durable: the newest, unless it was not durable before the machine
-/// was restarted; then the newest durable one, and the newer ones are made void.
+/// What a file that was just opened begins with.
+pub(crate) struct Start {
+    /// The newest meta.
+    pub(crate) meta: Meta,
+    /// The newest durable transaction; the newest of all if none is.
+    pub(crate) steady: Txnid,
+    /// Whether the meta of that is known to be on the disk. If another process wrote it since the machine was
+    /// started, it may not be.
+    pub(crate) is_steady_on_disk: bool,
+}
+
+/// Chooses the meta to start from: the newest, unless it was not durable before the machine was restarted; then the
+/// newest durable one, and the newer ones are made void.
+///
+/// A weak meta of this boot stays as it is: nobody lost what it leads to.
 ///
 /// # Errors
 ///
-/// [`Error::WannaRecovery`] if that means to write and `may_write` is not set; as
+/// [`Error::WannaRecovery`] if the newest is not durable and `may_write` is not set; as
 /// [`EnvOptions::open`](crate::EnvOptions::open) documents them, about what is in the file.
 ///
 /// Source: format document, "Opening exclusively".
-pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Result<Meta> {
+pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Result<Start> {
+    let boot = boot_id();
+    let is_known = |id: [u8; 16]| id != [0; 16];
+    let wanna_recovery = || Error::WannaRecovery {
+        path: path.to_owned(),
+    };
     loop {
         let metas = Metas::read(file, path)?;
         let Ranking {
@@ -47,39 +68,43 @@ pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Resu
             prefer_steady,
             ..
         } = metas.ranking;
-        let has_steady = Rank::read(&metas.bodies[prefer_steady]).steady;
-        if has_steady {
-            // An older meta would do, but that the newest durable one is damaged must not go unnoticed.
-            let steady = metas.meta(prefer_steady)?;
-            if prefer_steady == recent {
-                return Ok(steady);
-            }
+        let Rank { txnid, steady } = Rank::read(&metas.bodies[prefer_steady]);
+        // An older meta would do, but that the newest durable one is damaged must not go unnoticed.
+        let durable = steady.then(|| metas.meta(prefer_steady)).transpose()?;
+        // What another boot wrote and this one reads came from the disk.
+        let is_steady_on_disk = durable.as_ref().is_some_and(|meta| {
+            is_known(meta.boot_id) && is_known(boot) && meta.boot_id != boot
+        });
+        let start = |meta| Start {
+            meta,
+            steady: txnid,
+            is_steady_on_disk,
+        };
+        if let Some(meta) = durable
+            && prefer_steady == recent
+        {
+            return Ok(start(meta));
         }
-        let newest = metas.parse(recent);
-        let is_whole = newest
-            .as_ref()
-            .is_ok_and(|meta| meta.boot_id == boot_id() && meta.boot_id != [0; 16]);
-        if !is_whole && !has_steady {
+        let shown = path.display();
+        let newest = Rank::read(&metas.bodies[recent]).txnid;
+        if let Ok(meta) = metas.parse(recent)
+            && is_known(boot)
+            && meta.boot_id == boot
+        {
+            if !may_write {
+                return Err(wanna_recovery());
+            }
+            info!("the newest commit of {shown} may not be on the disk: snapshot={newest}");
+            return Ok(start(meta));
+        }
+        if !steady {
             return Err(metas.nothing_durable());
         }
         if !may_write {
-            return Err(Error::WannaRecovery {
-                path: path.to_owned(),
-            });
+            return Err(wanna_recovery());
         }
-        let lost = Rank::read(&metas.bodies[recent]).txnid;
-        let shown = path.display();
-        let written = match newest {
-            Ok(meta) if is_whole => {
-                info!("making the newest commit of {shown} durable: snapshot={lost}");
-                return make_steady(file, &meta, recent, path);
-            }
-            _ => {
-                warn!("rolling back {shown}: snapshot={lost} was lost when the machine stopped");
-                void(file, metas.page_size, recent)
-            }
-        };
-        written.map_err(|source| open_error(path, source))?;
+        warn!("rolling back {shown}: snapshot={newest} was lost when the machine stopped");
+        void(file, metas.page_size, recent).map_err(|source| open_error(path, source))?;
     }
 }
 
@@ -162,21 +187,6 @@ fn read_body(
     let mut body = [0; META_BODY.end - META_BODY.start];
     body.copy_from_slice(&start[META_BODY]);
     Ok(body)
-}
-
-/// Makes everything that the meta `weak` describes durable, and then says so in it.
-fn make_steady(file: &dyn DataFile, weak: &Meta, number: usize, path: &Path) -> Result<Meta> {
-    let meta = Meta {
-        sign: Sign::Steady,
-        boot_id: boot_id(),
-        ..weak.clone()
-    };
-    let at = body_offset(meta.page_size, number);
-    let written = file
-        .sync_all()
-        .and_then(|()| file.write_durable_at(&meta.write_body(), at));
-    written.map_err(|source| open_error(path, source))?;
-    Ok(meta)
 }
 
 /// Makes a meta void: it then ranks below all others.

@@ -17,16 +17,17 @@ use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, grown, pages_per_unit};
 use crate::format::meta::{Meta, Sign};
 use crate::ids::Pgno;
+use crate::store::durability::Strength;
 use crate::store::geometry::Geometry;
 use crate::store::geometry::shrunk;
 use crate::store::open::Store;
-use crate::store::troika::{Head, body_offset, end_of_pages};
+use crate::store::troika::{Head, end_of_pages};
 use crate::store::turn::Turn;
 use crate::sys::process::boot_id;
 
 impl Store {
     /// Makes the file long enough for all pages before `counts.first_unallocated`, for a commit that builds on `base`,
-    /// and sets `counts.now` to its length in pages; tells whether it grew.
+    /// and sets `counts.now` to its length in pages.
     ///
     /// If so much of the file is unused that it should shrink, it sets `counts.now` to what shall be left; once that is
     /// in a meta, [`cut`](Store::cut) does it.
@@ -34,7 +35,7 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::MapFull`] if the geometry does not allow that, [`Error::Io`] if the operating system does not.
-    pub(crate) fn fit(&self, base: &Head, counts: &mut PageCounts) -> Result<bool> {
+    pub(crate) fn fit(&self, base: &Head, counts: &mut PageCounts) -> Result<()> {
         let upper = Pgno(counts.upper).offset(self.page_size);
         counts.now = grown(counts, counts.first_unallocated, self.page_size)
             .ok_or(Error::MapFull { upper })?;
@@ -55,7 +56,7 @@ impl Store {
     pub(crate) fn reach(&self, counts: &PageCounts, end: Pgno) -> Result<()> {
         let upper = Pgno(counts.upper).offset(self.page_size);
         let now = grown(counts, end, self.page_size).ok_or(Error::MapFull { upper })?;
-        self.extend(now).map(drop)
+        self.extend(now)
     }
 
     /// Makes the file as short as its newest meta, with the geometry `counts`, says, or as near as anybody's use of it
@@ -130,18 +131,8 @@ impl Store {
             boot_id: boot_id(),
             ..base.clone()
         };
-        let at = body_offset(self.page_size, turn.head().tail);
-        let written = self
-            .file
-            .sync_all()
-            .and_then(|()| self.file.write_durable_at(&meta.write_body(), at));
-        written.map_err(|source| {
-            self.failed.store(true, Ordering::Release);
-            Error::Io {
-                action: "write a meta page",
-                source,
-            }
-        })?;
+        self.flush(turn.head().steady)?;
+        self.write_meta(&meta, turn.head().tail, Strength::Durable)?;
         self.cut(&geometry);
         if geometry.shrink_pv != 0 {
             self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
@@ -149,11 +140,12 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the file at least `pages` pages long; tells whether it grew.
-    fn extend(&self, pages: u32) -> Result<bool> {
+    /// Makes the file at least `pages` pages long.
+    fn extend(&self, pages: u32) -> Result<()> {
         if u64::from(pages) <= self.file_pages.load(Ordering::Relaxed) {
-            return Ok(false);
+            return Ok(());
         }
+        self.unsynced.set_len_new(true);
         let len = Pgno(pages).offset(self.page_size);
         let extended = self.file.set_len(len);
         let measured = extended.and_then(|()| self.map.measure(&*self.file));
@@ -163,7 +155,7 @@ impl Store {
         })?;
         self.file_pages.store(u64::from(pages), Ordering::Release);
         debug!("the file grew: pages={pages}");
-        Ok(true)
+        Ok(())
     }
 
     /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`; `None` if that is just

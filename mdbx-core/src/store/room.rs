@@ -24,14 +24,12 @@ impl Store {
     }
 
     /// Tries to have older snapshots than `oldest` given up, for a writer that builds on `base` and finds no free page
-    /// in the records that `oldest` allows it to take. Returns the oldest snapshot in use if it is a newer one now:
+    /// in the records that `oldest` allows it to take. Snapshots from `limit` on are kept in any case. Returns the oldest snapshot in use if it is a newer one now:
     /// records up to its id may be taken from then on.
     ///
     /// The caller holds the writer's turn. It calls this where it would otherwise make the file longer, or fail; not for
     /// every page, since all slots are looked at. It may take as long as the application's handler does.
-    pub(crate) fn make_room(&self, base: &Head, oldest: Txnid) -> Option<Txnid> {
-        // Snapshots from the last durable one on are kept in any case.
-        let limit = base.steady;
+    pub(crate) fn make_room(&self, base: &Head, limit: Txnid, oldest: Txnid) -> Option<Txnid> {
         let mut asked = None;
         loop {
             let entry = match self.readers.oldest_reader(limit) {
@@ -42,7 +40,7 @@ impl Store {
                 continue;
             }
             let retries = asked.map_or(0, |asked: SlowReader| asked.retries + 1);
-            let slow = self.slow_reader(&entry, base, retries);
+            let slow = self.slow_reader(&entry, base, limit, retries);
             match self.ask(&slow) {
                 SlowReaderAction::GiveUp => return None,
                 SlowReaderAction::Retry => asked = Some(slow),
@@ -59,13 +57,13 @@ impl Store {
     }
 
     /// Describes the reader of the oldest snapshot.
-    fn slow_reader(&self, entry: &Entry, base: &Head, retries: u32) -> SlowReader {
+    fn slow_reader(&self, entry: &Entry, base: &Head, limit: Txnid, retries: u32) -> SlowReader {
         let others = self
             .readers
             .entries()
             .filter(|other| other.slot != entry.slot);
         let next = others.map(|other| other.snapshot.txnid).min();
-        let next = next.unwrap_or(base.steady).min(base.steady);
+        let next = next.unwrap_or(limit).min(limit);
         SlowReader {
             reader: ReaderInfo::new(entry, base, self.page_size),
             gap: next.0.saturating_sub(entry.snapshot.txnid.0),

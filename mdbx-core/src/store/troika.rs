@@ -126,8 +126,13 @@ pub(crate) fn load_ranks(map: &Map, page_size: PageSize) -> Result<[Rank; 3]> {
     Ok(ranks)
 }
 
+/// Returns the body of a meta. A writer may be changing it.
+///
+/// # Errors
+///
+/// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
 #[inline]
-fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result<MetaBody> {
+pub(crate) fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result<MetaBody> {
     let words: [u32; (META_BODY.end - META_BODY.start) / 4] =
         load(map, page_size, number, META_BODY.start)?;
     let mut body = [0; META_BODY.end - META_BODY.start];

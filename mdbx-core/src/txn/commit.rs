@@ -4,40 +4,42 @@
 //! whole. The meta that is overwritten is neither the newest nor the newest durable one, so whatever becomes of that
 //! write, the database before the commit is still there.
 //!
-//! Source: format document, "Commit".
+//! How strong a commit is, that is, what it waits for, is decided before anything is written. Then all kinds go the same
+//! way, and leave out steps.
+//!
+//! Source: format document, "Commit"; locking document, "Commit".
 
-use std::io;
 use std::sync::atomic::Ordering;
 
-use log::{debug, error, trace};
+use log::{debug, trace};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::geometry::PageCounts;
-use crate::format::meta::{Meta, Sign};
+use crate::format::meta::Meta;
 use crate::format::root::TreeRoot;
 use crate::ids::Txnid;
 use crate::pager::dirty::DirtyList;
 use crate::pager::spill::write_pages;
+use crate::store::durability::{Durability, Strength};
 use crate::store::reader::StoreRef;
-use crate::store::troika::body_offset;
 use crate::sys::process::boot_id;
 use crate::txn::read::{ReadTxn, ResetTxn};
 use crate::txn::table::Table;
 use crate::txn::write::{WriteTxn, base};
 
 impl<'env> WriteTxn<'env> {
-    /// Makes the changes durable and then visible, all at once. Returns the id of the new snapshot, or that of the
-    /// present one if nothing was changed, and then nothing is written.
+    /// Makes the changes visible, all at once, and durable as the [`Durability`] in force promises. Returns the id of the
+    /// new snapshot, or that of the present one if nothing was changed, and then nothing is written.
     ///
     /// # Errors
     ///
     /// The database is then as it was before the transaction.
     ///
-    /// - [`Error::MapFull`] and [`Error::Io`] if there is no room for the commit.
-    /// - [`Error::Io`] if a sync failed. It is not known then whether the commit is there when the database is opened
+    /// - [`Error::MapFull`](crate::Error::MapFull) and [`Error::Io`](crate::Error::Io) if there is no room for the commit.
+    /// - [`Error::Io`](crate::Error::Io) if a sync failed. It is not known then whether the commit is there when the database is opened
     ///   the next time; until then the environment takes no more writes.
-    /// - [`Error::TxnFailed`] if an earlier error left the transaction half changed.
-    /// - [`Error::Corrupted`] if the table of free pages is damaged.
+    /// - [`Error::TxnFailed`](crate::Error::TxnFailed) if an earlier error left the transaction half changed.
+    /// - [`Error::Corrupted`](crate::Error::Corrupted) if the table of free pages is damaged.
     #[doc(alias = "mdbx_txn_commit")]
     pub fn commit(mut self) -> Result<Txnid> {
         let committed = self.publish()?;
@@ -48,7 +50,7 @@ impl<'env> WriteTxn<'env> {
     ///
     /// # Errors
     ///
-    /// - [`Error::ReadersFull`] before anything is committed.
+    /// - [`Error::ReadersFull`](crate::Error::ReadersFull) before anything is committed.
     /// - Those of [`commit`](WriteTxn::commit).
     #[doc(alias = "mdbx_txn_commit_embark_read")]
     pub fn commit_and_read(mut self) -> Result<ReadTxn<'env>> {
@@ -62,7 +64,7 @@ impl<'env> WriteTxn<'env> {
     ///
     /// # Errors
     ///
-    /// Those of [`commit`](WriteTxn::commit), and then the transaction can only be aborted; [`Error::Nested`] in a
+    /// Those of [`commit`](WriteTxn::commit), and then the transaction can only be aborted; [`Error::Nested`](crate::Error::Nested) in a
     /// nested transaction.
     #[doc(alias = "mdbx_txn_checkpoint")]
     pub fn checkpoint(&mut self) -> Result<Option<Txnid>> {
@@ -73,6 +75,29 @@ impl<'env> WriteTxn<'env> {
             self.restart()?;
         }
         Ok(committed)
+    }
+
+    /// Has this commit promise less than the environment does: a weaker `durability`. A stronger one than that in force
+    /// changes nothing; [`Env::sync`](crate::Env::sync) does, after the commit.
+    ///
+    /// Here [`Durability::UtterlyNoSync`] means what [`Durability::SafeNoSync`] does. After a
+    /// [`checkpoint`](WriteTxn::checkpoint) or [`rollback`](WriteTxn::rollback) it is as if this had not been called.
+    ///
+    /// ```
+    /// # use mdbx_core::{Durability, Env, Table};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("app.mdbx"))?;
+    /// let mut txn = env.write()?;
+    /// txn.put(Table::MAIN, b"last seen", b"today")?; // nothing to wait for the disk for
+    /// txn.weaken(Durability::SafeNoSync);
+    /// txn.commit()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MDBX_TXN_NOSYNC")]
+    #[doc(alias = "MDBX_TXN_NOMETASYNC")]
+    pub fn weaken(&mut self, durability: Durability) {
+        let durability = durability.min(Durability::SafeNoSync);
+        self.durability = self.durability.max(durability);
     }
 
     /// Returns whether there is anything to commit.
@@ -96,23 +121,61 @@ impl<'env> WriteTxn<'env> {
         saved?;
         let commit_id = self.settle_gc()?; // pages we no longer need are listed for reuse
         let mut meta = self.next_meta(commit_id);
-        let store = &self.engine.store;
-        let grew = store.fit(self.turn.head(), &mut meta.geometry)?; // the pages have a place in the file
+        let (store, head) = (&self.engine.store, self.turn.head());
+        store.fit(head, &mut meta.geometry)?; // the pages have a place in the file
+        let strength = self.strength(&meta)?; // what is waited for below is decided
+        meta.sign = strength.sign();
+        if strength == Strength::Weak {
+            store.settle_fallback(head, self.durability)?; // a power cut leads back to a snapshot that is there
+        }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
-        self.sync_pages(grew)?; // every page is durable before a meta names it
-        self.write_meta(&meta)?; // the commit point, and durable when it returns
+        if strength.flushes_pages() {
+            store.flush(head.steady)?; // every page is durable before a meta says so
+        }
+        store.write_meta(&meta, head.tail, strength)?; // the commit point, and what was promised holds when it returns
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
         self.failed.set(false);
-        self.log_commit(&meta);
+        self.log_commit(&meta, strength);
         Ok(Some(commit_id))
     }
 
     /// Tells the log what the commit came to.
-    fn log_commit(&self, meta: &Meta) {
+    fn log_commit(&self, meta: &Meta, strength: Strength) {
         let snapshot = meta.txnid;
         let end = meta.geometry.first_unallocated.0;
         let retired = meta.pages_retired - self.turn.head().meta.pages_retired;
-        debug!("committed: snapshot={snapshot} allocated_pages={end} retired_pages={retired}");
+        debug!(
+            "committed: snapshot={snapshot} strength={strength:?} allocated_pages={end} retired_pages={retired}"
+        );
+    }
+
+    /// Returns how strong the commit of `meta` is: as the transaction promises, or stronger if it has to be.
+    fn strength(&self, meta: &Meta) -> Result<Strength> {
+        let store = &self.engine.store;
+        let wanted = self.durability.strength();
+        let has_same_bounds = |a: &PageCounts, b: &PageCounts| {
+            (a.lower, a.upper, a.grow_pv, a.shrink_pv) == (b.lower, b.upper, b.grow_pv, b.shrink_pv)
+        };
+        let is_resized = !has_same_bounds(&meta.geometry, &self.turn.head().meta.geometry);
+        let is_cut = u64::from(meta.geometry.now) < store.file_pages.load(Ordering::Relaxed);
+        let must_be_durable = is_resized
+            || is_cut
+            || wanted == Strength::Weak && store.unsynced.is_due(self.unwritten_pages())
+            // It promises to leave a snapshot to return to.
+            || self.durability == Durability::SafeNoSync && !store.has_steady()?;
+        Ok(if must_be_durable {
+            Strength::Durable
+        } else {
+            wanted
+        })
+    }
+
+    /// Returns how many pages the commit has to write.
+    fn unwritten_pages(&self) -> u64 {
+        let gc = self.gc.borrow();
+        let lists = self.tables.dirty().chain([gc.dirty()]);
+        let bytes: usize = lists.map(DirtyList::bytes).sum();
+        (bytes / self.engine.store.page_size.bytes()) as u64
     }
 
     fn save_tree_roots(&mut self) -> Result<()> {
@@ -166,7 +229,6 @@ impl<'env> WriteTxn<'env> {
                 ..main.root
             },
             canary: self.canary.to_meta(),
-            sign: Sign::Steady,
             // A statistic, which a damaged file must not let overflow.
             pages_retired: base
                 .pages_retired
@@ -183,37 +245,5 @@ impl<'env> WriteTxn<'env> {
         write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))?;
         trace!("wrote the pages of the commit");
         Ok(())
-    }
-
-    fn sync_pages(&self, grew: bool) -> Result<()> {
-        let store = &self.engine.store;
-        let synced = if grew {
-            store.file.sync_all()
-        } else {
-            store.file.sync_data()
-        };
-        synced.map_err(|source| self.give_up("sync the data file", source))?;
-        trace!("synced the pages of the commit: file_grew={grew}");
-        Ok(())
-    }
-
-    fn write_meta(&self, meta: &Meta) -> Result<()> {
-        let store = &self.engine.store;
-        let tail = self.turn.head().tail;
-        let at = body_offset(store.page_size, tail);
-        store
-            .file
-            .write_durable_at(&meta.write_body(), at)
-            .map_err(|source| self.give_up("write a meta page", source))
-    }
-
-    /// Keeps everyone from writing after it is not known any more what is on the disk.
-    #[cold]
-    fn give_up(&self, action: &'static str, source: io::Error) -> Error {
-        let store = &self.engine.store;
-        store.failed.store(true, Ordering::Release);
-        let path = store.path.display();
-        error!("cannot {action}, so {path} takes no more writes: {source}");
-        Error::Io { action, source }
     }
 }

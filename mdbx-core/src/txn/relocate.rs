@@ -57,7 +57,7 @@ impl WriteTxn<'_> {
             end,
             free: u64::from(end_before.0.saturating_sub(end.0)) + reserve.spare() as u64,
             moved: 0,
-            is_held_back: gc.is_held_back(base),
+            is_held_back: gc.is_held_back(),
         })
     }
 

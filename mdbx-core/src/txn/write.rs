@@ -17,6 +17,7 @@ use crate::pager::reserve::Reserve;
 use crate::pager::snapshot::Pages;
 use crate::pager::supply::Supply;
 use crate::pager::writer::Base;
+use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
 use crate::store::open::Store;
 use crate::store::turn::Turn;
@@ -46,6 +47,8 @@ pub struct WriteTxn<'env> {
     pub(super) geometry: PageCounts,
     /// The canary, as the commit will store it.
     pub(super) canary: Canary,
+    /// What the commit promises.
+    pub(super) durability: Durability,
     /// Whether an error left a change half done.
     pub(super) failed: Cell<bool>,
 }
@@ -62,6 +65,7 @@ impl<'env> WriteTxn<'env> {
             tables,
             geometry: turn.head().meta.geometry,
             canary: Canary::from_meta(turn.head().meta.canary),
+            durability: turn.durability(),
             turn,
             failed: Cell::new(false),
         })
@@ -460,6 +464,7 @@ impl<'env> WriteTxn<'env> {
         (self.txnid, self.gc, self.tables) = (txnid, RefCell::new(gc), tables);
         self.geometry = self.turn.head().meta.geometry;
         self.canary = Canary::from_meta(self.turn.head().meta.canary);
+        self.durability = self.turn.durability();
         self.failed.set(false);
         Ok(())
     }
@@ -538,6 +543,11 @@ impl<'env> WriteTxn<'env> {
     /// Returns how many transactions are nested in this one.
     pub(super) fn level(&self) -> usize {
         self.gc.borrow().supply.level
+    }
+
+    /// Returns whether this transaction is sound, and has as many changed pages in memory as it may, or fewer.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.failed.get() && !self.gc.borrow().supply.is_overfull()
     }
 
     /// Writes pages to the file early if there are too many in memory: those of the tables that have the most.
@@ -654,9 +664,8 @@ fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid,
     let txnid = last.checked_add(1).ok_or(Error::TxnidsUsedUp { last })?;
     let geometry = &head.meta.geometry;
     let reserve = Reserve::new(geometry.first_unallocated, Pgno(geometry.upper));
-    let oldest = store.readers.oldest(head.steady);
     let supply = Supply::new(reserve, memory, store.dirty_limit);
-    let gc = Gc::new(head.meta.gc, oldest, store, supply);
+    let gc = Gc::new(turn, store, supply);
     Ok((txnid, gc, Tables::new(head.meta.main, store.orders.main)))
 }
 

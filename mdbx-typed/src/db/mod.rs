@@ -152,6 +152,65 @@ impl Database {
         Ok(value)
     }
 
+    /// Runs `f` as [`write`](Database::write) does, but in a commit that it shares with those of other
+    /// threads: they wait for the disk together, not one after the other. A thread that is alone commits at once.
+    ///
+    /// An error or a panic of `f` rolls back what `f` has done, and nothing that others did. `f` may run in the thread
+    /// of another caller, so it must not wait for anything that a caller may hold, such as a lock.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct Visit { #[key(auto)] id: u64, page: String }
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = Database::open(dir.path().join("app.mdbx"), schema![Visit])?;
+    /// std::thread::scope(|scope| {
+    ///     for page in ["home", "news", "help"] {
+    ///         let db = &db;
+    ///         scope.spawn(move || db.batch(|tx| tx.insert_new(|id| Visit { id, page: page.into() })));
+    ///     }
+    /// });
+    /// assert_eq!(db.read()?.count::<Visit>()?, 3);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, or [`Error::Engine`] from beginning or committing: everyone in a commit that fails gets its
+    /// error, and [`TxnFailed`](mdbx_core::Error::TxnFailed) if an error left the changes of `f` half done.
+    pub fn batch<R: Send>(
+        &self,
+        f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R> + Send,
+    ) -> Result<R> {
+        self.try_batch(f)
+    }
+
+    /// As [`batch`](Database::batch), for closures with an error type of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`batch`](Database::batch).
+    pub fn try_batch<R, E>(
+        &self,
+        f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R, E> + Send,
+    ) -> Result<R, E>
+    where
+        R: Send,
+        E: From<Error> + Send,
+    {
+        self.inner
+            .env
+            .batch(|txn| {
+                let mut txn = WriteTxn::lent(txn, &self.inner);
+                let value = f(&mut txn).map_err(Failed::Work)?;
+                txn.commit().map_err(Failed::Commit)?;
+                Ok(value)
+            })
+            .map_err(|failed| match failed {
+                Failed::Work(error) => error,
+                Failed::Commit(error) => error.into(),
+            })
+    }
+
     /// Begins a write transaction. It must be [committed](WriteTxn::commit); dropping it rolls back.
     ///
     /// # Errors
@@ -165,6 +224,18 @@ impl Database {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.inner.env.path()
+    }
+}
+
+/// Why a closure of a batch is not in the database.
+enum Failed<E> {
+    Work(E),
+    Commit(Error),
+}
+
+impl<E> From<mdbx_core::Error> for Failed<E> {
+    fn from(error: mdbx_core::Error) -> Self {
+        Failed::Commit(error.into())
     }
 }
 

@@ -7,12 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use mdbx_core as core;
+use mdbx_core::{TableRef, Txnid};
 
 use super::Inner;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::query::{Query, RowOf};
-use crate::schema::handles::Source;
+use crate::schema::handles::{Source, Target};
 use crate::schema::{AutoTable, Index, KeyRef, OwnedTable, Record, Table, UniqueIndex};
 use crate::table::{self, Scratch, Statement};
 
@@ -34,11 +35,56 @@ pub struct ReadTxn<'db> {
 ///
 /// A statement that fails changes nothing, and the transaction can go on. Dropping the transaction rolls back.
 pub struct WriteTxn<'db> {
-    core: core::WriteTxn<'db>,
+    core: Writer<'db>,
     inner: &'db Inner,
     scratch: Scratch,
     /// Set when a statement failed and could not be undone.
     is_broken: bool,
+}
+
+/// The engine's write transaction.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and a box would cost every transaction an allocation"
+)]
+enum Writer<'db> {
+    /// To be committed here.
+    Own(core::WriteTxn<'db>),
+    /// To be committed by who lends it.
+    Lent(&'db mut dyn Target),
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn source(&self) -> &dyn Source {
+        match self {
+            Writer::Own(txn) => txn,
+            Writer::Lent(txn) => *txn,
+        }
+    }
+
+    #[inline]
+    fn target(&mut self) -> &mut dyn Target {
+        match self {
+            Writer::Own(txn) => txn,
+            Writer::Lent(txn) => *txn,
+        }
+    }
+}
+
+impl Source for Writer<'_> {
+    fn open_table(&self, name: &str) -> core::Result<core::Table> {
+        self.source().open_table(name)
+    }
+
+    #[inline]
+    fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
+        self.source().table(table)
+    }
+
+    fn id(&self) -> Txnid {
+        self.source().id()
+    }
 }
 
 impl<'db> ReadTxn<'db> {
@@ -57,6 +103,15 @@ impl<'db> ReadTxn<'db> {
 
 impl<'db> WriteTxn<'db> {
     pub(super) fn new(core: core::WriteTxn<'db>, inner: &'db Inner) -> Self {
+        WriteTxn::with(Writer::Own(core), inner)
+    }
+
+    /// A transaction in that of a caller who commits it.
+    pub(super) fn lent(core: &'db mut core::WriteTxn<'_>, inner: &'db Inner) -> Self {
+        WriteTxn::with(Writer::Lent(core), inner)
+    }
+
+    fn with(core: Writer<'db>, inner: &'db Inner) -> Self {
         WriteTxn {
             core,
             inner,
@@ -138,7 +193,7 @@ macro_rules! reads {
 reads!(ReadTxn);
 reads!(WriteTxn);
 
-impl<'db> WriteTxn<'db> {
+impl WriteTxn<'_> {
     /// Adds a row.
     ///
     /// # Errors
@@ -248,14 +303,14 @@ impl<'db> WriteTxn<'db> {
     /// [`Error::Engine`]; nothing was changed then, unless the engine's error says otherwise.
     pub fn commit(self) -> Result<()> {
         self.refuse_if_broken()?;
-        self.core.commit()?;
+        if let Writer::Own(txn) = self.core {
+            txn.commit()?;
+        }
         Ok(())
     }
 
     /// Drops all changes.
-    pub fn abort(self) {
-        self.core.abort();
-    }
+    pub fn abort(self) {}
 
     fn refuse_if_broken(&self) -> Result<()> {
         if self.is_broken {
@@ -265,11 +320,11 @@ impl<'db> WriteTxn<'db> {
         }
     }
 
-    fn statement<T: Table>(&mut self) -> Result<Statement<'_, 'db, T>> {
+    fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
         self.refuse_if_broken()?;
         let handles = self.inner.require::<T>()?;
         Ok(Statement::new(
-            &mut self.core,
+            self.core.target(),
             handles,
             &mut self.scratch,
             &mut self.is_broken,

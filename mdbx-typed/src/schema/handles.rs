@@ -1,7 +1,7 @@
-//! The engine tables behind a table type, and reading them in either kind of transaction.
+//! The engine tables behind a table type, and what is asked of a transaction to read and change them.
 
 use mdbx_core as core;
-use mdbx_core::{PageSize, TableRef};
+use mdbx_core::{PageSize, TableRef, Txnid};
 
 use super::catalog::{IndexKind, index_table};
 use super::describe::fingerprint;
@@ -14,6 +14,26 @@ pub(crate) trait Source {
 
     /// Returns one table, to be read for as long as the transaction is borrowed.
     fn table(&self, table: core::Table) -> core::Result<TableRef<'_>>;
+
+    /// Returns the id of the transaction.
+    fn id(&self) -> Txnid;
+}
+
+/// A transaction of the engine that can write: one of our own, or one that is lent.
+pub(crate) trait Target: Source {
+    fn put(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()>;
+
+    /// Deletes a key with all its values; tells whether it was there.
+    fn delete(&mut self, table: core::Table, key: &[u8]) -> core::Result<bool>;
+
+    /// Deletes one value of a key; tells whether it was there.
+    fn delete_dup(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<bool>;
+
+    /// Deletes all items of a table.
+    fn clear(&mut self, table: core::Table) -> core::Result<()>;
+
+    /// Adds to the sequence of a table, and returns what it was.
+    fn sequence(&mut self, table: core::Table, increment: u64) -> core::Result<u64>;
 }
 
 impl Source for core::ReadTxn<'_> {
@@ -24,6 +44,10 @@ impl Source for core::ReadTxn<'_> {
     fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
         self.table(table)
     }
+
+    fn id(&self) -> Txnid {
+        self.id()
+    }
 }
 
 impl Source for core::WriteTxn<'_> {
@@ -33,6 +57,32 @@ impl Source for core::WriteTxn<'_> {
 
     fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
         self.table(table)
+    }
+
+    fn id(&self) -> Txnid {
+        self.id()
+    }
+}
+
+impl Target for core::WriteTxn<'_> {
+    fn put(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()> {
+        self.put(table, key, value)
+    }
+
+    fn delete(&mut self, table: core::Table, key: &[u8]) -> core::Result<bool> {
+        self.delete(table, key)
+    }
+
+    fn delete_dup(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<bool> {
+        self.delete_dup(table, key, value)
+    }
+
+    fn clear(&mut self, table: core::Table) -> core::Result<()> {
+        self.clear(table)
+    }
+
+    fn sequence(&mut self, table: core::Table, increment: u64) -> core::Result<u64> {
+        self.sequence(table, increment)
     }
 }
 

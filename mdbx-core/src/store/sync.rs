@@ -1,0 +1,88 @@
+//! Make the newest snapshot durable: on request, when it is due, and at the end.
+//!
+//! The sign of a meta is rewritten in place, which only a writer may. So a sync takes the writer's turn.
+//!
+//! Source: behaviour document, "Durability" and "Closing".
+
+use std::sync::atomic::Ordering;
+
+use log::{debug, error};
+
+use crate::error::{Error, Result};
+use crate::format::meta::Sign;
+use crate::store::open::Store;
+use crate::store::troika::head;
+use crate::store::turn::Turn;
+use crate::sys::file::Access;
+
+impl Store {
+    /// Makes the newest snapshot durable, once no writer runs; tells whether there was anything to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Env::sync`](crate::Env::sync) documents them.
+    pub(crate) fn sync(&self) -> Result<bool> {
+        let turn = Turn::wait(self)?;
+        self.make_steady(turn.head())
+    }
+
+    /// Makes the newest snapshot durable if no writer runs; tells whether there was anything to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Env::try_sync`](crate::Env::try_sync) documents them.
+    pub(crate) fn try_sync(&self) -> Result<bool> {
+        let turn = Turn::try_take(self)?;
+        self.make_steady(turn.head())
+    }
+
+    /// Makes the newest snapshot durable if a threshold is passed and no writer runs, which would look itself. Tells
+    /// whether that was so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Env::sync_if_due`](crate::Env::sync_if_due) documents them.
+    pub(crate) fn sync_if_due(&self) -> Result<bool> {
+        if self.unsynced.pages() == 0 || !self.unsynced.is_due(0) {
+            return Ok(false);
+        }
+        match self.try_sync() {
+            Err(Error::WriterBusy) => Ok(false),
+            synced => synced,
+        }
+    }
+
+    /// Returns whether anything is known not to be on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`] if the newest meta is not valid.
+    pub(crate) fn has_unsynced(&self) -> Result<bool> {
+        let newest = head(&self.map, self.page_size, &self.file_pages)?;
+        Ok(newest.meta.sign != Sign::Steady || self.unsynced.pages() > 0)
+    }
+
+    /// Makes the newest snapshot durable when nobody uses the environment any more, unless that was not wanted.
+    fn sync_at_end(&self) {
+        let is_unwanted = self.leaves_unsynced.load(Ordering::Relaxed);
+        let is_failed = self.failed.load(Ordering::Acquire);
+        if self.access == Access::ReadOnly || is_unwanted || is_failed {
+            return;
+        }
+        let path = self.path.display();
+        let synced = self
+            .has_unsynced()
+            .and_then(|is_needed| if is_needed { self.try_sync() } else { Ok(false) });
+        match synced {
+            Ok(true) => debug!("synced {path} before it is closed"),
+            Ok(false) => {}
+            Err(error) => error!("closing {path} without its last commits being durable: {error}"),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.sync_at_end();
+    }
+}
