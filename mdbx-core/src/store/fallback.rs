@@ -114,7 +114,9 @@ impl Store {
     /// Returns the newest steady snapshot before `newest`.
     fn steady_before(&self, newest: Txnid) -> Result<Option<Txnid>> {
         let ranks = load_ranks(&self.map, self.page_size)?;
-        let steady = ranks.iter().filter(|rank| rank.steady && rank.txnid < newest);
+        let steady = ranks
+            .iter()
+            .filter(|rank| rank.steady && rank.txnid < newest);
         Ok(steady.map(|rank| rank.txnid).max())
     }
 }

@@ -16,6 +16,7 @@ use log::{debug, error, trace};
 
 use crate::error::{Error, Result};
 use crate::format::meta::{Meta, MetaBody, Rank};
+use crate::format::seal::{Seal, SealedBody, without_seal};
 use crate::ids::Txnid;
 use crate::store::durability::Strength;
 use crate::store::open::Store;
@@ -57,13 +58,33 @@ impl Store {
                 self.unsynced.set_meta_durable(meta.txnid);
             }
             Strength::MetaLater => {
-                self.write_body(&body, number)?;
+                self.write_body(&without_seal(&body), number)?;
                 self.unsynced.set_meta_written(meta.txnid);
             }
             // The newest steady meta is another one.
-            Strength::Weak => self.write_body(&body, number)?,
+            Strength::Sealed | Strength::Weak => self.write_body(&without_seal(&body), number)?,
         }
         Ok(())
+    }
+
+    /// Writes a meta with its seal over the tail of `head`, which is the commit point, and waits for it and its pages.
+    ///
+    /// For everybody else it is a weak one: the sign has to follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the environment takes no more writes then.
+    pub(crate) fn write_sealed_meta(&self, meta: &Meta, seal: Seal, head: &Head) -> Result<()> {
+        self.write_body(&seal.behind(&meta.write_body()), head.tail)?;
+        self.flush(head.steady)?;
+        self.sealed.store(meta.txnid.0, Ordering::Release);
+        self.unsynced.raise(1);
+        Ok(())
+    }
+
+    /// Returns whether all of the snapshot `txnid` is on the disk, though its meta is weak: this process has sealed it.
+    pub(crate) fn is_sealed(&self, txnid: Txnid) -> bool {
+        self.sealed.load(Ordering::Acquire) == txnid.0
     }
 
     /// Makes the newest snapshot, that of `head`, durable, and has its meta say so; tells whether there was anything to do.
@@ -90,7 +111,12 @@ impl Store {
             }
             return Ok(is_needed);
         }
-        self.flush(head.steady)?;
+        // Of a sealed commit only the sign is missing.
+        if self.is_sealed(newest) && self.unsynced.pages() <= 1 {
+            self.unsynced.clear();
+        } else {
+            self.flush(head.steady)?;
+        }
         let mut body = load_body(&self.map, self.page_size, number)?;
         Meta::make_steady(&mut body, boot_id());
         self.write_durable_body(&body, number)?;
@@ -116,7 +142,7 @@ impl Store {
     }
 
     /// Writes a meta without waiting for the disk.
-    fn write_body(&self, body: &MetaBody, number: usize) -> Result<()> {
+    fn write_body(&self, body: &SealedBody, number: usize) -> Result<()> {
         self.unsynced.raise(1); // before anybody can see it
         let at = body_offset(self.page_size, number);
         let written = self.file.write_at(&[IoSlice::new(body)], at);
@@ -126,7 +152,7 @@ impl Store {
     /// Writes a meta and waits until it is on the disk.
     fn write_durable_body(&self, body: &MetaBody, number: usize) -> Result<()> {
         let at = body_offset(self.page_size, number);
-        let written = self.file.write_durable_at(body, at);
+        let written = self.file.write_durable_at(&without_seal(body), at);
         written.map_err(|source| self.give_up("write a meta page", source))
     }
 

@@ -98,6 +98,8 @@ pub(crate) struct Store {
     pub(crate) mode: Mode,
     /// What may not be on the disk.
     pub(crate) unsynced: Unsynced,
+    /// The newest snapshot that this process has sealed and flushed; 0 if there is none.
+    pub(crate) sealed: AtomicU64,
     /// Whether what is not on the disk at the end is left so.
     pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
@@ -185,6 +187,7 @@ impl Store {
             writer_thread: AtomicU64::new(0),
             mode: Mode::new(options.durability),
             unsynced,
+            sealed: AtomicU64::new(0),
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             _lock: lock,

@@ -70,9 +70,13 @@ impl Store {
             return;
         }
         let path = self.path.display();
-        let synced = self
-            .has_unsynced()
-            .and_then(|is_needed| if is_needed { self.try_sync() } else { Ok(false) });
+        let synced = self.has_unsynced().and_then(|is_needed| {
+            if is_needed {
+                self.try_sync()
+            } else {
+                Ok(false)
+            }
+        });
         match synced {
             Ok(true) => debug!("synced {path} before it is closed"),
             Ok(false) => {}

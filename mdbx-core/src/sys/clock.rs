@@ -1,7 +1,10 @@
 //! The time since the machine was started.
 //!
 //! It goes on while the machine sleeps, no one can set it, and all processes read the same one.
-#![expect(unsafe_code, reason = "std has no clock that is the same in all processes and cannot be set")]
+#![expect(
+    unsafe_code,
+    reason = "std has no clock that is the same in all processes and cannot be set"
+)]
 
 use std::time::Duration;
 
