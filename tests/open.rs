@@ -127,7 +127,7 @@ fn hold_a_database_open_for_another_process() {
     let Some(path) = std::env::var_os(HOLD) else {
         return;
     };
-    let env = Env::open(path).unwrap();
+    let env = Env::options().exclusive(true).open(path).unwrap();
     let mut txn = env.write().unwrap();
     txn.put(Table::MAIN, b"uncommitted", b"").unwrap();
     println!("\nit is open");
@@ -161,7 +161,7 @@ fn spawn_holder(path: &Path) -> (Child, BufReader<ChildStdout>) {
 }
 
 #[test]
-fn a_file_that_another_process_has_open_is_busy_until_that_ends_or_dies() -> Result<()> {
+fn a_file_that_another_process_has_for_itself_is_busy_until_that_ends_or_dies() -> Result<()> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.mdbx");
     put_one(&Env::open(&path)?)?;

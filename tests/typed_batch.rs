@@ -62,8 +62,8 @@ fn rows_that_many_threads_insert_have_each_a_key_of_its_own() -> Result<()> {
     });
     let mut inserted = inserted.into_iter().flatten().flatten().collect::<Vec<_>>();
     inserted.sort_by_key(|member| member.id);
-    let ids: Vec<_> = inserted.iter().map(|member| member.id).collect();
-    assert_eq!(ids, Vec::from_iter(1..=200));
+    let ids = inserted.iter().map(|member| member.id);
+    assert!(ids.eq(1..=200));
     let db = db.reopen(schema![Member]).unwrap();
     let tx = db.read()?;
     let stored: Vec<Member> = tx.by(member::primary).rows().collect::<Result<_>>()?;

@@ -34,12 +34,51 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Another process has the database open. (`MDBX_BUSY`, `EAGAIN`)
+    /// Another process has the database open and shares it with nobody, or this one was to be opened
+    /// [exclusively](crate::EnvOptions::exclusive) while others have it. Wait until they close it. (`MDBX_BUSY`, `EAGAIN`)
     #[error("{} is in use by another process", path.display())]
     Busy {
         /// The data file.
         path: PathBuf,
     },
+    /// Other processes have the database open through a lock file of a version that this library does not know: that
+    /// of libmdbx 0.12 or older, or of a release later than this library. Close it there first, or use a release with
+    /// lock version 6 (libmdbx 0.13 to 0.14.1) or 7 (0.14.2 and later) there. Nothing was touched.
+    /// (`MDBX_VERSION_MISMATCH`)
+    #[error("{} is in use with lock version {found}, this library knows 6 and 7", path.display())]
+    LockVersion {
+        /// The lock file.
+        path: PathBuf,
+        /// The version in use.
+        found: u8,
+    },
+    /// The lock file of processes that have the database open cannot be used: it was built for another platform, or is
+    /// damaged. Close the database everywhere; the next one to open it makes the lock file anew. Nothing was touched.
+    /// (`MDBX_VERSION_MISMATCH`, `MDBX_INVALID`, `MDBX_PROBLEM`)
+    #[error("the lock file {} cannot be used: {reason}", path.display())]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Other processes have the database open with another promise about when commits are on the disk. Ask for the same
+    /// one, or for [whatever is in use](crate::EnvOptions::accede). (`MDBX_INCOMPATIBLE`)
+    #[error("{} is in use with other modes: {in_use}", path.display())]
+    IncompatibleModes {
+        /// The data file.
+        path: PathBuf,
+        /// What is in use.
+        in_use: &'static str,
+    },
+    /// This process was forked from the one that opened the environment, and cannot use it: open the database anew.
+    /// (`MDBX_PANIC`)
+    #[error("the environment belongs to the parent process: open the database anew")]
+    Forked,
+    /// A thread of this process ended without ending its write transaction. Reads go on; to write again, close the
+    /// environment and open it anew. (`MDBX_PANIC`)
+    #[error("a thread ended with a write transaction: reopen the environment to write again")]
+    WriterLost,
     /// This process has the database open already: clone that [`Env`](crate::Env) instead. (`MDBX_BUSY`)
     #[error("{} is already open in this process: clone its Env instead", path.display())]
     AlreadyOpen {
@@ -77,8 +116,8 @@ pub enum Error {
         /// The data file.
         path: PathBuf,
     },
-    /// The address space set aside when the database was opened ends below the upper bound asked for. Close the
-    /// database and open it with that bound. (`MDBX_UNABLE_EXTEND_MAPSIZE`)
+    /// The address space set aside when the database was opened ends below the upper bound asked for, or below what
+    /// another process has raised it to. Close the database and open it anew. (`MDBX_UNABLE_EXTEND_MAPSIZE`)
     #[error(
         "the open environment can grow up to {reserved} bytes: reopen it to raise the upper bound"
     )]
@@ -109,7 +148,7 @@ pub enum Error {
         /// The upper bound, in bytes.
         upper: u64,
     },
-    /// All reader slots are taken. (`MDBX_READERS_FULL`)
+    /// All reader slots are taken, by this process or others; none of the processes is dead. (`MDBX_READERS_FULL`)
     #[error("all {max} reader slots are in use: end a read transaction, or raise max_readers")]
     ReadersFull {
         /// How many there are.

@@ -57,8 +57,10 @@
 //! - A damaged file is an [`Error::Corrupted`] where the damage is met, not a panic. Each page is checked as it is
 //!   read. The exception that no program can mend: if another program truncates the file while it is open, reading
 //!   the missing part ends the process.
-//! - Files are those of libmdbx (data format 3): either library opens what the other wrote. For now one process at a
-//!   time has a file open, be it with this library or with libmdbx; the others get [`Error::Busy`].
+//! - Files are those of libmdbx (data format 3): either library opens what the other wrote.
+//! - Any number of processes have a file open at a time, with this library or with libmdbx of the same
+//!   [lock version](LockVersion). One that dies holds nobody up: its readers are removed, and its unfinished transaction
+//!   never was.
 //!
 //! # Logging
 //!
@@ -69,8 +71,8 @@
 //! | level | what is told |
 //! | --- | --- |
 //! | error | a failed sync, after which the environment takes no more writes |
-//! | warn | a commit that was lost when the machine stopped; all reader slots in use |
-//! | info | a database created, opened, or made durable at opening |
+//! | warn | a commit that was lost when the machine stopped; a writer that died; all reader slots in use |
+//! | info | a database created, opened, joined, or made durable at opening; readers of dead processes removed |
 //! | debug | each commit, a change of the file's length, pages written before a commit |
 //! | trace | the steps of a commit, and where free pages come from |
 //!
@@ -110,6 +112,7 @@ pub use env::handle::Env;
 pub use env::info::{FileGeometry, FileInfo, Info, MetaInfo};
 pub use env::options::EnvOptions;
 pub use error::{Error, ExpectedLen, PageFault, Result};
+pub use format::lck::LockVersion;
 pub use format::limits::{
     max_key_len, max_key_len_dup_sort, max_table_name_len, max_value_len_dup_sort,
 };

@@ -252,6 +252,11 @@ impl Rng {
         Rng { seed, state: seed }
     }
 
+    /// Returns what to set `MDBX_SEED` to, to have the same numbers again.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Returns the next number (`SplitMix64`).
     pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -44,7 +44,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use log::trace;
 
-use crate::env::handle::Env;
 use crate::error::{Error, Result};
 use crate::store::turn::Turn;
 use crate::sys::job::{Job, Subject, lend};
@@ -54,86 +53,6 @@ use crate::txn::write::WriteTxn;
 /// The most closures that one commit holds: they divide the cost of a sync by enough, and a leader, who works for
 /// the others, gets to its own work again.
 const BATCH_MAX: usize = 256;
-
-impl Env {
-    /// Runs `work` in a write transaction that it shares with those of other threads, and returns what `work` returns
-    /// once that transaction is committed: many threads that make a change each have one commit, and one wait for the
-    /// disk, instead of one each. A thread that is alone commits at once.
-    ///
-    /// It is as if `work` had a transaction of its own. It sees what is committed and, already, the changes of others in
-    /// the same commit; if it returns an error or panics, its changes are undone, and no others are.
-    ///
-    /// It may run in another thread than the one that calls, which waits for it, so it can borrow from there. A panic
-    /// goes on in the calling thread. Because it may run in the thread of any other caller, it must wait for nothing
-    /// that a caller may hold: no lock that is held around a call of this function, and no writer of this environment. What one `work` changes
-    /// is kept in memory until the commit, so a large load is better off with [`write`](Env::write).
-    ///
-    /// Its error can be any that the engine's own can become. Where nothing else says which, the closure does:
-    /// `|txn| -> Result<u64> { ... }`.
-    ///
-    /// # Errors
-    ///
-    /// What `work` returns; or, as an `E`, and then nothing of the batch is in the database:
-    ///
-    /// - [`Error::WriterBusy`] if a write transaction runs in this very thread, be it that of another `work`.
-    /// - Those of [`write`](Env::write) and [`commit`](WriteTxn::commit). Everyone in a batch gets the error of its
-    ///   commit, and what `work` returned is dropped.
-    /// - [`Error::TxnFailed`] if `work` made its transaction fail and did not return the error. Others are not touched,
-    ///   unless it kept a [nested](WriteTxn::nested) transaction from ending.
-    ///
-    /// # Panics
-    ///
-    /// If `work` does.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use mdbx_core::{Env, Error, Result, Table, WriteTxn};
-    ///
-    /// /// Counts a visit to `page` and returns how many there were.
-    /// fn count_visit(txn: &mut WriteTxn<'_>, page: &str) -> Result<u64> {
-    ///     let before = txn.get(Table::MAIN, page.as_bytes())?;
-    ///     let before = before.and_then(|bytes| bytes.try_into().ok());
-    ///     let visits = before.map_or(0, u64::from_le_bytes) + 1;
-    ///     txn.put(Table::MAIN, page.as_bytes(), &visits.to_le_bytes())?;
-    ///     Ok(visits)
-    /// }
-    ///
-    /// # let dir = tempfile::tempdir()?;
-    /// # let env = Env::open(dir.path().join("visits.mdbx"))?;
-    /// std::thread::scope(|scope| {
-    ///     for page in ["home", "news", "home", "help"] {
-    ///         let env = &env;
-    ///         scope.spawn(move || env.batch(|txn| count_visit(txn, page)));
-    ///     }
-    /// });
-    /// assert_eq!(env.batch(|txn| count_visit(txn, "home"))?, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn batch<T, E, W>(&self, work: W) -> Result<T, E>
-    where
-        W: FnOnce(&mut WriteTxn<'_>) -> Result<T, E> + Send,
-        T: Send,
-        E: From<Error> + Send,
-    {
-        Turn::check_may_wait(&self.engine.store)?;
-        // Both stay here, so that whatever is the caller's is dropped in its own thread.
-        let (mut work, mut outcome) = (Some(work), None);
-        let committed = lend::<Txn, _, _>(
-            |txn| outcome = work.take().and_then(|work| attempt(txn, work)),
-            |job| self.batches.pass(&self.engine, job),
-        );
-        match (outcome, committed) {
-            (Some(Outcome::Panicked(panic)), _) => resume_unwind(panic),
-            (_, Err(error)) => Err(error.into()),
-            (Some(Outcome::Returned { result, kept }), Ok(())) => {
-                kept?;
-                result
-            }
-            (None, Ok(())) => Err(Error::TxnFailed.into()),
-        }
-    }
-}
 
 /// What became of a closure.
 enum Outcome<T, E> {
@@ -188,6 +107,31 @@ struct Entry {
 }
 
 impl Queue {
+    /// Does what [`Env::batch`](crate::Env::batch) documents.
+    pub(crate) fn run<T, E, W>(&self, engine: &Engine, work: W) -> Result<T, E>
+    where
+        W: FnOnce(&mut WriteTxn<'_>) -> Result<T, E> + Send,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        Turn::check_may_wait(&engine.store)?;
+        // Both stay here, so that whatever is the caller's is dropped in its own thread.
+        let (mut work, mut outcome) = (Some(work), None);
+        let committed = lend::<Txn, _, _>(
+            |txn| outcome = work.take().and_then(|work| attempt(txn, work)),
+            |job| self.pass(engine, job),
+        );
+        match (outcome, committed) {
+            (Some(Outcome::Panicked(panic)), _) => resume_unwind(panic),
+            (_, Err(error)) => Err(error.into()),
+            (Some(Outcome::Returned { result, kept }), Ok(())) => {
+                kept?;
+                result
+            }
+            (None, Ok(())) => Err(Error::TxnFailed.into()),
+        }
+    }
+
     /// Queues `job`, leads if that is due, and returns what became of the commit that `job` was a part of.
     fn pass(&self, engine: &Engine, job: Job<Txn>) -> Result<()> {
         let seat = Arc::new(Seat::default());
@@ -344,6 +288,7 @@ fn same(error: &Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::handle::Env;
     use crate::error::PageFault;
     use crate::ids::Pgno;
     use crate::txn::table::Table;

@@ -14,7 +14,6 @@ use crate::store::geometry::Geometry;
 use crate::store::open::peek;
 use crate::store::reader::StoreRef;
 use crate::store::slow::{ReaderInfo, SlowReader, SlowReaderAction, SlowReaderHandler};
-use crate::store::troika::head;
 use crate::store::turn::Turn;
 use crate::sys::file::Access;
 use crate::txn::engine::Engine;
@@ -23,8 +22,14 @@ use crate::txn::write::WriteTxn;
 
 /// An open environment: one data file. Cloning it gives another handle to the same one.
 ///
+/// Other processes may have the same file open, with this library or with libmdbx, unless one of them opened it
+/// [exclusively](crate::EnvOptions::exclusive).
+///
 /// When the last handle and transaction is gone, what is not durable yet is made so, and the file is closed.
 /// [`close`](Env::close) does the same and tells whether it went well.
+///
+/// A process that is forked must open the database anew: what it inherits answers [`Error::Forked`], and must not be
+/// read from.
 #[derive(Clone)]
 pub struct Env {
     pub(super) engine: Arc<Engine>,
@@ -40,12 +45,15 @@ impl Env {
         }
     }
 
-    /// Begins a read transaction on the newest snapshot. It never waits.
+    /// Begins a read transaction on the newest snapshot. It never waits for a writer.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadersFull`]; [`Error::Corrupted`] if the meta
-    /// page is damaged.
+    /// - [`Error::ReadersFull`].
+    /// - [`Error::Corrupted`] if the meta page is damaged.
+    /// - [`Error::AddressSpace`] if another process has raised the upper bound of the file, and the file has grown
+    ///   beyond what was set aside when this environment was opened.
+    /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses to register a reader.
     #[inline]
     pub fn read(&self) -> Result<ReadTxn<'_>> {
         ReadTxn::begin(StoreRef::Borrowed(&self.engine.store))
@@ -80,14 +88,18 @@ impl Env {
         ResetTxn::prepare(StoreRef::Owned(Arc::clone(&self.engine.store)))
     }
 
-    /// Begins the write transaction, once no other one runs.
+    /// Begins the write transaction, once no other one runs in any process. One whose process died does not count.
     ///
     /// # Errors
     ///
     /// - [`Error::ReadOnly`] if the environment was opened for reading.
     /// - [`Error::WriterBusy`] if it runs in this very thread.
-    /// - [`Error::EnvFailed`] if an earlier sync failed.
+    /// - [`Error::EnvFailed`] if an earlier sync failed; [`Error::WriterLost`] if a thread ended without ending its
+    ///   write transaction.
     /// - [`Error::Corrupted`] if the meta page is damaged.
+    /// - [`Error::AddressSpace`] if another process has raised the upper bound of the file beyond what was set aside
+    ///   when this environment was opened.
+    /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses.
     pub fn write(&self) -> Result<WriteTxn<'_>> {
         WriteTxn::begin(&self.engine, Turn::wait(&self.engine.store)?)
     }
@@ -99,6 +111,71 @@ impl Env {
     /// As [`write`](Env::write); [`Error::WriterBusy`] wherever one runs.
     pub fn try_write(&self) -> Result<WriteTxn<'_>> {
         WriteTxn::begin(&self.engine, Turn::try_take(&self.engine.store)?)
+    }
+
+    /// Runs `work` in a write transaction that it shares with those of other threads, and returns what `work` returns
+    /// once that transaction is committed, and as durable as [`durability`](Env::durability) promises. So many threads
+    /// that make a change each have one commit, and one wait for the disk, instead of one each. A thread that is alone
+    /// commits at once.
+    ///
+    /// It is as if `work` had a transaction of its own. It sees what is committed and, already, the changes of others in
+    /// the same commit; if it returns an error or panics, its changes are undone, and no others are.
+    ///
+    /// It may run in another thread than the one that calls, which waits for it, so it can borrow from there. A panic
+    /// goes on in the calling thread. Because it may run in the thread of any other caller, it must wait for nothing
+    /// that a caller may hold: no lock that is held around a call of this function, and no writer of this environment.
+    /// What one `work` changes is kept in memory until the commit, so a large load is better off with
+    /// [`write`](Env::write).
+    ///
+    /// Its error can be any that the engine's own can become. Where nothing else says which, the closure does:
+    /// `|txn| -> Result<u64> { ... }`.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns; or, as an `E`, and then nothing of the batch is in the database:
+    ///
+    /// - [`Error::WriterBusy`] if a write transaction runs in this very thread, be it that of another `work`.
+    /// - Those of [`write`](Env::write) and [`commit`](WriteTxn::commit). Everyone in a batch gets the error of its
+    ///   commit, and what `work` returned is dropped.
+    /// - [`Error::TxnFailed`] if `work` made its transaction fail and did not return the error. Others are not touched,
+    ///   unless it kept a [nested](WriteTxn::nested) transaction from ending.
+    ///
+    /// # Panics
+    ///
+    /// If `work` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mdbx_core::{Env, Error, Result, Table, WriteTxn};
+    ///
+    /// /// Counts a visit to `page` and returns how many there were.
+    /// fn count_visit(txn: &mut WriteTxn<'_>, page: &str) -> Result<u64> {
+    ///     let before = txn.get(Table::MAIN, page.as_bytes())?;
+    ///     let before = before.and_then(|bytes| bytes.try_into().ok());
+    ///     let visits = before.map_or(0, u64::from_le_bytes) + 1;
+    ///     txn.put(Table::MAIN, page.as_bytes(), &visits.to_le_bytes())?;
+    ///     Ok(visits)
+    /// }
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = Env::open(dir.path().join("visits.mdbx"))?;
+    /// std::thread::scope(|scope| {
+    ///     for page in ["home", "news", "home", "help"] {
+    ///         let env = &env;
+    ///         scope.spawn(move || env.batch(|txn| count_visit(txn, page)));
+    ///     }
+    /// });
+    /// assert_eq!(env.batch(|txn| count_visit(txn, "home"))?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        W: FnOnce(&mut WriteTxn<'_>) -> Result<T, E> + Send,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        self.batches.run(&self.engine, work)
     }
 
     /// Returns what commits promise.
@@ -279,7 +356,10 @@ impl Env {
         store.set_geometry(|present| geometry.for_open_file(present, store.page_size))
     }
 
-    /// Returns the read transactions that have a snapshot.
+    /// Returns the read transactions, of all processes, that have a snapshot.
+    ///
+    /// Where the file grows though much of it is free, the one with the oldest snapshot is the reason: see there which
+    /// process and thread it belongs to, how many commits it is behind, and how many bytes it keeps from being used.
     ///
     /// # Errors
     ///
@@ -287,8 +367,22 @@ impl Env {
     #[doc(alias = "mdbx_reader_list")]
     pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
         let store = &self.engine.store;
-        let head = head(&store.map, store.page_size, &store.file_pages)?;
+        let head = store.newest()?;
         Ok(store.reader_infos(&head))
+    }
+
+    /// Removes the read transactions of processes that died, which would keep pages from being used; returns how many.
+    /// A writer that needs room does so by itself, and so does a reader that finds no place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) if the operating system does not tell which processes live;
+    /// [`Error::Forked`](crate::Error::Forked).
+    #[doc(alias = "mdbx_reader_check")]
+    pub fn clear_dead_readers(&self) -> Result<usize> {
+        let attached = &self.engine.store.attached;
+        attached.check_process()?;
+        attached.sweep()
     }
 
     /// Sets, replaces or removes what [`EnvOptions::slow_reader_handler`](crate::EnvOptions::slow_reader_handler) sets.

@@ -9,7 +9,7 @@ use crate::format::meta::{Meta, Sign};
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::store::durability::Durability;
 use crate::store::open::Store;
-use crate::store::troika::{head, load_ranks};
+use crate::store::troika::load_ranks;
 
 /// The state of an environment. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Info {
     pub last_txnid: Txnid,
     /// The newest snapshot known to be on the disk; [`Txnid::VOID`] if none is.
     pub durable_txnid: Txnid,
-    /// What commits promise.
+    /// What commits of this environment promise.
     pub durability: Durability,
     /// How much was written that may not be on the disk.
     pub unsynced_bytes: u64,
@@ -40,11 +40,11 @@ pub struct Info {
     pub sync_bytes: u64,
     /// After what time a commit is made durable; zero for never.
     pub sync_period: Duration,
-    /// How many read transactions have a snapshot.
+    /// How many read transactions, of all processes, have a snapshot.
     pub readers: usize,
     /// How many places for readers are taken: by these, and by those that were reset or prepared.
     pub reader_slots: usize,
-    /// How many places for readers there are.
+    /// How many places for readers there are, for all processes together.
     pub max_readers: usize,
     /// The oldest snapshot that a read transaction uses.
     pub oldest_reader: Option<Txnid>,
@@ -99,11 +99,14 @@ pub struct FileInfo {
 
 impl Info {
     pub(crate) fn of(store: &Store) -> Result<Info> {
-        let head = head(&store.map, store.page_size, &store.file_pages)?;
+        let head = store.newest()?;
         let ranks = load_ranks(&store.map, store.page_size)?;
         let meta = &head.meta;
-        let readers = &store.readers;
-        let snapshots = readers.entries().map(|entry| entry.snapshot.txnid);
+        let attached = &store.attached;
+        let snapshots: Vec<Txnid> = attached
+            .entries()
+            .map(|entry| entry.snapshot.txnid)
+            .collect();
         Ok(Info {
             page_size: store.page_size,
             geometry: FileGeometry::of(&meta.geometry, store.page_size),
@@ -122,10 +125,10 @@ impl Info {
             unsynced_for: store.unsynced.age(),
             sync_bytes: store.unsynced.bytes(store.page_size),
             sync_period: store.unsynced.period(),
-            readers: readers.entries().count(),
-            reader_slots: readers.taken(),
-            max_readers: readers.capacity(),
-            oldest_reader: snapshots.min(),
+            readers: snapshots.len(),
+            reader_slots: attached.taken(),
+            max_readers: attached.slots,
+            oldest_reader: snapshots.iter().min().copied(),
             metas: ranks.map(|rank| MetaInfo {
                 txnid: rank.txnid,
                 is_durable: rank.steady,

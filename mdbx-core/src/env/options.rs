@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::env::handle::Env;
 use crate::error::Result;
+use crate::format::lck::LockVersion;
 use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
 use crate::store::open::{OpenOptions, ReclaimOrder, Store};
@@ -42,6 +43,8 @@ impl EnvOptions {
         let options = OpenOptions {
             access: Access::ReadWrite,
             exclusive: false,
+            accede: false,
+            lock_version: LockVersion::default(),
             sub_directory: false,
             create: true,
             max_readers: 110,
@@ -123,8 +126,11 @@ impl EnvOptions {
         self
     }
 
-    /// Sets how many read transactions can run at a time. It is rounded up to fill whole pages of a lock file: 110, which
-    /// is the default too, then 238, and so on up to 32767.
+    /// Sets how many read transactions can run at a time, in all processes together. It is rounded up to fill whole pages
+    /// of a lock file: 110, which is the default too, then 238, and so on up to 32767. Only the first process that opens
+    /// the database decides.
+    ///
+    /// Each process keeps a few places that it has used, twice as many as the machine has cores, for its next readers.
     #[doc(alias = "mdbx_env_set_maxreaders")]
     #[must_use]
     pub fn max_readers(mut self, max: usize) -> Self {
@@ -137,8 +143,12 @@ impl EnvOptions {
     ///
     /// It runs in the writer's thread, in the middle of its transaction, for the reader of the oldest snapshot. It
     /// can have that reader ended, or wait until it ends by itself, and answer [`SlowReaderAction::Retry`]; it is then
-    /// called again as long as the reader is there. Or it answers [`SlowReaderAction::GiveUp`]. Parked readers are
-    /// ended without asking.
+    /// called again as long as the reader is there. Or it answers [`SlowReaderAction::GiveUp`]. Readers that are parked, or
+    /// whose process died, are removed without asking.
+    ///
+    /// The reader may be one of another process, which the handler is told: it can ask that process to end it, or end
+    /// the process, and answer [`SlowReaderAction::Retry`]. Nothing else takes the snapshot from a reader that is
+    /// reading, since what it has borrowed points into the file, and would change under it.
     ///
     /// # Examples
     ///
@@ -182,14 +192,46 @@ impl EnvOptions {
         self
     }
 
-    /// Sets whether no other process may have the database open at the same time.
+    /// Sets whether no other process may have the database open at the same time; by default any number may. If one has
+    /// it open already, or opens it later, whoever comes later gets [`Error::Busy`](crate::Error::Busy) at once.
     ///
-    /// For now that is so in any case. But with this and [`read_only`](EnvOptions::read_only), a database can be opened
-    /// where this process may not write the lock file.
+    /// With this and [`read_only`](EnvOptions::read_only), a database can be opened where this process may not write the
+    /// lock file.
     #[doc(alias = "MDBX_EXCLUSIVE")]
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.options.exclusive = exclusive;
+        self
+    }
+
+    /// Sets whether to join processes that have the database open with other modes, which is
+    /// [`Error::IncompatibleModes`](crate::Error::IncompatibleModes) otherwise: they promise less about when commits are
+    /// on the disk, and that is what the whole file then has.
+    #[doc(alias = "MDBX_ACCEDE")]
+    #[must_use]
+    pub fn accede(mut self, accede: bool) -> Self {
+        self.options.accede = accede;
+        self
+    }
+
+    /// Sets for which releases of libmdbx the lock file is made, if no other process has the database open: those can
+    /// join then. Who joins others uses the lock file that they have, of either version.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mdbx_core::{Env, LockVersion};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// // Programs with libmdbx 0.13 may open the same file while we have it.
+    /// let env = Env::options()
+    ///     .lock_version(LockVersion::V6)
+    ///     .open(dir.path().join("app.mdbx"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn lock_version(mut self, version: LockVersion) -> Self {
+        self.options.lock_version = version;
         self
     }
 
@@ -238,8 +280,12 @@ impl EnvOptions {
     /// # Errors
     ///
     /// - [`Error::Open`](crate::Error::Open) if a file cannot be opened, created, sized or mapped.
-    /// - [`Error::Busy`](crate::Error::Busy) if another process has it open, and
-    ///   [`Error::AlreadyOpen`](crate::Error::AlreadyOpen) if this one has.
+    /// - [`Error::Busy`](crate::Error::Busy) if another process has it open [exclusively](EnvOptions::exclusive), or has
+    ///   it open at all and this one is to have it so; or if another one does not get done with opening or closing it
+    ///   for some seconds. [`Error::AlreadyOpen`](crate::Error::AlreadyOpen) if this one has it open.
+    /// - [`Error::LockVersion`](crate::Error::LockVersion), [`Error::LockFile`](crate::Error::LockFile) and
+    ///   [`Error::IncompatibleModes`](crate::Error::IncompatibleModes) if other processes have it open in a way that
+    ///   this one cannot join.
     /// - [`Error::DuplicatedLock`](crate::Error::DuplicatedLock) if a program may use it under other names.
     /// - [`Error::NotADatabase`](crate::Error::NotADatabase), [`Error::VersionMismatch`](crate::Error::VersionMismatch)
     ///   and [`Error::Corrupted`](crate::Error::Corrupted) about what is in the file.

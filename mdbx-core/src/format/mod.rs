@@ -16,10 +16,12 @@
 //! | `meta` | the three meta pages, and how they rank |
 //! | `seal` | what a meta says about the pages of its commit, so that one flush is enough |
 //! | `pnl` | the list of page numbers in a record of free pages |
+//! | `lck` | the lock file: its header and the slots of readers |
 
 pub(crate) mod bytes;
 pub(crate) mod dupfix;
 pub(crate) mod geometry;
+pub(crate) mod lck;
 pub(crate) mod limits;
 pub(crate) mod meta;
 pub(crate) mod node;

@@ -96,7 +96,7 @@ impl Gc {
     pub(crate) fn new(turn: &Turn<'_>, store: &Store, mut supply: Supply) -> Gc {
         let root = turn.head().meta.gc;
         let fallback = turn.fallback();
-        let oldest = store.readers.oldest(fallback);
+        let oldest = store.attached.oldest(turn.head(), fallback);
         let pages = supply.memory.list();
         let compacts = if store.compaction_due.is_due(oldest) {
             Compacts::Later
@@ -299,7 +299,7 @@ impl Gc {
         }
         base.store.move_fallback(base.head, self.durability)?;
         self.state.fallback = newest;
-        let oldest = base.store.readers.oldest(newest);
+        let oldest = base.store.attached.oldest(base.head, newest);
         let is_newer = oldest > self.state.oldest;
         if is_newer {
             self.move_oldest(oldest);

@@ -6,7 +6,11 @@
 //! | `recover` | choose the meta to start from, and recover |
 //! | `seal` | whether all pages of the newest commit are in the file |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
-//! | `readers` | the reader table: take a slot, oldest snapshot in use |
+//! | `newest` | the newest of them, found while others commit |
+//! | `attach` | the lock file: made, joined, left |
+//! | `slots` | the slots of readers of all processes: the oldest snapshot in use |
+//! | `sweep` | the slots of dead processes are taken back |
+//! | `readers` | the slots of this process: take, pin, give back |
 //! | `reader` | a reader: a slot, and the snapshot that it pins |
 //! | `slow` | what the application is told about readers, and asked about slow ones |
 //! | `room` | room from readers that keep a writer from using pages again |
@@ -22,15 +26,17 @@
 //! | `geometry` | what geometry was asked for, and what a file gets |
 //! | `resize` | grow and shrink the data file, and change its geometry |
 //!
-//! For now one process at a time has a database open, and the reader table is private to it; the lock that sees to
-//! that is taken in `open`.
+//! Any number of processes have a database open. What they tell each other is in the lock file, which `attach` is
+//! about; what they find in the data file may be from any of them.
 
+pub(crate) mod attach;
 pub(crate) mod compaction;
 pub(crate) mod durability;
 pub(crate) mod fallback;
 pub(crate) mod flush;
 pub(crate) mod geometry;
 pub(crate) mod names;
+pub(crate) mod newest;
 pub(crate) mod open;
 pub(crate) mod orders;
 pub(crate) mod reader;
@@ -39,7 +45,9 @@ pub(crate) mod recover;
 pub(crate) mod resize;
 pub(crate) mod room;
 pub(crate) mod seal;
+pub(crate) mod slots;
 pub(crate) mod slow;
+pub(crate) mod sweep;
 pub(crate) mod sync;
 pub(crate) mod troika;
 pub(crate) mod turn;

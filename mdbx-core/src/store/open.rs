@@ -1,22 +1,26 @@
 //! Open or create a database.
 //!
-//! Opening holds the file alone, so its length and its geometry can be put right here.
+//! Who opens it first has it alone for that moment, so it can choose the meta to start from and put the length of the
+//! file right. Whoever comes later takes the file as those have it who use it.
 //!
-//! Source: format document, "Creating a file" and "Geometry and file size".
+//! Source: format document, "Creating a file", "Choosing a snapshot" and "Geometry and file size".
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use log::info;
 
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
+use crate::format::lck::{LockVersion, modes, shortest_file};
 use crate::format::meta::Meta;
 use crate::ids::{PageSize, Pgno, Txnid};
+use crate::store::attach::{Attached, Wish};
 use crate::store::compaction::CompactionDue;
 use crate::store::durability::{Durability, Mode};
 use crate::store::geometry::Geometry;
@@ -27,18 +31,26 @@ use crate::store::recover::{Start, newest, recover};
 use crate::store::slow::SlowReaderHandler;
 use crate::store::unsynced::Unsynced;
 use crate::sys::file::{Access, DataFile, OsFile};
-use crate::sys::lock::{ExclusiveLock, OpenGuard, Paths};
+use crate::sys::lock::{Locks, OpenGuard, Seized};
 use crate::sys::map::Map;
+use crate::sys::paths::Paths;
 use crate::sys::process::{boot_id, random_id};
 
 /// The number of the next environment.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
+
+/// How often the metas of a file are read while others write them, before it is taken for damaged.
+const MOST_READS: usize = 1000;
 
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) access: Access,
     pub(crate) exclusive: bool,
+    /// Whether to take what modes others use.
+    pub(crate) accede: bool,
+    /// The version of the lock file that is made, if nobody has made one.
+    pub(crate) lock_version: LockVersion,
     pub(crate) sub_directory: bool,
     pub(crate) create: bool,
     pub(crate) max_readers: usize,
@@ -78,8 +90,10 @@ pub(crate) struct Store {
     pub(crate) page_size: PageSize,
     pub(crate) map: Map,
     pub(crate) file: Box<dyn DataFile>,
-    /// The length of the file in pages. Only the writer changes it.
+    /// The length of the file in pages, when it was last measured. A writer changes it, maybe of another process.
     pub(crate) file_pages: AtomicU64,
+    /// Held while it is measured.
+    pub(crate) measuring: Mutex<()>,
     /// When to move what is written towards the start of the file.
     pub(crate) compaction_due: CompactionDue,
     pub(crate) readers: Readers,
@@ -90,10 +104,6 @@ pub(crate) struct Store {
     /// How many bytes of changed pages a transaction keeps in memory.
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
-    /// Held by the one write transaction.
-    pub(crate) writer: Mutex<()>,
-    /// The thread that holds it, as a number; 0 when nobody does.
-    pub(crate) writer_thread: AtomicU64,
     /// What commits promise.
     pub(crate) mode: Mode,
     /// What may not be on the disk.
@@ -104,9 +114,22 @@ pub(crate) struct Store {
     pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
     pub(crate) failed: AtomicBool,
-    // Given up last, in this order.
-    _lock: ExclusiveLock,
-    _guard: OpenGuard,
+    /// Whether a thread ended with a write transaction.
+    pub(crate) writer_lost: AtomicBool,
+    /// The lock file, and all locks. Given up last.
+    pub(crate) attached: Arc<Attached>,
+}
+
+/// A data file that is locked, and that there is something in.
+struct Found {
+    attached: Arc<Attached>,
+    unsynced: Unsynced,
+    /// The newest meta, or one that was it just before.
+    meta: Meta,
+    /// What commits promise.
+    durability: Durability,
+    /// Whether the geometry that was asked for is still to be set.
+    is_to_be_resized: bool,
 }
 
 impl Store {
@@ -123,39 +146,17 @@ impl Store {
         };
         let file = open_file(&paths, options).map_err(failed)?;
         let guard = OpenGuard::register(file.file(), &paths.data)?;
-        let lock = ExclusiveLock::acquire(file.file(), &paths, options.access, options.exclusive)?;
-
-        let may_write = options.access == Access::ReadWrite;
-        let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
-        if is_new {
-            create(&file, &paths.data, &options.geometry)?;
-        }
-        let Start {
-            meta,
-            steady,
-            is_steady_on_disk,
-        } = recover(&file, &paths.data, may_write)?;
-        let unsynced = Unsynced::new(steady);
-        if is_new || is_steady_on_disk {
-            unsynced.set_meta_durable(steady);
-        }
-        if meta.txnid != steady {
-            unsynced.raise(1); // how many pages they are is not known
-        }
-        if let Some(bytes) = options.sync_bytes {
-            unsynced.set_bytes(bytes, meta.page_size);
-        }
-        if let Some(period) = options.sync_period {
-            unsynced.set_period(period);
-        }
-        if may_write {
-            prepare_length(&file, &meta).map_err(failed)?;
-        }
-        let len = file.len().map_err(failed)?;
+        let (access, exclusive) = (options.access, options.exclusive);
+        let seized = Locks::seize(file.file(), &paths, access, exclusive, shortest_file())?;
+        let found = match seized {
+            Seized::Alone(locks) => open_alone(&file, locks, guard, &paths, options)?,
+            Seized::Shared(locks) => open_shared(&file, locks, guard, &paths, options)?,
+        };
+        let meta = &found.meta;
         let page_size = meta.page_size;
-        let is_changed = may_write && !is_new && options.geometry.is_given();
+        let len = file.len().map_err(failed)?;
         let choose = |present: &PageCounts| options.geometry.for_opened_file(present, page_size);
-        let counts = if is_changed {
+        let counts = if found.is_to_be_resized {
             choose(&meta.geometry)?
         } else {
             meta.geometry
@@ -165,38 +166,168 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
+        if let Some(bytes) = options.sync_bytes {
+            found.unsynced.set_bytes(bytes, page_size);
+        }
+        if let Some(period) = options.sync_period {
+            found.unsynced.set_period(period);
+        }
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
         info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
+        let attached = found.attached;
         let store = Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
-            access: options.access,
+            access,
             page_size,
             map,
             file: Box::new(file),
-            file_pages: AtomicU64::new(len / page_size.bytes() as u64),
+            file_pages: AtomicU64::new(file_pages),
+            measuring: Mutex::new(()),
             compaction_due: CompactionDue::new(meta.txnid),
-            readers: Readers::new(options.max_readers),
+            readers: Readers::new(Arc::clone(&attached)),
             slow_reader: Mutex::new(options.slow_reader.clone()),
             names: Names::new(options.max_tables),
             orders: options.orders.clone(),
             dirty_limit: options.dirty_limit,
             reclaim: options.reclaim,
-            writer: Mutex::new(()),
-            writer_thread: AtomicU64::new(0),
-            mode: Mode::new(options.durability),
-            unsynced,
+            mode: Mode::new(found.durability),
+            unsynced: found.unsynced,
             sealed: AtomicU64::new(0),
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-            _lock: lock,
-            _guard: guard,
+            writer_lost: AtomicBool::new(false),
+            attached,
         };
-        if is_changed {
+        if found.is_to_be_resized {
             store.set_geometry(choose)?;
         }
         Ok(store)
+    }
+}
+
+/// Makes or finds a database that nobody else has open, and lets others in.
+fn open_alone(
+    file: &OsFile,
+    locks: Locks,
+    guard: OpenGuard,
+    paths: &Paths,
+    options: &OpenOptions,
+) -> Result<Found> {
+    let failed = |source| Error::Open {
+        path: paths.data.clone(),
+        source,
+    };
+    let attached = Attached::initialise(
+        locks,
+        guard,
+        &paths.lock,
+        options.lock_version,
+        options.max_readers,
+        options.exclusive,
+    )?;
+    let may_write = options.access == Access::ReadWrite;
+    let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
+    if is_new {
+        create(file, &paths.data, &options.geometry)?;
+    }
+    let Start {
+        meta,
+        steady,
+        is_steady_on_disk,
+    } = recover(file, &paths.data, may_write)?;
+    let attached = Arc::new(attached);
+    let unsynced = Unsynced::new(Arc::clone(&attached));
+    if is_new || is_steady_on_disk {
+        unsynced.set_meta_durable(steady);
+    } else {
+        unsynced.forget_meta(steady);
+    }
+    if meta.txnid != steady {
+        // How many pages they are is not known.
+        unsynced.raise(u64::from(meta.geometry.first_unallocated.0));
+    }
+    if may_write {
+        prepare_length(file, &meta).map_err(failed)?;
+    }
+    attached.settle(modes_of(options)).map_err(failed)?;
+    Ok(Found {
+        attached,
+        unsynced,
+        meta,
+        durability: options.durability,
+        is_to_be_resized: may_write && !is_new && options.geometry.is_given(),
+    })
+}
+
+/// Joins those who have the database open, and leaves its geometry as they have it.
+fn open_shared(
+    file: &OsFile,
+    locks: Locks,
+    guard: OpenGuard,
+    paths: &Paths,
+    options: &OpenOptions,
+) -> Result<Found> {
+    if options.exclusive {
+        return Err(Error::Busy {
+            path: paths.data.clone(),
+        });
+    }
+    let wish = Wish {
+        modes: modes_of(options),
+        accede: options.accede,
+    };
+    let (attached, modes) = Attached::join(locks, guard, (&paths.data, &paths.lock), wish)?;
+    let attached = Arc::new(attached);
+    attached.sweep()?;
+    let mut meta = newest(file, &paths.data);
+    for _ in 1..MOST_READS {
+        if meta.is_ok() {
+            break;
+        }
+        thread::yield_now(); // somebody may just be writing it
+        meta = newest(file, &paths.data);
+    }
+    Ok(Found {
+        unsynced: Unsynced::new(Arc::clone(&attached)),
+        attached,
+        meta: meta?,
+        durability: if options.accede {
+            durability_of(modes)
+        } else {
+            options.durability
+        },
+        is_to_be_resized: false,
+    })
+}
+
+/// Returns what the lock file tells others about how this process uses the database.
+fn modes_of(options: &OpenOptions) -> u32 {
+    let reclaim = match options.reclaim {
+        ReclaimOrder::NewestFirst => modes::LIFO_RECLAIM,
+        ReclaimOrder::OldestFirst => 0,
+    };
+    let durability = match options.durability {
+        Durability::Durable | Durability::SingleSync => 0, // beside others both wait twice
+        Durability::NoMetaSync => modes::NO_META_SYNC,
+        Durability::SafeNoSync => modes::SAFE_NO_SYNC,
+        Durability::UtterlyNoSync => modes::UTTERLY_NO_SYNC,
+    };
+    let access = match options.access {
+        Access::ReadWrite => 0,
+        Access::ReadOnly => modes::READ_ONLY,
+    };
+    reclaim | durability | access
+}
+
+/// Returns what commits promise in processes that tell others such modes.
+fn durability_of(told: u32) -> Durability {
+    match told & modes::UTTERLY_NO_SYNC {
+        modes::UTTERLY_NO_SYNC => Durability::UtterlyNoSync,
+        modes::SAFE_NO_SYNC => Durability::SafeNoSync,
+        _ if told & modes::NO_META_SYNC != 0 => Durability::NoMetaSync,
+        _ => Durability::Durable,
     }
 }
 
@@ -243,9 +374,10 @@ fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
         )
         .write_page(number, page);
     }
+    // The file is empty until it has its metas, so that one left by a process that died in between can be created again.
     let written = file
-        .set_len(Pgno(counts.now).offset(page_size))
-        .and_then(|()| file.write_at(&[io::IoSlice::new(&pages)], 0))
+        .write_at(&[io::IoSlice::new(&pages)], 0)
+        .and_then(|()| file.set_len(Pgno(counts.now).offset(page_size)))
         .and_then(|()| file.sync_all())
         .and_then(|()| sync_directory_of(path));
     written.map_err(|source| Error::Open {

@@ -10,9 +10,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::ids::Txnid;
 use crate::store::open::Store;
-use crate::store::readers::{Announced, SlotNumber};
-use crate::store::troika::{Head, head};
+use crate::store::readers::SlotNumber;
+use crate::store::slots::Announced;
+use crate::store::troika::Head;
 use crate::sys::map::SnapshotPin;
 
 /// A store that outlives `'s`, either because somebody holds it or because this does.
@@ -39,30 +41,30 @@ impl Deref for StoreRef<'_> {
 pub(crate) struct ReaderSlot<'s> {
     store: StoreRef<'s>,
     number: SlotNumber,
-    /// Whether the writer may be taking the snapshot away at this moment.
-    is_parked: bool,
+    /// The snapshot that a writer may be taking away at this moment.
+    parked: Option<Txnid>,
 }
 
 impl<'s> ReaderSlot<'s> {
-    /// Takes a slot, without a snapshot.
+    /// Takes a slot, without a snapshot, and keeps it.
     ///
     /// # Errors
     ///
     /// [`Error::ReadersFull`](crate::Error::ReadersFull).
     pub(crate) fn take(store: StoreRef<'s>) -> Result<ReaderSlot<'s>> {
-        let slot = ReaderSlot::claim(store)?;
+        let slot = ReaderSlot::new(store)?;
         slot.hold();
         Ok(slot)
     }
 
-    /// Takes a slot, which protects every snapshot until one is pinned.
+    /// Takes a slot for now.
     #[inline]
-    fn claim(store: StoreRef<'s>) -> Result<ReaderSlot<'s>> {
-        let number = store.readers.claim()?;
+    fn new(store: StoreRef<'s>) -> Result<ReaderSlot<'s>> {
+        let number = store.readers.take()?;
         Ok(ReaderSlot {
             store,
             number,
-            is_parked: false,
+            parked: None,
         })
     }
 
@@ -76,16 +78,48 @@ impl<'s> ReaderSlot<'s> {
     /// # Errors
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid. The slot is then given back.
-    pub(crate) fn begin(self) -> Result<Reader<'s>> {
-        self.store.readers.claim_held(&self.number);
-        let head = newest(&self.store)?;
-        Ok(self.pin(head))
+    pub(crate) fn renew(mut self) -> Result<Reader<'s>> {
+        self.store.attached.check_process()?;
+        if !self.store.readers.is_ours(&self.number) {
+            let fresh = self.store.readers.take()?;
+            let lost = std::mem::replace(&mut self.number, fresh);
+            self.store.readers.release(&lost);
+        }
+        self.begin()
     }
 
-    /// Pins a snapshot that was chosen while the slot protected every one, or that another slot protects.
+    /// Begins to read the newest snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`renew`](ReaderSlot::renew).
     #[inline]
-    fn pin(self, head: Head) -> Reader<'s> {
-        self.store.readers.pin(&self.number, announced(&head));
+    fn begin(self) -> Result<Reader<'s>> {
+        let readers = &self.store.readers;
+        let head = self.store.newest_after(|head| {
+            readers.pin(&self.number, announced(head));
+            true
+        })?;
+        if !readers.has(&self.number, head.meta.txnid) {
+            return self.begin_again();
+        }
+        Ok(self.reader(head))
+    }
+
+    /// Begins to read after a writer found the slot with a snapshot that was not protected any more.
+    #[cold]
+    fn begin_again(self) -> Result<Reader<'s>> {
+        let readers = &self.store.readers;
+        let head = self.store.newest_after(|head| {
+            readers.pin(&self.number, announced(head));
+            readers.has(&self.number, head.meta.txnid)
+        })?;
+        Ok(self.reader(head))
+    }
+
+    /// Makes the reader of a snapshot that the slot protects.
+    #[inline]
+    fn reader(self, head: Head) -> Reader<'s> {
         let pin = self.mint(&head);
         Reader {
             slot: self,
@@ -101,13 +135,14 @@ impl<'s> ReaderSlot<'s> {
         let store = &self.store;
         let limit = head.meta.geometry.first_unallocated.offset(store.page_size);
         // SAFETY:
-        // - Present: the meta was checked against the length of the file. The file is not cut below what a slot
-        //   announces, and not at all while a slot is claimed; this one was, or another one announced the same, from
-        //   before the meta was read.
-        // - Frozen: the slot keeps the pages of this snapshot from being used again. It is given another state only by
-        //   who has the `Reader` that this pin goes to, for itself or to be changed, so that nothing is borrowed by the
-        //   pin, and that drops or replaces it. That the file is a sound database, whose free pages are not also in
-        //   use, is what opening it states.
+        // - Present: the meta was checked against the length of the file. No process cuts the file below what a slot
+        //   announces, or below the pages of the newest metas; the snapshot was the newest after the slot announced it,
+        //   or another slot announced the same.
+        // - Frozen: the slot keeps the pages of this snapshot from being used again, by any process. It is given another
+        //   state only by who has the `Reader` that this pin goes to, for itself or to be changed, so that nothing is
+        //   borrowed by the pin, and that drops or replaces it. That the file is a sound database, whose free pages are
+        //   not also in use, and that other processes leave the slots of those that live alone, is what opening it
+        //   states.
         unsafe { store.map.pin(usize::try_from(limit).unwrap_or(usize::MAX)) }
     }
 }
@@ -115,8 +150,10 @@ impl<'s> ReaderSlot<'s> {
 impl Drop for ReaderSlot<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.is_parked {
-            self.store.readers.unpark(&self.number);
+        if let Some(snapshot) = self.parked
+            && self.store.attached.is_here()
+        {
+            self.store.readers.unpark(&self.number, snapshot);
         }
         self.store.readers.release(&self.number);
     }
@@ -139,9 +176,7 @@ impl<'s> Reader<'s> {
     /// newest meta is not valid.
     #[inline]
     pub(crate) fn begin(store: StoreRef<'s>) -> Result<Reader<'s>> {
-        let slot = ReaderSlot::claim(store)?;
-        let head = newest(&slot.store)?;
-        Ok(slot.pin(head))
+        ReaderSlot::new(store)?.begin()
     }
 
     /// Begins to read the same snapshot once more.
@@ -150,8 +185,10 @@ impl<'s> Reader<'s> {
     ///
     /// [`Error::ReadersFull`](crate::Error::ReadersFull).
     pub(crate) fn try_clone(&self) -> Result<Reader<'s>> {
-        let slot = ReaderSlot::claim(self.slot.store.clone())?;
-        Ok(slot.pin(self.head.clone()))
+        let slot = ReaderSlot::new(self.slot.store.clone())?;
+        let head = self.head.clone();
+        slot.store.readers.pin_clone(&slot.number, announced(&head));
+        Ok(slot.reader(head))
     }
 
     /// Moves to the newest snapshot; returns whether that is another one.
@@ -161,18 +198,16 @@ impl<'s> Reader<'s> {
     /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid. The reader keeps its snapshot.
     pub(crate) fn refresh(&mut self) -> Result<bool> {
         let ReaderSlot { store, number, .. } = &self.slot;
-        if newest(store)?.meta.txnid == self.head.meta.txnid {
+        if store.newest()?.meta.txnid == self.head.meta.txnid {
             return Ok(false);
         }
-        store.readers.claim_held(number);
-        match newest(store) {
-            Ok(head) => self.head = head,
-            Err(error) => {
-                store.readers.pin(number, announced(&self.head));
-                return Err(error);
-            }
-        }
-        store.readers.pin(number, announced(&self.head));
+        // The present snapshot protects the pages of all newer ones from being used again, but not from being cut off.
+        let newest = store.newest_after(|head| {
+            store.readers.keep_pages(number, announced(head));
+            true
+        })?;
+        store.readers.pin(number, announced(&newest));
+        self.head = newest;
         self.pin = self.slot.mint(&self.head);
         Ok(true)
     }
@@ -186,7 +221,7 @@ impl<'s> Reader<'s> {
     /// Stops reading, and lets the writer take the snapshot away if it needs room.
     pub(crate) fn park(self) -> ParkedReader<'s> {
         let Reader { mut slot, head, .. } = self;
-        slot.is_parked = true;
+        slot.parked = Some(head.meta.txnid);
         slot.store.readers.park(&slot.number);
         ParkedReader { slot, head }
     }
@@ -197,7 +232,7 @@ impl<'s> Reader<'s> {
     ///
     /// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid.
     pub(crate) fn lag(&self) -> Result<u64> {
-        let newest = newest(&self.slot.store)?.meta.txnid;
+        let newest = self.slot.store.newest()?.meta.txnid;
         Ok(newest.0 - self.head.meta.txnid.0)
     }
 
@@ -228,19 +263,16 @@ impl<'s> ParkedReader<'s> {
     /// Goes on with the same snapshot; if the writer has taken it away, the error is the slot.
     pub(crate) fn unpark(self) -> Result<Reader<'s>, ReaderSlot<'s>> {
         let ParkedReader { mut slot, head } = self;
-        slot.is_parked = false;
-        if !slot.store.readers.unpark(&slot.number) {
+        if !slot.store.attached.is_here() {
+            return Err(slot); // it is the parent's
+        }
+        slot.parked = None;
+        if !slot.store.readers.unpark(&slot.number, head.meta.txnid) {
             return Err(slot);
         }
         let pin = slot.mint(&head);
         Ok(Reader { slot, pin, head })
     }
-}
-
-/// Returns what the newest meta says.
-#[inline]
-fn newest(store: &Store) -> Result<Head> {
-    head(&store.map, store.page_size, &store.file_pages)
 }
 
 /// Returns what a reader of this snapshot announces.

@@ -4,8 +4,8 @@
 //! itself when a commit begins to write and not in the middle of a change.
 //!
 //! It is cut after a commit, and only behind everything that anybody may still look at: the pages of all three
-//! metas, to any of which a later opening may return, and those of every snapshot in use. A reader that begins later
-//! finds one of these metas.
+//! metas, to any of which a later opening may return, and those of every snapshot that any process uses. A reader that
+//! begins later finds one of these metas.
 //!
 //! Source: format document, "Geometry and file size"; locking document, "Shrinking".
 
@@ -40,8 +40,7 @@ impl Store {
         counts.now = grown(counts, counts.first_unallocated, self.page_size)
             .ok_or(Error::MapFull { upper })?;
         if let Some(now) = shrunk(counts, counts.first_unallocated, self.page_size)
-            && let Some(needed) = self.needed(Some(base.tail))?
-            && needed.0 <= now
+            && self.needed(Some(base.tail))?.0 <= now
         {
             counts.now = now;
         }
@@ -66,14 +65,13 @@ impl Store {
             return;
         }
         // All of this can wait: a file longer than its meta says is legal, and the next commit tries again.
-        let Ok(Some(needed)) = self.needed(None) else {
+        let Ok(needed) = self.needed(None) else {
             return;
         };
         let unit = pages_per_unit(self.page_size);
         let pages = u64::from(counts.now.max(needed.0)).next_multiple_of(unit);
         let cut = self.file.set_len(pages * self.page_size.bytes() as u64);
-        if cut.and_then(|()| self.map.measure(&*self.file)).is_ok() {
-            self.file_pages.store(pages, Ordering::Release);
+        if cut.is_ok() && self.measure().is_ok() {
             debug!("the file shrank: pages={pages}");
         }
     }
@@ -93,7 +91,12 @@ impl Store {
         Ok(chosen)
     }
 
-    fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
+    /// Checks that the file can become as long as `geometry` allows without leaving its mapping.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AddressSpace`].
+    pub(crate) fn check_mapped(&self, geometry: &PageCounts) -> Result<()> {
         let reserved = self.map.len() as u64;
         if Pgno(geometry.upper).offset(self.page_size) > reserved {
             return Err(Error::AddressSpace { reserved });
@@ -134,6 +137,7 @@ impl Store {
         self.flush(turn.head().steady)?;
         self.write_meta(&meta, turn.head().tail, Strength::Durable)?;
         self.cut(&geometry);
+        self.attached.note_commit();
         if geometry.shrink_pv != 0 {
             self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
         }
@@ -148,20 +152,18 @@ impl Store {
         self.unsynced.set_len_new(true);
         let len = Pgno(pages).offset(self.page_size);
         let extended = self.file.set_len(len);
-        let measured = extended.and_then(|()| self.map.measure(&*self.file));
-        measured.map_err(|source| Error::Io {
+        extended.map_err(|source| Error::Io {
             action: "extend the data file",
             source,
         })?;
-        self.file_pages.store(u64::from(pages), Ordering::Release);
+        self.measure()?;
         debug!("the file grew: pages={pages}");
         Ok(())
     }
 
-    /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`; `None` if that is just
-    /// being decided.
-    fn needed(&self, overwritten: Option<usize>) -> Result<Option<Pgno>> {
+    /// Returns the end of the pages that somebody may look at, except by the meta `overwritten`.
+    fn needed(&self, overwritten: Option<usize>) -> Result<Pgno> {
         let by_metas = end_of_pages(&self.map, self.page_size, &self.file_pages, overwritten)?;
-        Ok(self.readers.end_of_pages().map(|end| end.max(by_metas)))
+        Ok(self.attached.end_of_pages().max(by_metas))
     }
 }

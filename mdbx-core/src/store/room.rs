@@ -1,8 +1,9 @@
 //! Room from readers that keep a writer from using pages again.
 //!
-//! A writer that would have to make the file longer, or fail, first takes the snapshots of parked readers, and then asks
-//! the application about the others. Nobody can safely take the snapshot from a reader that is reading, so all that the
-//! application can do is to end it, or to wait.
+//! A writer that would have to make the file longer, or fail, first takes the snapshots of readers that are parked or
+//! whose process is dead, and then asks the application about the others. Nobody can safely take the snapshot from a
+//! reader that is reading: what it has borrowed would change under it. So all that the application can do is to have it
+//! end, by telling or ending its process, or to wait.
 //!
 //! Source: behaviour document, "Long readers" and "Parked readers".
 
@@ -10,14 +11,14 @@ use std::sync::PoisonError;
 
 use crate::ids::Txnid;
 use crate::store::open::Store;
-use crate::store::readers::{Entry, Oldest};
+use crate::store::slots::Entry;
 use crate::store::slow::{ReaderInfo, SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::store::troika::Head;
 
 impl Store {
     /// Returns the readers that have a snapshot, as seen from the newest one.
     pub(crate) fn reader_infos(&self, newest: &Head) -> Vec<ReaderInfo> {
-        let entries = self.readers.entries();
+        let entries = self.attached.entries();
         entries
             .map(|entry| ReaderInfo::new(&entry, newest, self.page_size))
             .collect()
@@ -32,11 +33,11 @@ impl Store {
     pub(crate) fn make_room(&self, base: &Head, limit: Txnid, oldest: Txnid) -> Option<Txnid> {
         let mut asked = None;
         loop {
-            let entry = match self.readers.oldest_reader(limit) {
-                Oldest::Reader(entry) if entry.snapshot.txnid <= oldest => entry,
+            let entry = match self.attached.oldest_reader(limit) {
+                Some(entry) if entry.snapshot.txnid <= oldest => entry,
                 _ => break,
             };
-            if self.readers.oust(&entry) {
+            if self.attached.oust(&entry) || self.sweep_if_dead(&entry) {
                 continue;
             }
             let retries = asked.map_or(0, |asked: SlowReader| asked.retries + 1);
@@ -52,16 +53,22 @@ impl Store {
                 ..last
             });
         }
-        let now = self.readers.oldest(limit);
+        let now = self.attached.oldest(base, limit);
         (now > oldest).then_some(now)
+    }
+
+    /// Removes the reader `entry` if its process is dead; returns whether it did.
+    fn sweep_if_dead(&self, entry: &Entry) -> bool {
+        let attached = &self.attached;
+        entry.process != attached.pid
+            && matches!(attached.is_alive(entry.process), Ok(false))
+            && matches!(attached.sweep(), Ok(1..))
     }
 
     /// Describes the reader of the oldest snapshot.
     fn slow_reader(&self, entry: &Entry, base: &Head, limit: Txnid, retries: u32) -> SlowReader {
-        let others = self
-            .readers
-            .entries()
-            .filter(|other| other.slot != entry.slot);
+        let others = self.attached.entries();
+        let others = others.filter(|other| other.slot != entry.slot);
         let next = others.map(|other| other.snapshot.txnid).min();
         let next = next.unwrap_or(limit).min(limit);
         SlowReader {

@@ -6,11 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ids::{PageSize, Txnid};
-use crate::store::readers::Entry;
+use crate::store::slots::Entry;
 use crate::store::troika::Head;
-use crate::sys::process;
 
-/// A read transaction that has a snapshot.
+/// A read transaction, of this or another process, that has a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReaderInfo {
@@ -18,7 +17,8 @@ pub struct ReaderInfo {
     pub slot: usize,
     /// The process that it belongs to.
     pub process: u32,
-    /// The thread that began it, by the number that the operating system gives it. `None` while it is parked.
+    /// The thread that began it, by the number that the operating system gives it; or, in a process that uses libmdbx,
+    /// what `pthread_self` returns there. `None` while it is parked, and where libmdbx does not tell.
     pub thread: Option<u64>,
     /// The id of its snapshot.
     pub snapshot: Txnid,
@@ -38,7 +38,7 @@ impl ReaderInfo {
         let retained = meta.pages_retired.saturating_sub(snapshot.pages_retired);
         ReaderInfo {
             slot: entry.slot,
-            process: process::pid(),
+            process: entry.process,
             thread: entry.thread,
             snapshot: snapshot.txnid,
             lag: meta.txnid.0.saturating_sub(snapshot.txnid.0),

@@ -4,6 +4,7 @@
 //!
 //! Source: behaviour document, "Durability" and "Closing".
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use log::{debug, error};
@@ -11,7 +12,6 @@ use log::{debug, error};
 use crate::error::{Error, Result};
 use crate::format::meta::Sign;
 use crate::store::open::Store;
-use crate::store::troika::head;
 use crate::store::turn::Turn;
 use crate::sys::file::Access;
 
@@ -58,12 +58,15 @@ impl Store {
     ///
     /// [`Error::Corrupted`] if the newest meta is not valid.
     pub(crate) fn has_unsynced(&self) -> Result<bool> {
-        let newest = head(&self.map, self.page_size, &self.file_pages)?;
+        let newest = self.newest()?;
         Ok(newest.meta.sign != Sign::Steady || self.unsynced.pages() > 0)
     }
 
     /// Makes the newest snapshot durable when nobody uses the environment any more, unless that was not wanted.
     fn sync_at_end(&self) {
+        if !self.attached.is_here() {
+            return; // it is the parent's
+        }
         let is_unwanted = self.leaves_unsynced.load(Ordering::Relaxed);
         let is_failed = self.failed.load(Ordering::Acquire);
         if self.access == Access::ReadOnly || is_unwanted || is_failed {
@@ -88,5 +91,10 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.sync_at_end();
+        if self.attached.is_here() && self.attached.turn_thread.load(Ordering::Acquire) != 0 {
+            // A write transaction was forgotten, so its thread still holds a mutex in the lock file, which is in its list
+            // of such mutexes: that memory has to stay, and the locks with it.
+            std::mem::forget(Arc::clone(&self.attached));
+        }
     }
 }

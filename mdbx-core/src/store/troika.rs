@@ -16,9 +16,6 @@ use crate::ids::{PageSize, Pgno, Txnid};
 use crate::sys::map::Map;
 use crate::sys::shared::load_words;
 
-/// How often a reader looks again while metas change under it, before it takes the file for damaged.
-const MOST_LOOKS: usize = 1000;
-
 /// What a transaction begins with.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
@@ -30,49 +27,56 @@ pub(crate) struct Head {
     pub(crate) tail: usize,
 }
 
-/// Reads the newest meta of a database that other threads may be committing to. `file_pages` is the length of the
-/// file in pages; the writer raises it before it writes a meta that needs the longer file.
-///
-/// # Errors
-///
-/// [`Error::Corrupted`](crate::Error::Corrupted) if the newest meta is not valid, or two metas claim the same
-/// transaction.
-pub(crate) fn head(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Head> {
-    let mut seen = "it changes all the time";
-    for _ in 0..MOST_LOOKS {
-        match look(map, page_size, file_pages)? {
-            Ok(head) => return Ok(head),
-            Err(fault) => seen = reason_of(fault),
-        }
-        std::thread::yield_now();
-    }
-    Err(PageFault::BadMeta { reason: seen }.at(Pgno(0)))
+/// What the metas showed at one look, during which they may have changed.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    ranks: [Rank; 3],
+    /// The newest meta, as it was read. It counts, good or bad, only if the metas [stay](Looked::holds) the same.
+    pub(crate) head: Result<Head, MetaFault>,
 }
 
-/// Looks once. The inner error may pass when looked at again.
-fn look(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Result<Head, MetaFault>> {
-    let before = load_ranks(map, page_size)?;
-    let Ok(Ranking {
-        recent,
-        prefer_steady,
-        tail,
-    }) = rank(before)
-    else {
-        return Ok(Err(MetaFault::Corrupt {
-            reason: "two metas claim the same transaction",
-        }));
-    };
-    let body = load_body(map, page_size, recent)?;
-    if load_ranks(map, page_size)? != before {
-        return Ok(Err(MetaFault::Torn));
+impl Looked {
+    /// Looks at the metas of a database that others may be committing to. `file_pages` is the length of the file in
+    /// pages; a writer raises it before it writes a meta that needs the longer file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+    #[inline]
+    pub(crate) fn at(map: &Map, page_size: PageSize, file_pages: &AtomicU64) -> Result<Looked> {
+        let ranks = load_ranks(map, page_size)?;
+        let Ok(Ranking {
+            recent,
+            prefer_steady,
+            tail,
+        }) = rank(ranks)
+        else {
+            let head = Err(MetaFault::Corrupt {
+                reason: "two metas claim the same transaction",
+            });
+            return Ok(Looked { ranks, head });
+        };
+        let body = load_body(map, page_size, recent)?;
+        // Only now: the meta may be newer than a length that was looked at before.
+        let parsed = Meta::parse_body(&body, file_pages.load(Ordering::Acquire));
+        let head = parsed.map(|meta| Head {
+            meta,
+            steady: ranks[prefer_steady].txnid,
+            tail,
+        });
+        Ok(Looked { ranks, head })
     }
-    // Only now: the meta may be newer than a length that was looked at before.
-    let parsed = Meta::parse_body(&body, file_pages.load(Ordering::Acquire));
-    Ok(parsed.map(|meta| Head {
-        meta,
-        steady: before[prefer_steady].txnid,
-        tail,
-    }))
+
+    /// Returns whether the metas still say what they said. Then what was read is one meta, and was the newest at some
+    /// moment since this call.
+    ///
+    /// # Errors
+    ///
+    /// As [`at`](Looked::at).
+    #[inline]
+    pub(crate) fn holds(&self, map: &Map, page_size: PageSize) -> Result<bool> {
+        Ok(load_ranks(map, page_size)? == self.ranks)
+    }
 }
 
 /// Returns the end of the pages that any of the three metas but `except` describes. Only the holder of the writer's

@@ -1,24 +1,32 @@
-//! The writer's turn: one write transaction at a time.
+//! The writer's turn: one write transaction at a time, of all processes.
 //!
 //! Waiting for the turn is waiting for a lock, so a thread that asks while it has it would wait for itself; it is
 //! told instead. What the turn gives is the newest snapshot, to build on, and the right to write the next one.
+//!
+//! A process that dies while it has the turn leaves nothing to mend: the pages that it wrote belong to no snapshot, or,
+//! once it has written its meta, to a whole one.
+//!
+//! Source: locking document, "The two mutexes" and "Writers".
 #![expect(
     unsafe_code,
     reason = "mints the pin that the writer's turn stands for"
 )]
 
 use std::cell::Cell;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{MutexGuard, PoisonError, TryLockError};
+
+use log::{error, warn};
 
 use crate::error::{Error, Result};
 use crate::format::meta::Sign;
 use crate::ids::Txnid;
 use crate::store::durability::Durability;
 use crate::store::open::Store;
-use crate::store::troika::{Head, head};
+use crate::store::troika::Head;
 use crate::sys::file::Access;
 use crate::sys::map::SnapshotPin;
+use crate::sys::mutex::{Locking, SharedGuard};
 
 /// The right to write, and the snapshot to build on.
 #[derive(Debug)]
@@ -30,8 +38,15 @@ pub(crate) struct Turn<'s> {
     durability: Durability,
     /// The snapshot that a power cut is sure to leave.
     fallback: Txnid,
+    lock: TurnLock<'s>,
+}
+
+/// The lock of the one writer. It stays in its thread.
+#[derive(Debug)]
+struct TurnLock<'s> {
+    store: &'s Store,
     /// Given up last.
-    _guard: MutexGuard<'s, ()>,
+    _guard: SharedGuard<'s>,
 }
 
 impl<'s> Turn<'s> {
@@ -41,17 +56,15 @@ impl<'s> Turn<'s> {
     ///
     /// - [`Error::ReadOnly`] if the database was opened for reading.
     /// - [`Error::WriterBusy`] if this thread has it already.
-    /// - [`Error::EnvFailed`] if an earlier sync failed.
+    /// - [`Error::EnvFailed`] if an earlier sync failed; [`Error::WriterLost`] if a thread took the turn with it.
     /// - [`Error::Corrupted`] if the newest meta is not valid.
+    /// - [`Error::AddressSpace`] if the newest snapshot reaches past the mapping.
+    /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses the lock, or to measure the file.
     /// - [`Error::Io`] if it was not known what is on the disk, and a flush that was to settle it failed. The environment
     ///   takes no more writes then.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
         Turn::check_may_wait(store)?;
-        // The lock guards no data of this process, so a panic under it leaves none half changed.
-        Turn::begin(
-            store,
-            store.writer.lock().unwrap_or_else(PoisonError::into_inner),
-        )
+        Turn::begin(store, store.attached.writer_mutex().lock())
     }
 
     /// Checks that this thread may wait for the turn, be it to take it or for one who does.
@@ -62,7 +75,7 @@ impl<'s> Turn<'s> {
     /// - [`Error::WriterBusy`] if this thread has the turn already.
     pub(crate) fn check_may_wait(store: &Store) -> Result<()> {
         check_access(store)?;
-        if store.writer_thread.load(Ordering::Relaxed) == this_thread() {
+        if store.attached.turn_thread.load(Ordering::Relaxed) == this_thread() {
             return Err(Error::WriterBusy);
         }
         Ok(())
@@ -75,25 +88,24 @@ impl<'s> Turn<'s> {
     /// As [`wait`](Turn::wait), with [`Error::WriterBusy`] whoever has it.
     pub(crate) fn try_take(store: &'s Store) -> Result<Turn<'s>> {
         check_access(store)?;
-        match store.writer.try_lock() {
-            Ok(guard) => Turn::begin(store, guard),
-            Err(TryLockError::Poisoned(poisoned)) => Turn::begin(store, poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(Error::WriterBusy),
-        }
+        Turn::begin(store, store.attached.writer_mutex().try_lock())
     }
 
-    fn begin(store: &'s Store, guard: MutexGuard<'s, ()>) -> Result<Turn<'s>> {
+    fn begin(store: &'s Store, locking: io::Result<Locking<'s>>) -> Result<Turn<'s>> {
+        let lock = TurnLock::new(store, locking)?;
+        if !store.attached.is_alone() {
+            store.measure()?; // others make the file longer and shorter
+        }
         let (head, pin) = newest(store)?;
         let durability = store.mode.get();
         let fallback = store.fallback(&head, durability)?;
-        store.writer_thread.store(this_thread(), Ordering::Relaxed);
         Ok(Turn {
             store,
             head,
             pin,
             durability,
             fallback,
-            _guard: guard,
+            lock,
         })
     }
 
@@ -107,6 +119,15 @@ impl<'s> Turn<'s> {
         self.durability = self.store.mode.get();
         self.fallback = self.store.fallback(&self.head, self.durability)?;
         Ok(())
+    }
+
+    /// Checks that the turn is this process's, and not that of its parent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.lock.store.attached.check_process()
     }
 
     #[inline]
@@ -130,42 +151,95 @@ impl<'s> Turn<'s> {
     }
 }
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.store.writer_thread.store(0, Ordering::Relaxed);
+impl<'s> TurnLock<'s> {
+    /// Takes over a lock that a dead writer left, if that is how it came to us.
+    fn new(store: &'s Store, locking: io::Result<Locking<'s>>) -> Result<TurnLock<'s>> {
+        let attached = &store.attached;
+        let guard = match locking.map_err(turn_error)? {
+            Locking::Locked(guard) => guard,
+            Locking::OwnerDied(guard) => {
+                let lost = attached.turn_thread.swap(0, Ordering::AcqRel);
+                if lost != 0 {
+                    store.writer_lost.store(true, Ordering::Release);
+                    error!(
+                        "a thread ended with a write transaction of {}",
+                        store.path.display()
+                    );
+                } else {
+                    warn!(
+                        "a writer of {} died: its transaction is undone",
+                        store.path.display()
+                    );
+                }
+                attached.sweep()?;
+                attached.note_commit(); // that it did not, if it died just before
+                guard.make_consistent().map_err(turn_error)?;
+                guard
+            }
+            Locking::WouldDeadlock | Locking::Busy => return Err(Error::WriterBusy),
+            Locking::NotRecoverable => return Err(Error::WriterLost),
+        };
+        check_sound(store)?;
+        attached.turn_thread.store(this_thread(), Ordering::Release);
+        Ok(TurnLock {
+            store,
+            _guard: guard,
+        })
     }
+}
+
+impl Drop for TurnLock<'_> {
+    fn drop(&mut self) {
+        let attached = &self.store.attached;
+        attached.turn_thread.store(0, Ordering::Release);
+    }
+}
+
+/// Checks that what is on the disk is known, and that no transaction is left over.
+fn check_sound(store: &Store) -> Result<()> {
+    if store.failed.load(Ordering::Acquire) {
+        return Err(Error::EnvFailed);
+    }
+    if store.writer_lost.load(Ordering::Acquire) {
+        return Err(Error::WriterLost);
+    }
+    Ok(())
 }
 
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
-    if store.failed.load(Ordering::Acquire) {
-        return Err(Error::EnvFailed);
-    }
-    let mut head = head_of(store)?;
+    check_sound(store)?;
+    let mut head = store.newest()?;
     // What has waited too long for a sync does not wait for this turn to end.
     if head.meta.sign != Sign::Steady && store.unsynced.is_due(0) && store.make_steady(&head)? {
-        head = head_of(store)?;
+        head = store.newest()?;
     }
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:
-    // - Present: the meta was checked against the length of the file, which only the holder of the turn changes, and
-    //   never cuts below the pages of its base.
+    // - Present: the meta was checked against the length of the file, which only the holder of the turn changes, of all
+    //   processes, and never cuts below the pages of its base.
     // - Frozen: pages are written by the holder of the turn alone, and it writes only pages that its base snapshot
     //   does not reach. What it wrote itself it writes again only when nobody borrows the table they belong to. That
     //   the file is a sound database, whose free pages are not also in use, is what opening it states.
+    // - The turn lasts as long as its guard, which stays in the thread; or, if that is forgotten, until the thread ends.
+    //   Then nobody in this process writes any more.
     let pin = unsafe { store.map.pin(limit) };
     Ok((head, pin))
 }
 
-fn head_of(store: &Store) -> Result<Head> {
-    head(&store.map, store.page_size, &store.file_pages)
-}
-
 fn check_access(store: &Store) -> Result<()> {
+    store.attached.check_process()?;
     match store.access {
         Access::ReadWrite => Ok(()),
         Access::ReadOnly => Err(Error::ReadOnly),
+    }
+}
+
+fn turn_error(source: io::Error) -> Error {
+    Error::Io {
+        action: "take the writer's turn",
+        source,
     }
 }
 

@@ -22,6 +22,11 @@ pub(crate) fn since_boot() -> Duration {
     Duration::new(seconds, nanoseconds)
 }
 
+/// Returns a time in nanoseconds, as lock files have them.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,103 +1,44 @@
-//! Being the only user of a database: its file names, and the locks between processes.
+//! Being one of the users of a database, or the only one: the locks between processes.
 //!
-//! Every program that opens a database derives the same lock file name from the data file's ([`Paths`]) and takes
-//! locks on ranges of both files, which end with their holder. [`ExclusiveLock`] takes them so that every other
-//! opener, libmdbx included, is refused at once:
+//! Every program that opens a database takes locks on ranges of both files, which end with it. They tell who is alive
+//! and who is alone; they guard no transaction.
 //!
-//! | file | range | lock | tells an opener |
-//! | --- | --- | --- | --- |
-//! | lock file | byte 0 | write, for a moment; then read | another process is initialising; is attached |
-//! | data file | all | write; read, if it only reads | that process shares the database with nobody |
+//! | file | range | lock | held by | tells an opener |
+//! | --- | --- | --- | --- | --- |
+//! | lock | byte 0 | write | one process, briefly | the lock file is being made, or given up |
+//! | lock | byte 0 | read | who is attached | it must not be made anew |
+//! | lock | byte *pid* | write | who has registered a reader | that process is alive |
+//! | data | byte *pid* | write; read, if it only reads | who is attached | nobody can have it alone |
+//! | data | all | write; read, if it only reads | who has it alone | nobody else can have it |
 //!
 //! Where no lock file can be made, because nothing can be written there, the lock of the data file has to do.
 //!
-//! The locks belong to the open file (`F_OFD_SETLK`), not to the process: closing another descriptor of the file does
-//! not drop them, and two openers in one process would refuse each other too. [`OpenGuard`] finds such a second
-//! opening first and names it.
+//! Two openings in one process have the same byte *pid*, so [`OpenGuard`] finds the second one first and names it.
 //!
-//! A child process shares the open files of its parent, and so the locks. It must not give them up, so what it
-//! inherits is only closed there.
-#![expect(unsafe_code, reason = "std has no byte-range locks")]
+//! Source: locking document, "fcntl locks" and "Opening and closing".
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::sys::byte_lock::{Claim, LockedFile, Range};
 use crate::sys::file::{Access, identity};
+use crate::sys::paths::Paths;
 use crate::sys::process;
 
-/// The data file's name in directory mode.
-const DATA_NAME: &str = "mdbx.dat";
-/// The lock file's name in directory mode.
-const LOCK_NAME: &str = "mdbx.lck";
-/// What follows the data file's name in the lock file's, in single-file mode.
-const LOCK_SUFFIX: &str = "-lck";
-/// The extension of the alternative lock name in single-file mode.
-const ALTERNATIVE_EXTENSION: &str = "lck";
-
-/// The length of the lock file while we are attached, in bytes.
-///
-/// An opener that finds byte 0 locked but no room for a header waits for one, for good.
-///
-/// Source: locking document, "How much of this is needed".
-const LOCK_FILE_LEN: u64 = 4096;
-
-/// The names of the files of one database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Paths {
-    /// The data file.
-    pub data: PathBuf,
-    /// The lock file.
-    pub lock: PathBuf,
-    /// The lock file of a program that follows the other naming rule; it should not exist.
-    pub alternative_lock: PathBuf,
-}
-
-impl Paths {
-    /// Returns the files of the database at `path`, which is a directory or the data file itself.
-    ///
-    /// What exists decides; `sub_directory` says whether a path where nothing is yet names a directory. A data file
-    /// called `mdbx.dat` is the one of its directory.
-    ///
-    /// Source: format document, "File names".
-    pub(crate) fn resolve(path: &Path, sub_directory: bool) -> Paths {
-        let is_directory = fs::metadata(path).map_or(sub_directory, |found| found.is_dir());
-        if is_directory {
-            Paths::in_directory(path)
-        } else if path.file_name().is_some_and(|name| name == DATA_NAME) {
-            Paths::in_directory(path.parent().unwrap_or(Path::new("")))
-        } else {
-            Paths {
-                data: path.to_owned(),
-                lock: with_lock_suffix(path),
-                alternative_lock: path.with_extension(ALTERNATIVE_EXTENSION),
-            }
-        }
-    }
-
-    /// Returns the files of the database in `directory`.
-    fn in_directory(directory: &Path) -> Paths {
-        let data = directory.join(DATA_NAME);
-        Paths {
-            lock: directory.join(LOCK_NAME),
-            alternative_lock: with_lock_suffix(&data),
-            data,
-        }
-    }
-}
-
-/// Returns `path` with the suffix of lock files added to its last name.
-fn with_lock_suffix(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(LOCK_SUFFIX);
-    PathBuf::from(name)
-}
+/// How long an opener waits for another one that initialises or gives up the lock file. That one may have to make the
+/// whole data file durable first.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it sleeps between two looks.
+const PAUSE: Duration = Duration::from_millis(1);
+/// The shortest data file that can be a database, in bytes: three metas of the smallest pages.
+const SHORTEST_DATA: u64 = 3 * 256;
 
 /// The data files this process has open, by device and inode.
 static OPEN_FILES: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
@@ -145,87 +86,230 @@ impl Drop for OpenGuard {
     }
 }
 
-/// The proof that no other process has the database open. Dropping it lets others in.
+/// The locks of a process that has a database open. Dropping them lets others in.
 #[derive(Debug)]
-pub(crate) struct ExclusiveLock {
-    /// The whole data file, locked for writing, or for reading if nothing else is done. A field before `lock_file`, so
-    /// that it is given up first: whoever gets byte 0 of the lock file finds the data file free.
-    _data: Locked,
-    /// Byte 0 of the lock file, locked for reading; `None` where there can be no lock file.
-    lock_file: Option<Locked>,
+pub(crate) struct Locks {
+    /// The data file. A field before `lock_file`, so that it is given up first: whoever gets byte 0 of the lock file
+    /// finds the data file free.
+    data: LockedFile,
+    /// The lock file; `None` where there can be none.
+    lock_file: Option<LockedFile>,
+    /// How the data file is locked: one not open for writing takes no lock for writing.
+    claim: Claim,
 }
 
-impl ExclusiveLock {
-    /// Takes the locks that keep everyone else out. It never waits.
+/// In which company a database was opened.
+#[derive(Debug)]
+pub(crate) enum Seized {
+    /// Nobody else has it open, and nobody else opens it before [`Locks::settle`]: whatever the lock file says is void.
+    Alone(Locks),
+    /// Others have it open, and the lock file is theirs too.
+    Shared(Locks),
+}
+
+impl Locks {
+    /// Takes the locks of an opener. It waits only for a process that is just initialising or giving up the lock file,
+    /// and not for long.
     ///
-    /// The caller holds the [`OpenGuard`] of `data`, which was opened at `paths.data` for `access`. It writes the metas
-    /// of a new file soon: an opener that finds less than 768 bytes of data looks again and again. A reader that is
-    /// `exclusive` by its own wish does without a lock file that it may not write.
+    /// The caller holds the [`OpenGuard`] of `data`, which was opened at `paths.data` for `access`. A reader that is
+    /// `exclusive` by its own wish does without a lock file that it may not write. `shortest_lock` is the length that
+    /// a lock file in use has at least.
     ///
     /// # Errors
     ///
     /// Nothing stays locked then, but an empty lock file may have been created.
     ///
-    /// - [`Error::Busy`] when another process has the database open, or is opening or closing it.
+    /// - [`Error::Busy`] when another process has the database for itself, or does not get done with opening or closing
+    ///   it.
     /// - [`Error::DuplicatedLock`] when the alternative lock file exists.
-    /// - [`Error::Open`] when the lock file cannot be opened or sized, or one of the files is not a regular file or
-    ///   was deleted meanwhile.
+    /// - [`Error::Open`] when the lock file cannot be opened, or one of the files is not a regular file or was deleted
+    ///   meanwhile.
     ///
-    /// Source: locking document, "How much of this is needed", level 1, and "Files".
-    pub(crate) fn acquire(
+    /// Source: locking document, "Seizing" and "Files".
+    pub(crate) fn seize(
         data: &File,
         paths: &Paths,
         access: Access,
         exclusive: bool,
-    ) -> Result<ExclusiveLock> {
+        shortest_lock: u64,
+    ) -> Result<Seized> {
         if fs::symlink_metadata(&paths.alternative_lock).is_ok() {
             return Err(Error::DuplicatedLock {
                 path: paths.alternative_lock.clone(),
             });
         }
-        let busy = || Error::Busy {
-            path: paths.data.clone(),
-        };
         let lock_failed = |source| open_error(&paths.lock, source);
         let data_failed = |source| open_error(&paths.data, source);
-
         let lock_file = match open_lock_file(data, &paths.lock) {
-            Ok(file) => Some(
-                Locked::new(file, FIRST_BYTE, Claim::Write)
-                    .map_err(lock_failed)?
-                    .ok_or_else(busy)?,
-            ),
+            Ok(file) => Some(LockedFile::new(file)),
             Err(error) if does_without_lock_file(&error, access, exclusive) => None,
             Err(error) => return Err(lock_failed(error)),
         };
-        let own_data = data.try_clone().map_err(data_failed)?;
-        let claim = match access {
-            Access::ReadWrite => Claim::Write,
-            Access::ReadOnly => Claim::Read, // a file not open for writing takes no other
-        };
-        let own_data = Locked::new(own_data, WHOLE, claim)
-            .map_err(data_failed)?
-            .ok_or_else(busy)?;
-
-        // Only now: before, someone else could still have deleted the files and made new ones.
-        check_in_place(&own_data.file).map_err(data_failed)?;
-        if let Some(lock_file) = &lock_file {
-            finish(&lock_file.file).map_err(lock_failed)?;
-        }
-        Ok(ExclusiveLock {
-            _data: own_data,
+        let locks = Locks {
+            data: LockedFile::new(data.try_clone().map_err(data_failed)?),
             lock_file,
+            claim: match access {
+                Access::ReadWrite => Claim::Write,
+                Access::ReadOnly => Claim::Read,
+            },
+        };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match locks.round(shortest_lock).map_err(data_failed)? {
+                Round::Alone => return Ok(Seized::Alone(locks)),
+                Round::Shared => return Ok(Seized::Shared(locks)),
+                Round::Again if Instant::now() < deadline => thread::sleep(PAUSE),
+                Round::Again | Round::Refused => {
+                    return Err(Error::Busy {
+                        path: paths.data.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Tries once. When it is to be tried again, nothing stays locked.
+    fn round(&self, shortest_lock: u64) -> io::Result<Round> {
+        let Some(lock_file) = &self.lock_file else {
+            let is_free = self.data.try_set(Range::WHOLE, self.claim)?;
+            return Ok(if is_free {
+                Round::Alone
+            } else {
+                Round::Refused
+            });
+        };
+        if lock_file.try_set(Range::FIRST_BYTE, Claim::Write)? {
+            if let Some(alone) = self.try_alone()? {
+                return Ok(alone);
+            }
+            // Somebody has the data file without having the lock file: on the way in or out, or a reader that could not
+            // write it. To read byte 0 is enough to find out.
+        }
+        if !lock_file.try_set(Range::FIRST_BYTE, Claim::Read)? {
+            return Ok(Round::Again); // somebody makes it, or gives it up
+        }
+        check_in_place(self.data.file())?;
+        check_in_place(lock_file.file())?;
+        let is_made = self.data.file().metadata()?.len() >= SHORTEST_DATA
+            && lock_file.file().metadata()?.len() >= shortest_lock;
+        // Others may be just looking at byte 0, as we do. If all of us joined, it would be a lock file that was left by
+        // who knows whom. Who is attached has a lock of the data file.
+        if !is_made || !self.data.is_locked_by_others(Range::WHOLE)? {
+            lock_file.try_set(Range::FIRST_BYTE, Claim::None)?;
+            return Ok(Round::Again);
+        }
+        let own = Range::of_process(process::pid());
+        let is_free = self.data.try_set(own, self.claim)?;
+        Ok(if is_free {
+            Round::Shared
+        } else {
+            Round::Refused
         })
+    }
+
+    /// With byte 0 of the lock file, tries to get the data file too.
+    fn try_alone(&self) -> io::Result<Option<Round>> {
+        // Only now: before, someone else could still have deleted the files and made new ones.
+        check_in_place(self.data.file())?;
+        if let Some(lock_file) = &self.lock_file {
+            check_in_place(lock_file.file())?;
+        }
+        let is_free = self.data.try_set(Range::WHOLE, self.claim)?;
+        Ok(is_free.then_some(Round::Alone))
+    }
+
+    /// Lets others open the database too, or refuses them if we are to stay alone, after it was seized alone and the
+    /// lock file was made.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn settle(&self, alone: bool) -> io::Result<()> {
+        let Some(lock_file) = &self.lock_file else {
+            return Ok(());
+        };
+        if !alone {
+            for range in Range::all_but_process(process::pid()) {
+                self.data.try_set(range, Claim::None)?;
+            }
+        }
+        // As long as byte 0 is locked for writing, openers of libmdbx sleep.
+        lock_file.try_set(Range::FIRST_BYTE, Claim::Read).map(drop)
+    }
+
+    /// Returns the lock file.
+    pub(crate) fn lock_file(&self) -> Option<&File> {
+        self.lock_file.as_ref().map(LockedFile::file)
+    }
+
+    /// Returns whether another process has the database open now.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn are_shared(&self) -> io::Result<bool> {
+        self.data.is_locked_by_others(Range::WHOLE)
+    }
+
+    /// Shows others that this process is alive, for as long as it is. Returns whether it could: another process may
+    /// have the same id, in another namespace.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn show_alive(&self) -> io::Result<bool> {
+        let own = Range::of_process(process::pid());
+        let Some(lock_file) = &self.lock_file else {
+            return Ok(true);
+        };
+        lock_file.try_set(own, Claim::Write)
+    }
+
+    /// Returns whether the process `pid`, another one, is alive and shows it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn is_alive(&self, pid: u32) -> io::Result<bool> {
+        let Some(lock_file) = &self.lock_file else {
+            return Ok(false);
+        };
+        lock_file.is_locked_by_others(Range::of_process(pid))
+    }
+
+    /// Gives up the sign of being alive, and returns whether nobody else has the database open. If so, nobody can open
+    /// it before these locks are dropped.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    ///
+    /// Source: locking document, "Closing".
+    pub(crate) fn leave(&self) -> io::Result<bool> {
+        let Some(lock_file) = &self.lock_file else {
+            return Ok(true);
+        };
+        lock_file.try_set(Range::of_process(process::pid()), Claim::None)?;
+        // Refused while an opener looks at byte 0, too.
+        Ok(lock_file.try_set(Range::WHOLE, Claim::Write)?
+            && self.data.try_set(Range::WHOLE, self.claim)?
+            && lock_file.file().metadata()?.nlink() > 0)
+    }
+
+    /// Returns whether this process took the locks, instead of inheriting them.
+    pub(crate) fn are_ours(&self) -> bool {
+        self.data.is_ours()
     }
 }
 
-/// Makes the lock file such that other openers are refused at once.
-fn finish(lock_file: &File) -> io::Result<()> {
-    check_in_place(lock_file)?;
-    lock_file.set_len(LOCK_FILE_LEN)?;
-    // As long as byte 0 is locked for writing, openers of libmdbx sleep instead of failing.
-    try_set(lock_file, FIRST_BYTE, Claim::Read)?;
-    Ok(())
+/// What came of one try.
+enum Round {
+    Alone,
+    Shared,
+    /// Somebody has the database for itself.
+    Refused,
+    /// Somebody is on the way in or out.
+    Again,
 }
 
 /// Returns whether an opener that got `error` from the lock file goes on without it.
@@ -238,21 +322,6 @@ fn does_without_lock_file(error: &io::Error, access: Access, exclusive: bool) ->
             io::ErrorKind::PermissionDenied => exclusive,
             _ => false,
         }
-}
-
-impl Drop for ExclusiveLock {
-    /// Empties the lock file, as the last user of a database does, and gives up the locks.
-    ///
-    /// A lock file that is not emptied is harmless, the next opener initialises it; so no failure matters here.
-    fn drop(&mut self) {
-        // Refused while an opener looks at byte 0, just to find out that we are here.
-        if let Some(lock_file) = &self.lock_file
-            && lock_file.is_ours()
-            && matches!(try_set(&lock_file.file, WHOLE, Claim::Write), Ok(true))
-        {
-            let _ = lock_file.file.set_len(0);
-        }
-    }
 }
 
 /// Opens the lock file at `path`; creates it empty if there is none, with the mode that fits the data file's.
@@ -296,109 +365,12 @@ fn open_error(path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// A file of which this process has locked a range. All locks of the file are given up on drop.
-#[derive(Debug)]
-struct Locked {
-    /// The file.
-    file: File,
-    /// The process that took the lock.
-    owner: u32,
-}
-
-impl Locked {
-    /// Locks `range` of `file` as `claim` says; `None` when someone else holds a lock there that does not go with it.
-    fn new(file: File, range: Range, claim: Claim) -> io::Result<Option<Locked>> {
-        let is_free = try_set(&file, range, claim)?;
-        Ok(is_free.then(|| Locked {
-            file,
-            owner: process::pid(),
-        }))
-    }
-
-    /// Returns whether this process took the lock, instead of inheriting it.
-    fn is_ours(&self) -> bool {
-        self.owner == process::pid()
-    }
-}
-
-impl Drop for Locked {
-    /// Closing the file is not enough: the lock lasts while any duplicate of the descriptor is open, and the caller
-    /// of [`ExclusiveLock::acquire`] and every child process have one.
-    fn drop(&mut self) {
-        if self.is_ours() {
-            let _ = try_set(&self.file, WHOLE, Claim::None);
-        }
-    }
-}
-
-/// A range of bytes of a file, which need not exist.
-#[derive(Clone, Copy)]
-struct Range {
-    /// The first byte.
-    start: libc::off_t,
-    /// How many bytes.
-    len: libc::off_t,
-}
-
-/// Byte 0.
-const FIRST_BYTE: Range = Range { start: 0, len: 1 };
-
-/// The whole file. This very length, since libmdbx splits a lock at such ends.
-///
-/// Source: locking document, "fcntl locks".
-const WHOLE: Range = Range {
-    start: 0,
-    len: 0x7FFF_FFFF_FFF0_0000,
-};
-
-/// What to hold on a range.
-#[derive(Clone, Copy)]
-enum Claim {
-    /// Nothing: gives up what is held.
-    None,
-    /// A lock that others can share, but nobody can have for writing.
-    Read,
-    /// A lock that nobody shares.
-    Write,
-}
-
-/// Changes what `file` holds on `range` to `claim`, without waiting; returns whether nobody else was in the way.
-fn try_set(file: &File, range: Range, claim: Claim) -> io::Result<bool> {
-    let kind = match claim {
-        Claim::None => libc::F_UNLCK,
-        Claim::Read => libc::F_RDLCK,
-        Claim::Write => libc::F_WRLCK,
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "small constants, which the struct is made for"
-    )]
-    let request = libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: range.start,
-        l_len: range.len,
-        l_pid: 0, // locks of open files require it
-    };
-    // SAFETY:
-    // - The descriptor is open: `file` is borrowed.
-    // - The command reads one `flock`, which `request` is, and keeps no pointer to it.
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) };
-    if result == 0 {
-        return Ok(true);
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EAGAIN | libc::EACCES | libc::EBUSY | libc::EDEADLK) => Ok(false),
-        _ => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::paths::Paths;
 
-    /// A directory with an empty database.
+    /// A directory with a file that is long enough for a database.
     struct Fixture {
         directory: tempfile::TempDir,
         paths: Paths,
@@ -408,7 +380,7 @@ mod tests {
         fn new() -> Fixture {
             let directory = tempfile::tempdir().unwrap();
             let paths = Paths::resolve(directory.path(), true);
-            File::create(&paths.data).unwrap();
+            fs::write(&paths.data, [0; 4096]).unwrap();
             Fixture { directory, paths }
         }
 
@@ -421,126 +393,143 @@ mod tests {
                 .unwrap()
         }
 
-        fn acquire(&self) -> Result<ExclusiveLock> {
-            ExclusiveLock::acquire(&self.open_data(), &self.paths, Access::ReadWrite, false)
+        fn seize(&self) -> Result<Seized> {
+            Locks::seize(
+                &self.open_data(),
+                &self.paths,
+                Access::ReadWrite,
+                false,
+                544,
+            )
         }
 
-        fn lock_file_len(&self) -> u64 {
-            fs::metadata(&self.paths.lock).unwrap().len()
+        /// Takes the locks alone, and makes a lock file.
+        fn alone(&self, stay: bool) -> Locks {
+            let Seized::Alone(locks) = self.seize().unwrap() else {
+                panic!("nobody else is here");
+            };
+            locks.lock_file().unwrap().set_len(4096).unwrap();
+            locks.settle(stay).unwrap();
+            locks
+        }
+
+        fn open_lock_file(&self) -> LockedFile {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(&self.paths.lock);
+            LockedFile::new(file.unwrap())
         }
     }
 
     #[test]
-    fn a_second_opener_is_refused_until_the_first_closes() {
+    fn who_stays_alone_refuses_others_at_once_until_it_closes() {
         let fixture = Fixture::new();
-        let first = fixture.acquire().unwrap();
-        assert!(
-            matches!(fixture.acquire(), Err(Error::Busy { path }) if path == fixture.paths.data)
-        );
-        assert!(
-            matches!(fixture.acquire(), Err(Error::Busy { .. })),
-            "a refusal leaves the lock in place"
-        );
+        let first = fixture.alone(true);
+        for _ in 0..2 {
+            let refused = fixture.seize();
+            assert!(matches!(refused, Err(Error::Busy { path }) if path == fixture.paths.data));
+        }
+        let data = LockedFile::new(fixture.open_data());
+        assert!(!data.try_set(Range::of_process(4711), Claim::Read).unwrap());
+        assert!(first.leave().unwrap());
         drop(first);
-        fixture.acquire().unwrap();
+        fixture.alone(true);
     }
 
     #[test]
-    fn of_racing_openers_one_at_most_gets_in_and_none_waits() {
+    fn who_is_not_alone_leaves_the_bytes_of_other_processes_free() {
+        let fixture = Fixture::new();
+        let first = fixture.alone(false);
+        let data = LockedFile::new(fixture.open_data());
+        assert!(
+            data.try_set(Range::of_process(process::pid() + 1), Claim::Write)
+                .unwrap()
+        );
+        assert!(!data.try_set(Range::WHOLE, Claim::Read).unwrap());
+        assert!(!first.leave().unwrap(), "the other one is there");
+    }
+
+    #[test]
+    fn an_opener_waits_for_one_that_is_just_making_the_lock_file() {
+        let fixture = Fixture::new();
+        let Seized::Alone(first) = fixture.seize().unwrap() else {
+            panic!("nobody else is here");
+        };
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| fixture.seize());
+            thread::sleep(5 * PAUSE);
+            first.lock_file().unwrap().set_len(4096).unwrap();
+            first.settle(false).unwrap();
+            drop(first);
+            assert!(matches!(second.join().unwrap().unwrap(), Seized::Alone(_)));
+        });
+    }
+
+    #[test]
+    fn of_racing_openers_one_at_most_is_alone_and_all_get_done() {
         let fixture = Fixture::new();
         let held = Mutex::new(());
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..200 {
-                        match fixture.acquire() {
-                            Ok(_lock) => drop(held.try_lock().unwrap()),
+                    for _ in 0..100 {
+                        match fixture.seize() {
+                            Ok(Seized::Alone(locks)) => {
+                                let _held = held.try_lock().unwrap();
+                                locks.lock_file().unwrap().set_len(4096).unwrap();
+                            }
+                            Ok(Seized::Shared(_)) => panic!("all have one process id"),
                             Err(error) => assert!(matches!(error, Error::Busy { .. }), "{error}"),
                         }
                     }
                 });
             }
         });
-        fixture.acquire().unwrap();
+        fixture.alone(true);
     }
 
     #[test]
-    fn the_lock_file_has_a_page_while_open_and_is_empty_after_close() {
+    fn the_alive_are_known_until_they_leave() {
         let fixture = Fixture::new();
-        fs::write(&fixture.paths.lock, [0xA5; 10_000]).unwrap(); // left by a crash
-        let lock = fixture.acquire().unwrap();
-        assert_eq!(fixture.lock_file_len(), LOCK_FILE_LEN);
-        drop(lock);
-        assert_eq!(fixture.lock_file_len(), 0);
-    }
-
-    #[test]
-    fn while_open_others_can_lock_nothing_but_byte_0_for_reading() {
-        let fixture = Fixture::new();
-        let _lock = fixture.acquire().unwrap();
-        let data = fixture.open_data();
-        let lock_file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&fixture.paths.lock)
+        let locks = fixture.alone(false);
+        let other = fixture.open_lock_file();
+        let own = Range::of_process(process::pid());
+        assert!(!other.is_locked_by_others(own).unwrap());
+        assert!(locks.show_alive().unwrap());
+        assert!(other.is_locked_by_others(own).unwrap());
+        assert!(!locks.is_alive(4711).unwrap());
+        other
+            .try_set(Range::of_process(4711), Claim::Write)
             .unwrap();
-        let one_pid = Range {
-            start: 4711,
-            len: 1,
-        };
-        assert!(
-            !try_set(&data, one_pid, Claim::Read).unwrap(),
-            "an opener that wants to join is refused"
-        );
-        assert!(!try_set(&lock_file, FIRST_BYTE, Claim::Write).unwrap());
-        assert!(
-            try_set(&lock_file, FIRST_BYTE, Claim::Read).unwrap(),
-            "and does not sleep before it is"
-        );
+        assert!(locks.is_alive(4711).unwrap());
+        assert!(!locks.leave().unwrap());
+        assert!(!other.is_locked_by_others(own).unwrap());
     }
 
     #[test]
-    fn a_lock_file_someone_looks_at_is_not_emptied() {
+    fn locks_outlive_their_drop_in_a_child_process() {
         let fixture = Fixture::new();
-        let lock = fixture.acquire().unwrap();
-        let lock_file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&fixture.paths.lock)
-            .unwrap();
-        assert!(try_set(&lock_file, FIRST_BYTE, Claim::Read).unwrap());
-        drop(lock);
-        assert_eq!(fixture.lock_file_len(), LOCK_FILE_LEN);
-    }
-
-    #[test]
-    #[expect(
-        clippy::used_underscore_binding,
-        reason = "plays the child, field by field"
-    )]
-    fn a_lock_outlives_its_drop_in_a_child_process() {
-        let fixture = Fixture::new();
-        let mut lock = fixture.acquire().unwrap();
-        let owner = process::pid() + 1; // as a child would see it
-        lock._data.owner = owner;
-        let lock_file = lock.lock_file.as_mut().unwrap();
-        lock_file.owner = owner;
+        let mut locks = fixture.alone(true);
+        let lock_file = locks.lock_file.as_mut().unwrap();
         let shared_with_parent = (
-            lock._data.file.try_clone().unwrap(),
-            lock_file.file.try_clone().unwrap(),
+            locks.data.file().try_clone().unwrap(),
+            lock_file.file().try_clone().unwrap(),
         );
-        drop(lock);
-        assert_eq!(fixture.lock_file_len(), LOCK_FILE_LEN);
-        assert!(matches!(fixture.acquire(), Err(Error::Busy { .. })));
+        lock_file.inherit();
+        locks.data.inherit();
+        assert!(!locks.are_ours());
+        drop(locks);
+        assert!(matches!(fixture.seize(), Err(Error::Busy { .. })));
         drop(shared_with_parent);
-        fixture.acquire().unwrap();
+        fixture.alone(true);
     }
 
     #[test]
     fn the_other_naming_rule_is_noticed_before_anything_is_touched() {
         let fixture = Fixture::new();
         File::create(&fixture.paths.alternative_lock).unwrap();
-        let error = fixture.acquire().unwrap_err();
+        let error = fixture.seize().unwrap_err();
         assert!(
             matches!(error, Error::DuplicatedLock { path } if path == fixture.paths.alternative_lock)
         );
@@ -548,15 +537,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_file_that_cannot_be_prepared_is_named_and_nothing_stays_locked() {
+    fn a_lock_file_that_cannot_be_opened_is_named_and_nothing_stays_locked() {
         let fixture = Fixture::new();
         fs::create_dir(&fixture.paths.lock).unwrap();
-        let data = fixture.open_data();
-        let error =
-            ExclusiveLock::acquire(&data, &fixture.paths, Access::ReadWrite, false).unwrap_err();
+        let error = fixture.seize().unwrap_err();
         assert!(matches!(error, Error::Open { path, .. } if path == fixture.paths.lock));
         fs::remove_dir(&fixture.paths.lock).unwrap();
-        fixture.acquire().unwrap();
+        fixture.alone(true);
     }
 
     #[test]
@@ -564,23 +551,26 @@ mod tests {
         let fixture = Fixture::new();
         let data = fixture.open_data();
         fs::remove_file(&fixture.paths.data).unwrap();
-        let error =
-            ExclusiveLock::acquire(&data, &fixture.paths, Access::ReadWrite, false).unwrap_err();
-        assert!(matches!(error, Error::Open { path, .. } if path == fixture.paths.data));
+        let seized = Locks::seize(&data, &fixture.paths, Access::ReadWrite, false, 544);
+        assert!(matches!(seized, Err(Error::Open { path, .. }) if path == fixture.paths.data));
     }
 
     #[test]
     fn a_reader_locks_a_file_that_it_cannot_write() {
         let fixture = Fixture::new();
         let data = File::open(&fixture.paths.data).unwrap();
-        let acquire = || ExclusiveLock::acquire(&data, &fixture.paths, Access::ReadOnly, false);
-        let lock = acquire().unwrap();
-        assert!(matches!(fixture.acquire(), Err(Error::Busy { .. })));
-        drop(lock);
-        let lock = fixture.acquire().unwrap();
-        assert!(matches!(acquire(), Err(Error::Busy { .. })));
-        drop(lock);
-        acquire().unwrap();
+        let seize = || Locks::seize(&data, &fixture.paths, Access::ReadOnly, false, 544);
+        let Seized::Alone(locks) = seize().unwrap() else {
+            panic!("nobody else is here");
+        };
+        locks.lock_file().unwrap().set_len(4096).unwrap();
+        locks.settle(true).unwrap();
+        assert!(matches!(fixture.seize(), Err(Error::Busy { .. })));
+        drop(locks);
+        let locks = fixture.alone(true);
+        assert!(matches!(seize(), Err(Error::Busy { .. })));
+        drop(locks);
+        seize().unwrap();
     }
 
     #[test]
@@ -603,54 +593,6 @@ mod tests {
         assert_eq!(lock_file_mode(0o100_600), 0o600);
         assert_eq!(lock_file_mode(0o100_755), 0o666);
         assert_eq!(lock_file_mode(0o100_400), 0o600);
-    }
-
-    #[test]
-    fn what_exists_decides_the_naming_rule() {
-        let fixture = Fixture::new();
-        let directory = fixture.directory.path();
-        let in_directory = Paths {
-            data: directory.join("mdbx.dat"),
-            lock: directory.join("mdbx.lck"),
-            alternative_lock: directory.join("mdbx.dat-lck"),
-        };
-        assert_eq!(Paths::resolve(directory, false), in_directory);
-        assert_eq!(
-            Paths::resolve(&directory.join("mdbx.dat"), true),
-            in_directory,
-            "the file of a directory"
-        );
-
-        let file = directory.join("foo.mdbx");
-        File::create(&file).unwrap();
-        let single = Paths {
-            data: file.clone(),
-            lock: directory.join("foo.mdbx-lck"),
-            alternative_lock: directory.join("foo.lck"),
-        };
-        assert_eq!(Paths::resolve(&file, true), single);
-    }
-
-    #[test]
-    fn where_nothing_is_yet_the_caller_decides_the_naming_rule() {
-        let fixture = Fixture::new();
-        let path = fixture.directory.path().join("new");
-        assert_eq!(Paths::resolve(&path, true).data, path.join("mdbx.dat"));
-        let single = Paths::resolve(&path, false);
-        assert_eq!(single.data, path);
-        assert_eq!(single.lock, fixture.directory.path().join("new-lck"));
-        assert_eq!(
-            single.alternative_lock,
-            fixture.directory.path().join("new.lck")
-        );
-    }
-
-    #[test]
-    fn a_bare_data_file_name_is_the_one_of_this_directory() {
-        let paths = Paths::resolve(Path::new("mdbx.dat"), false);
-        assert_eq!(paths.data, Path::new("mdbx.dat"));
-        assert_eq!(paths.lock, Path::new("mdbx.lck"));
-        assert_eq!(paths.alternative_lock, Path::new("mdbx.dat-lck"));
     }
 
     #[test]

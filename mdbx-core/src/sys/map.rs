@@ -66,15 +66,15 @@ impl Map {
         self.raw.len()
     }
 
-    /// Notes that the file has become longer, which makes the new part readable; or shorter.
+    /// Notes that the file has become longer, which makes the new part readable; or shorter. Returns its length.
     ///
     /// # Errors
     ///
     /// What the operating system says when asked for the length.
-    pub(crate) fn measure(&self, file: &dyn DataFile) -> io::Result<()> {
-        self.present
-            .store(in_memory(file.len()?), Ordering::Release);
-        Ok(())
+    pub(crate) fn measure(&self, file: &dyn DataFile) -> io::Result<u64> {
+        let len = file.len()?;
+        self.present.store(in_memory(len), Ordering::Release);
+        Ok(len)
     }
 
     /// Mints the right to read the first `limit` bytes, or all of the mapping if it is shorter.

@@ -2,16 +2,45 @@
 //!
 //! Commits that were not synced survive the end of a process but not the end of the machine. A meta therefore carries
 //! the id of the boot it was written in: the same id again means that everything written is still there.
-#![expect(unsafe_code, reason = "std does not tell the id of a thread")]
+//!
+//! A child process has a copy of its parent's memory, and with it of environments that are not its own. Counting the
+//! forks on the way to a process tells, at the price of one load.
+#![expect(
+    unsafe_code,
+    reason = "std tells neither the id of a thread nor of forks"
+)]
 
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Once, OnceLock};
 
 /// Returns the process id.
 ///
 /// It is asked for anew each time, so a child process gets its own.
 pub(crate) fn pid() -> u32 {
     std::process::id()
+}
+
+/// How many forks, since [`watch_forks`], lie between this process and the one that began to count.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Returns a number that differs between this process and those it was forked from, from [`watch_forks`] on.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Makes [`generation`] tell child processes from their parents.
+pub(crate) fn watch_forks() {
+    extern "C" fn in_child() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        // SAFETY: the handler is a function that stays, and does nothing that a child process must not do. Without
+        // memory for it, forks are not noticed, as they were not before.
+        let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
 }
 
 /// Returns the id of this thread, as the tools of the operating system show it.

@@ -9,7 +9,6 @@
 use crate::error::{PageFault, Result};
 use crate::format::pnl::read_record;
 use crate::ids::{Pgno, Txnid};
-use crate::store::troika::head;
 use crate::tree::cursor::Cursor;
 use crate::tree::leaf_cursor::End;
 use crate::tree::order::Orders;
@@ -56,8 +55,7 @@ pub struct GcInfo {
 #[doc(alias = "mdbx_gc_info")]
 pub fn gc_info(txn: &ReadTxn<'_>) -> Result<GcInfo> {
     let (pages, tree, store) = (txn.pages(), txn.meta().gc, txn.store());
-    let steady = head(&store.map, store.page_size, &store.file_pages)?.steady;
-    let oldest = store.readers.oldest(steady);
+    let oldest = store.attached.oldest_seen(store.newest()?.steady);
     let fault = |fault: PageFault| fault.at(tree.root);
     let (mut records, mut held_back) = (0, 0);
     let mut usable: Vec<Pgno> = Vec::new();

@@ -113,6 +113,7 @@ impl<'env> WriteTxn<'env> {
     fn publish(&mut self) -> Result<Option<Txnid>> {
         self.check_sound()?;
         self.check_outermost()?;
+        self.turn.check_process()?;
         // Every change shows in a table, the canary or the geometry. Free pages may have been set aside for changes that were none.
         if !self.is_dirty() {
             return Ok(None);
@@ -140,6 +141,7 @@ impl<'env> WriteTxn<'env> {
             store.write_meta(&meta, head.tail, strength)?;
         }
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
+        store.attached.note_commit(); // the next writer looks at the readers anew
         self.failed.set(false);
         self.log_commit(&meta, strength);
         Ok(Some(commit_id))

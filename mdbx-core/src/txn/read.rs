@@ -220,7 +220,7 @@ impl<'env> ResetTxn<'env> {
     /// [`Error::Corrupted`] if the meta page is damaged. The place is given up then.
     #[doc(alias = "mdbx_txn_renew")]
     pub fn renew(self) -> Result<ReadTxn<'env>> {
-        self.slot.begin().map(ReadTxn::of)
+        self.slot.renew().map(ReadTxn::of)
     }
 }
 
@@ -288,7 +288,7 @@ impl<'env> ParkedTxn<'env> {
     /// [`Error::Corrupted`] if the meta page is damaged.
     pub fn unpark_or_renew(mut self) -> Result<ReadTxn<'env>> {
         match (self.take(), self.place) {
-            (Err(_), Some(Place::Lost(slot))) => slot.begin().map(ReadTxn::of),
+            (Err(_), Some(Place::Lost(slot))) => slot.renew().map(ReadTxn::of),
             (unparked, _) => unparked,
         }
     }

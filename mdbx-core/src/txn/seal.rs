@@ -34,6 +34,8 @@ impl WriteTxn<'_> {
             && meta.boot_id != [0; 16] // an old seal must not hold in another boot
             && is_in_memory
             && self.unwritten_bytes(&gc) <= MOST_SEALED_BYTES
+            // After a power cut the other one might open the file first, and not know seals.
+            && matches!(store.attached.locks.are_shared(), Ok(false))
     }
 
     /// Returns the seal of the commit of `meta`, which is to overwrite the tail.

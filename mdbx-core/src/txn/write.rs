@@ -663,6 +663,7 @@ fn first_state(store: &Store, turn: &Turn<'_>, memory: Memory) -> Result<(Txnid,
     let last = head.meta.txnid;
     let txnid = last.checked_add(1).ok_or(Error::TxnidsUsedUp { last })?;
     let geometry = &head.meta.geometry;
+    store.check_mapped(geometry)?; // another process may have raised the bound
     let reserve = Reserve::new(geometry.first_unallocated, Pgno(geometry.upper));
     let supply = Supply::new(reserve, memory, store.dirty_limit);
     let gc = Gc::new(turn, store, supply);

@@ -15,9 +15,26 @@ use std::ptr::{NonNull, null_mut};
 use mdbx_sys as sys;
 
 pub use sys::{
-    MDBX_ENV_DEFAULTS as DURABLE, MDBX_LIFORECLAIM as LIFO, MDBX_NOSTICKYTHREADS as UNBOUND,
-    MDBX_RDONLY as READ_ONLY, MDBX_SAFE_NOSYNC as SAFE_NO_SYNC, MDBX_WRITEMAP as WRITE_MAP,
+    MDBX_ENV_DEFAULTS as DURABLE, MDBX_EXCLUSIVE as EXCLUSIVE, MDBX_LIFORECLAIM as LIFO,
+    MDBX_NOMETASYNC as NO_META_SYNC, MDBX_NOSTICKYTHREADS as UNBOUND, MDBX_RDONLY as READ_ONLY,
+    MDBX_SAFE_NOSYNC as SAFE_NO_SYNC, MDBX_UTTERLY_NOSYNC as UTTERLY_NO_SYNC,
+    MDBX_WRITEMAP as WRITE_MAP,
 };
+
+pub use sys::{
+    MDBX_BUSY as BUSY, MDBX_EBADSIGN as BAD_SIGNATURE, MDBX_INCOMPATIBLE as INCOMPATIBLE,
+    MDBX_OUSTED as OUSTED, MDBX_READERS_FULL as READERS_FULL,
+    MDBX_UNABLE_EXTEND_MAPSIZE as UNABLE_EXTEND_MAPSIZE, MDBX_VERSION_MISMATCH as VERSION_MISMATCH,
+    MDBX_WANNA_RECOVERY as WANNA_RECOVERY,
+};
+
+pub use sys::{
+    MDBX_DUPFIXED as DUP_FIXED, MDBX_DUPSORT as DUP_SORT, MDBX_INTEGERDUP as INTEGER_DUP,
+    MDBX_INTEGERKEY as INTEGER_KEY,
+};
+
+/// The answer when another process has the database for itself: `EAGAIN`.
+pub const AGAIN: c_int = 11;
 
 /// Named tables that one environment can have open.
 const MAX_TABLES: u64 = 256;
@@ -114,6 +131,8 @@ pub struct Geometry {
 /// The state of an environment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
+    /// The size of all pages.
+    pub page_size: u32,
     /// The pages that are in use or free for reuse.
     pub allocated_pages: u64,
     /// The newest snapshot.
@@ -203,7 +222,16 @@ impl Env {
         Ok(env)
     }
 
-    fn set_geometry(&self, geometry: &Geometry) -> Result<()> {
+    /// Changes how long the data file is and may become; what is `None` stays.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    ///
+    /// # Panics
+    ///
+    /// If a size does not fit an `isize`.
+    pub fn set_geometry(&self, geometry: &Geometry) -> Result<()> {
         let size = |size: Option<usize>| {
             size.map_or(-1, |size| {
                 isize::try_from(size).expect("a size fits an isize")
@@ -228,6 +256,70 @@ impl Env {
         self.close_weak = true;
     }
 
+    /// Closes the environment, as dropping it does, and tells whether the last sync succeeded.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers; it is closed all the same.
+    pub fn close(self) -> Result<()> {
+        let (env, close_weak) = (self.env, self.close_weak);
+        std::mem::forget(self);
+        // SAFETY: the environment is live, ends here, and transactions, which borrow it, are gone.
+        done(unsafe { sys::mdbx_env_close_ex(env.as_ptr(), close_weak) })
+    }
+
+    /// Makes the last commit durable; tells whether it was not.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn sync(&self) -> Result<bool> {
+        // SAFETY: the environment is open.
+        match unsafe { sys::mdbx_env_sync_ex(self.env.as_ptr(), true, false) } {
+            sys::MDBX_RESULT_TRUE => Ok(false),
+            code => done(code).map(|()| true),
+        }
+    }
+
+    /// Sets after how many unsynced bytes a commit becomes durable by itself, for all processes; 0: never.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn set_sync_bytes(&self, bytes: u64) -> Result<()> {
+        // SAFETY: the environment is open.
+        done(unsafe {
+            sys::mdbx_env_set_option(self.env.as_ptr(), sys::MDBX_opt_sync_bytes, bytes)
+        })
+    }
+
+    /// Sets how many changed pages a write transaction keeps in memory, before it writes some early.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn set_dirty_limit(&self, pages: usize) -> Result<()> {
+        // SAFETY: the environment is open.
+        done(unsafe {
+            sys::mdbx_env_set_option(self.env.as_ptr(), sys::MDBX_opt_txn_dp_limit, pages as u64)
+        })
+    }
+
+    /// Frees the reader slots of dead processes, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn clear_dead_readers(&self) -> Result<usize> {
+        let mut dead = 0;
+        // SAFETY: the environment is open, and `dead` is where the number goes.
+        match unsafe { sys::mdbx_reader_check(self.env.as_ptr(), &raw mut dead) } {
+            sys::MDBX_RESULT_TRUE => {}
+            code => done(code)?,
+        }
+        Ok(usize::try_from(dead).unwrap_or(0))
+    }
+
     /// Begins a read transaction.
     ///
     /// # Errors
@@ -235,6 +327,15 @@ impl Env {
     /// What libmdbx answers.
     pub fn read(&self) -> Result<Txn<'_>> {
         Txn::begin(self, sys::MDBX_TXN_RDONLY)
+    }
+
+    /// Begins the write transaction if no other one runs.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn try_write(&self) -> Result<Txn<'_>> {
+        Txn::begin(self, sys::MDBX_TXN_TRY)
     }
 
     /// Begins the write transaction.
@@ -258,6 +359,7 @@ impl Env {
         // SAFETY: the environment is open, no transaction is needed, and `info` is as long as is said.
         done(unsafe { sys::mdbx_env_info_ex(self.env.as_ptr(), null_mut(), &raw mut info, size) })?;
         Ok(Info {
+            page_size: info.mi_dxb_pagesize,
             allocated_pages: info.mi_last_pgno + 1,
             last_txnid: info.mi_recent_txnid,
             lower: info.mi_geo.lower,
@@ -424,6 +526,38 @@ impl<'env> Txn<'env> {
     pub fn id(&self) -> u64 {
         // SAFETY: the transaction is live.
         unsafe { sys::mdbx_txn_id(self.txn.as_ptr()) }
+    }
+
+    /// Gives the snapshot of a read transaction up, and begins again on the newest one.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn renew(&mut self) -> Result<()> {
+        // SAFETY: the transaction is live, and nothing that was handed out is borrowed any more.
+        done(unsafe { sys::mdbx_txn_reset(self.txn.as_ptr()) })?;
+        // SAFETY: the transaction is live, and reset.
+        done(unsafe { sys::mdbx_txn_renew(self.txn.as_ptr()) })
+    }
+
+    /// Stops reading, in the hope to go on with the same snapshot later: a writer that needs room takes it away.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn park(&mut self) -> Result<()> {
+        // SAFETY: the transaction is live, and nothing that was handed out is borrowed any more.
+        done(unsafe { sys::mdbx_txn_park(self.txn.as_ptr(), false) })
+    }
+
+    /// Goes on reading after [`park`](Txn::park).
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers: `MDBX_OUSTED` if a writer took the snapshot away.
+    pub fn unpark(&mut self) -> Result<()> {
+        // SAFETY: the transaction is live.
+        done(unsafe { sys::mdbx_txn_unpark(self.txn.as_ptr(), false) })
     }
 
     /// Opens the table `name`, the main one if there is no name; `None` if there is none.

@@ -1,0 +1,25 @@
+//! The ways to commit. A process that dies takes nothing with it in any of them: what it has written is in the hands of
+//! the operating system.
+
+use mdbx_core::{Durability, EnvOptions};
+
+/// A name, and how to open a database so.
+pub(crate) type Mode = (&'static str, fn(EnvOptions) -> EnvOptions);
+
+/// All that are tried.
+pub(crate) const MODES: [Mode; 5] = [
+    ("durable", |options| options),
+    ("no meta sync", |options| {
+        options.durability(Durability::NoMetaSync)
+    }),
+    ("safe no sync", |options| {
+        options.durability(Durability::SafeNoSync)
+    }),
+    ("safe no sync, but often", |options| {
+        let options = options.durability(Durability::SafeNoSync);
+        options.sync_bytes(1 << 16)
+    }),
+    ("utterly no sync", |options| {
+        options.durability(Durability::UtterlyNoSync)
+    }),
+];
