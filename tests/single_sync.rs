@@ -6,7 +6,9 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use common::{Items, Rng, assert_sound, inspect, items, page_sizes};
 use mdbx_core::sim::set_boot_id;
@@ -433,5 +435,52 @@ fn ids_that_a_lost_commit_had_are_used_again_and_its_pages_do_not_pass_for_new_o
         assert_eq!(now(&env)?, base, "page {page}");
         set_boot_id(Some(AFTER));
     }
+    Ok(())
+}
+
+/// What tells this program that it is the other process, and which file to open.
+const OTHER: &str = "MDBX_SINGLE_SYNC_FILE";
+
+/// Not a test of its own: what the other process runs.
+#[test]
+fn keep_the_file_open_as_another_process() {
+    if let Some(file) = std::env::var_os(OTHER) {
+        let _env = Env::options().create(false).open(file).unwrap();
+        println!("\nopened");
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap(); // until the other end is closed
+    }
+}
+
+#[test]
+fn beside_another_process_a_commit_waits_twice() -> Result<()> {
+    let place = Place::new();
+    let env = place.open(options(PageSize::DEFAULT))?;
+    put(&env, b"key", b"alone")?;
+    assert!(!is_steady(&place, 4096));
+
+    let mut other = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "keep_the_file_open_as_another_process",
+            "--nocapture",
+        ])
+        .env(OTHER, place.file())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(other.stdout.take().unwrap()).lines();
+    let mut told = told.map_while(std::io::Result::ok);
+    assert!(told.any(|line| line == "opened"));
+    for number in 0_u32..3 {
+        put(&env, b"key", &number.to_be_bytes())?;
+        assert!(is_steady(&place, 4096));
+    }
+    drop(other.stdin.take());
+    assert!(other.wait().unwrap().success());
+
+    put(&env, b"key", b"alone again")?;
+    assert!(!is_steady(&place, 4096));
+    assert_eq!(open_after(&place.cut(|_| ()))?, now(&env)?);
     Ok(())
 }
