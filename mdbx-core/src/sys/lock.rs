@@ -242,6 +242,15 @@ impl Locks {
         self.lock_file.as_ref().map(LockedFile::file)
     }
 
+    /// Returns whether another process has the database open now.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn are_shared(&self) -> io::Result<bool> {
+        self.data.is_locked_by_others(Range::WHOLE)
+    }
+
     /// Shows others that this process is alive, for as long as it is. Returns whether it could: another process may
     /// have the same id, in another namespace.
     ///
