@@ -84,8 +84,8 @@ fn colliding_texts(count: usize) -> Vec<String> {
 
 /// A database with two rows that share the hash of their body, and one that does not.
 fn colliding() -> Result<(TempDb, String, String)> {
-    let mut texts = colliding_texts(2).into_iter();
-    let (x, y) = (texts.next().unwrap(), texts.next().unwrap());
+    let texts: [String; 2] = colliding_texts(2).try_into().expect("two texts");
+    let [x, y] = texts;
     let db = TempDb::open(schema![Doc])?;
     db.write(|tx| {
         tx.insert(&doc(1, &x))?;
