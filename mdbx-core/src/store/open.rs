@@ -64,6 +64,27 @@ pub(crate) struct OpenOptions {
     pub(crate) watch: Watch,
 }
 
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions {
+            access: Access::ReadWrite,
+            sharing: Sharing::default(),
+            lock_version: LockVersion::default(),
+            sub_directory: false,
+            create: true,
+            max_readers: 110,
+            max_tables: 256,
+            dirty_limit: 256 << 20,
+            reclaim: ReclaimOrder::default(),
+            writing: Writing::default(),
+            geometry: Geometry::default(),
+            slow_reader: None,
+            orders: GivenOrders::default(),
+            watch: Watch::default(),
+        }
+    }
+}
+
 /// With whom a database is shared.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sharing {

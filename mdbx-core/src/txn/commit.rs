@@ -276,9 +276,9 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
+    use crate::store::open::{OpenOptions, Store, Writing};
     use crate::store::turn::Turn;
-    use crate::sys::file::{Access, DataFile, OsFile};
+    use crate::sys::file::{DataFile, OsFile};
     use crate::txn::engine::Engine;
 
     /// What a file was asked to wait for, and whether that is to fail.
@@ -351,22 +351,11 @@ mod tests {
 
     fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<Disk>)> {
         let options = OpenOptions {
-            access: Access::ReadWrite,
-            sharing: crate::store::open::Sharing::default(),
-            lock_version: crate::format::lck::LockVersion::default(),
-            sub_directory: false,
-            create: true,
-            max_readers: 1,
-            max_tables: 1,
-            dirty_limit: 1 << 20,
-            reclaim: ReclaimOrder::default(),
             writing: Writing {
                 durability,
                 ..Writing::default()
             },
-            geometry: crate::store::geometry::Geometry::default(),
-            slow_reader: None,
-            orders: crate::store::orders::GivenOrders::default(),
+            ..OpenOptions::default()
         };
         let mut engine = Engine::new(Store::open(path, &options)?);
         let disk = Arc::new(Disk::default());
