@@ -338,6 +338,8 @@ mod tests {
         let options = OpenOptions {
             access: Access::ReadWrite,
             exclusive: false,
+            accede: false,
+            lock_version: crate::format::lck::LockVersion::default(),
             sub_directory: false,
             create: true,
             max_readers: 1,
