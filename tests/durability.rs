@@ -594,12 +594,15 @@ fn a_file_mapped_for_writing_grows_and_has_room_on_the_disk_for_all_its_length()
             nested.put(Table::MAIN, &number.to_be_bytes(), &[7; 60])?;
             nested.commit()?;
         }
-        txn.put(Table::MAIN, b"large", &[9; 100_000])?;
+        txn.put(Table::MAIN, b"large", &vec![9; 100_000])?;
         txn.commit()?;
         assert!(has_room() && env.info()?.file_len > before);
         assert_eq!(reader.len(Table::MAIN)?, 0);
         let txn = env.read()?;
-        assert_eq!(txn.get(Table::MAIN, b"large")?, Some(&[9; 100_000][..]));
+        assert_eq!(
+            txn.get(Table::MAIN, b"large")?,
+            Some(vec![9; 100_000].as_slice())
+        );
         assert_eq!(txn.len(Table::MAIN)?, 2001);
     }
     Ok(())

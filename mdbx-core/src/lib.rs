@@ -84,7 +84,7 @@
 //! | --- | --- |
 //! | error | a failed sync, after which the environment takes no more writes |
 //! | warn | a commit that was lost when the machine stopped; a writer that died; all reader slots in use |
-//! | info | a database created, opened or joined, maybe with a commit that is not durable yet; readers of dead processes removed |
+//! | info | a database created, joined, or opened, maybe with a commit that is not durable yet; readers of dead processes removed |
 //! | debug | each commit, a change of the file's length, pages written before a commit |
 //! | trace | the steps of a commit, and where free pages come from |
 //!

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::format::lck::LockVersion;
 use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
-use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
+use crate::store::open::{OpenOptions, ReclaimOrder, Sharing, Store, Writing};
 use crate::store::orders::{GivenOrders, TableOrder};
 use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::sys::file::Access;
@@ -42,8 +42,7 @@ impl EnvOptions {
     pub(crate) fn new() -> EnvOptions {
         let options = OpenOptions {
             access: Access::ReadWrite,
-            exclusive: false,
-            accede: false,
+            sharing: Sharing::default(),
             lock_version: LockVersion::default(),
             sub_directory: false,
             create: true,
@@ -212,7 +211,7 @@ impl EnvOptions {
     #[doc(alias = "MDBX_EXCLUSIVE")]
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
-        self.options.exclusive = exclusive;
+        self.options.sharing.exclusive = exclusive;
         self
     }
 
@@ -222,7 +221,7 @@ impl EnvOptions {
     #[doc(alias = "MDBX_ACCEDE")]
     #[must_use]
     pub fn accede(mut self, accede: bool) -> Self {
-        self.options.accede = accede;
+        self.options.sharing.accede = accede;
         self
     }
 

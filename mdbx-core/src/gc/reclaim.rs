@@ -96,17 +96,17 @@ impl Gc {
     pub(crate) fn new(turn: &Turn<'_>, store: &Store, mut supply: Supply) -> Gc {
         let root = turn.head().meta.gc;
         let (fallback, durability) = (turn.fallback(), turn.durability());
-        let newest = turn.head().meta.txnid;
         let oldest = store.attached.oldest(turn.head(), fallback);
+        let newest = turn.head().meta.txnid;
         let pages = supply.memory.list();
         // It is rare enough to be worth a sync, but not worth what the last durable snapshot needs.
-        let due = &store.compaction_due;
-        let is_worth_a_sync = || {
-            durability != Durability::UtterlyNoSync
-                && due.is_due(newest)
-                && due.is_due(store.attached.oldest_seen(newest))
+        let could_be_oldest = || match durability {
+            Durability::UtterlyNoSync => oldest,
+            _ => store.attached.oldest_seen(newest),
         };
-        let compacts = if due.is_due(oldest) || is_worth_a_sync() {
+        let compacts = if store.compaction_due.is_due(newest)
+            && store.compaction_due.is_due(could_be_oldest())
+        {
             Compacts::Later
         } else {
             Compacts::No

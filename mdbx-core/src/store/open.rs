@@ -47,9 +47,7 @@ const MOST_READS: usize = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) access: Access,
-    pub(crate) exclusive: bool,
-    /// Whether to take what modes others use.
-    pub(crate) accede: bool,
+    pub(crate) sharing: Sharing,
     /// The version of the lock file that is made, if nobody has made one.
     pub(crate) lock_version: LockVersion,
     pub(crate) sub_directory: bool,
@@ -62,6 +60,15 @@ pub(crate) struct OpenOptions {
     pub(crate) geometry: Geometry,
     pub(crate) slow_reader: Option<SlowReaderHandler>,
     pub(crate) orders: GivenOrders,
+}
+
+/// With whom a database is shared.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sharing {
+    /// Whether with nobody.
+    pub(crate) exclusive: bool,
+    /// Whether to take what modes others use.
+    pub(crate) accede: bool,
 }
 
 /// How commits reach the disk.
@@ -135,6 +142,8 @@ struct Found {
     meta: Meta,
     /// What commits promise.
     durability: Durability,
+    /// Whether pages are written through a mapping.
+    writes_through_map: bool,
     /// Whether the geometry that was asked for is still to be set.
     is_to_be_resized: bool,
 }
@@ -153,7 +162,7 @@ impl Store {
         };
         let file = open_file(&paths, options).map_err(failed)?;
         let guard = OpenGuard::register(file.file(), &paths.data)?;
-        let (access, exclusive) = (options.access, options.exclusive);
+        let (access, exclusive) = (options.access, options.sharing.exclusive);
         let seized = Locks::seize(file.file(), &paths, access, exclusive, shortest_file())?;
         let found = match seized {
             Seized::Alone(locks) => open_alone(&file, locks, guard, &paths, options)?,
@@ -173,13 +182,13 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        let file = writable(file, options, page_size, &map).map_err(failed)?;
         if let Some(bytes) = options.writing.sync_bytes {
             found.unsynced.set_bytes(bytes, page_size);
         }
         if let Some(period) = options.writing.sync_period {
             found.unsynced.set_period(period);
         }
+        let file = writable(file, found.writes_through_map, page_size, &map).map_err(failed)?;
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
         info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
@@ -214,20 +223,6 @@ impl Store {
     }
 }
 
-/// Returns the data file, mapped once more if pages are to be written that way.
-fn writable(
-    file: OsFile,
-    options: &OpenOptions,
-    page_size: PageSize,
-    map: &Map,
-) -> io::Result<Box<dyn DataFile>> {
-    if !options.writing.through_map || options.access == Access::ReadOnly {
-        return Ok(Box::new(file));
-    }
-    let metas_end = Pgno::FIRST_DATA.offset(page_size);
-    Ok(Box::new(MappedFile::new(file, metas_end, map.len())?))
-}
-
 /// Makes or finds a database that nobody else has open, and lets others in.
 fn open_alone(
     file: &OsFile,
@@ -246,7 +241,7 @@ fn open_alone(
         &paths.lock,
         options.lock_version,
         options.max_readers,
-        options.exclusive,
+        options.sharing.exclusive,
     )?;
     let may_write = options.access == Access::ReadWrite;
     let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
@@ -278,6 +273,7 @@ fn open_alone(
         unsynced,
         meta,
         durability: options.writing.durability,
+        writes_through_map: writes_through_map(options),
         is_to_be_resized: may_write && !is_new && options.geometry.is_given(),
     })
 }
@@ -290,14 +286,14 @@ fn open_shared(
     paths: &Paths,
     options: &OpenOptions,
 ) -> Result<Found> {
-    if options.exclusive {
+    if options.sharing.exclusive {
         return Err(Error::Busy {
             path: paths.data.clone(),
         });
     }
     let wish = Wish {
         modes: modes_of(options),
-        accede: options.accede,
+        accede: options.sharing.accede,
     };
     let (attached, modes) = Attached::join(locks, guard, (&paths.data, &paths.lock), wish)?;
     let attached = Arc::new(attached);
@@ -310,17 +306,27 @@ fn open_shared(
         thread::yield_now(); // somebody may just be writing it
         meta = newest(file, &paths.data);
     }
+    let (durability, writes_through_map) = if options.sharing.accede {
+        // Where nobody is lazy, everybody may write as he likes.
+        let is_lazy = modes & modes::LAZY != 0;
+        let through_map = options.access == Access::ReadWrite && modes & modes::WRITE_MAP != 0;
+        (durability_of(modes), is_lazy && through_map)
+    } else {
+        (options.writing.durability, writes_through_map(options))
+    };
     Ok(Found {
         unsynced: Unsynced::new(Arc::clone(&attached)),
         attached,
         meta: meta?,
-        durability: if options.accede {
-            durability_of(modes)
-        } else {
-            options.writing.durability
-        },
+        durability,
+        writes_through_map,
         is_to_be_resized: false,
     })
+}
+
+/// Returns whether this process is to write pages through a mapping.
+fn writes_through_map(options: &OpenOptions) -> bool {
+    options.access == Access::ReadWrite && options.writing.through_map
 }
 
 /// Returns what the lock file tells others about how this process uses the database.
@@ -339,7 +345,12 @@ fn modes_of(options: &OpenOptions) -> u32 {
         Access::ReadWrite => 0,
         Access::ReadOnly => modes::READ_ONLY,
     };
-    reclaim | durability | access
+    let writing = if writes_through_map(options) {
+        modes::WRITE_MAP
+    } else {
+        0
+    };
+    reclaim | durability | access | writing
 }
 
 /// Returns what commits promise in processes that tell others such modes.
@@ -350,6 +361,20 @@ fn durability_of(told: u32) -> Durability {
         _ if told & modes::NO_META_SYNC != 0 => Durability::NoMetaSync,
         _ => Durability::Durable,
     }
+}
+
+/// Returns the data file, mapped once more if pages are to be written that way.
+fn writable(
+    file: OsFile,
+    through_map: bool,
+    page_size: PageSize,
+    map: &Map,
+) -> io::Result<Box<dyn DataFile>> {
+    if !through_map {
+        return Ok(Box::new(file));
+    }
+    let metas_end = Pgno::FIRST_DATA.offset(page_size);
+    Ok(Box::new(MappedFile::new(file, metas_end, map.len())?))
 }
 
 /// Returns the newest meta of the database at `path`, which is not opened.

@@ -121,6 +121,15 @@ impl<'s> Turn<'s> {
         Ok(())
     }
 
+    /// Checks that the turn is this process's, and not that of its parent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.lock.store.attached.check_process()
+    }
+
     /// Makes the snapshot to build on durable if that is due, instead of leaving it to the end of a transaction.
     ///
     /// # Errors
@@ -132,15 +141,6 @@ impl<'s> Turn<'s> {
             self.renew()?;
         }
         Ok(())
-    }
-
-    /// Checks that the turn is this process's, and not that of its parent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Forked`].
-    pub(crate) fn check_process(&self) -> Result<()> {
-        self.lock.store.attached.check_process()
     }
 
     #[inline]

@@ -337,8 +337,7 @@ mod tests {
     fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<Disk>)> {
         let options = OpenOptions {
             access: Access::ReadWrite,
-            exclusive: false,
-            accede: false,
+            sharing: crate::store::open::Sharing::default(),
             lock_version: crate::format::lck::LockVersion::default(),
             sub_directory: false,
             create: true,
