@@ -96,7 +96,9 @@ impl Gc {
     pub(crate) fn new(turn: &Turn<'_>, store: &Store, mut supply: Supply) -> Gc {
         let root = turn.head().meta.gc;
         let fallback = turn.fallback();
-        let oldest = store.attached.oldest(turn.head(), fallback);
+        let oldest = store
+            .attached
+            .oldest(turn.head().meta.pages_retired, fallback);
         let pages = supply.memory.list();
         let compacts = if store.compaction_due.is_due(oldest) {
             Compacts::Later
@@ -299,7 +301,10 @@ impl Gc {
         }
         base.store.move_fallback(base.head, self.durability)?;
         self.state.fallback = newest;
-        let oldest = base.store.attached.oldest(base.head, newest);
+        let oldest = base
+            .store
+            .attached
+            .oldest(base.head.meta.pages_retired, newest);
         let is_newer = oldest > self.state.oldest;
         if is_newer {
             self.move_oldest(oldest);
