@@ -97,7 +97,9 @@ impl Gc {
         let root = turn.head().meta.gc;
         let (fallback, durability) = (turn.fallback(), turn.durability());
         let newest = turn.head().meta.txnid;
-        let oldest = store.attached.oldest(turn.head(), fallback);
+        let oldest = store
+            .attached
+            .oldest(turn.head().meta.pages_retired, fallback);
         let pages = supply.memory.list();
         // It is rare enough to be worth a sync, but not worth what the last durable snapshot needs.
         let due = &store.compaction_due;
@@ -315,7 +317,10 @@ impl Gc {
         }
         base.store.move_fallback(base.head, self.durability)?;
         self.state.fallback = newest;
-        let oldest = base.store.attached.oldest(base.head, newest);
+        let oldest = base
+            .store
+            .attached
+            .oldest(base.head.meta.pages_retired, newest);
         let is_newer = oldest > self.state.oldest;
         if is_newer {
             self.move_oldest(oldest);

@@ -178,13 +178,13 @@ impl Locks {
                 Round::Refused
             });
         };
-        // Else somebody has the data file without having the lock file: on the way in or out, or a reader that could not
-        // write it. To read byte 0 is enough to find out.
         if lock_file.try_set(Range::FIRST_BYTE, Claim::Write)?
             && let Some(alone) = self.try_alone()?
         {
             return Ok(alone);
         }
+        // If we have byte 0, somebody has the data file without it: on the way in or out, or a reader that could not write
+        // the lock file. To read byte 0 is enough to find out.
         if !lock_file.try_set(Range::FIRST_BYTE, Claim::Read)? {
             return Ok(Round::Again); // somebody makes it, or gives it up
         }
