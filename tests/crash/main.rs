@@ -32,9 +32,10 @@ fn main() -> ExitCode {
     }
     let (states, seed) = (number("MDBX_CRASH_STATES", STATES), number("MDBX_SEED", 1));
     println!("seed {seed}: to repeat, MDBX_SEED={seed} MDBX_CRASH_STATES={states}");
-    let plans = plans::plans(seed);
+    let (plans, begin) = (plans::plans(seed), Instant::now());
     let (tallies, failures) = run(&plans, states.div_ceil(plans.len() as u64));
     show(&tallies);
+    println!("it took {} seconds", begin.elapsed().as_secs());
     for failure in &failures {
         let name = failure.lines().next().unwrap_or_default();
         println!("\nFAILED {failure}\n  to repeat: MDBX_CRASH_ONLY={name}");
