@@ -8,7 +8,7 @@ use crate::command::{Command, Run};
 use crate::common::Rng;
 use crate::database::{Live, assert_nothing_lost};
 use crate::engine::Engine;
-use crate::opening::{Mode, Opening, WRITE_MAPS};
+use crate::opening::{Mode, Opening};
 use crate::process::Worker;
 use crate::together::{PAIRS, rounds};
 
@@ -120,10 +120,8 @@ fn a_killed_process_of_one_engine_stops_none_of_the_other_and_loses_nothing() {
         kill(victim, durable, rounds(12));
         kill(victim, durable.spill(), rounds(3));
         kill(victim, weak, rounds(5));
-        if WRITE_MAPS.contains(&true) {
-            kill(victim, durable.write_map(), rounds(2));
-            kill(victim, weak.write_map(), rounds(2));
-        }
+        kill(victim, durable.write_map(), rounds(3));
+        kill(victim, weak.write_map(), rounds(3));
     }
 }
 

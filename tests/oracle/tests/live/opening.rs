@@ -109,9 +109,6 @@ pub(crate) const GROWTH_STEP: usize = 1 << 16;
 /// The unused room at its end that lets it shrink.
 pub(crate) const SHRINK_THRESHOLD: usize = 1 << 17;
 
-/// Whether the file is written through its mapping.
-pub(crate) const WRITE_MAPS: &[bool] = &[false];
-
 /// How many bytes of pages a write transaction keeps in memory that is to spill.
 pub(crate) const SPILL_LIMIT: usize = 1 << 19;
 

@@ -36,15 +36,14 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
     if opening.ends_slow_readers {
         options = options.slow_reader_handler(end_slow_reader);
     }
-    if opening.write_map {
-        return Err("the file is not written through its mapping".into());
-    }
-    let options = options.durability(match opening.mode {
-        Mode::Durable => Durability::Durable,
-        Mode::NoMetaSync => Durability::NoMetaSync,
-        Mode::SafeNoSync => Durability::SafeNoSync,
-        Mode::UtterlyNoSync => Durability::UtterlyNoSync,
-    });
+    let options = options
+        .write_map(opening.write_map)
+        .durability(match opening.mode {
+            Mode::Durable => Durability::Durable,
+            Mode::NoMetaSync => Durability::NoMetaSync,
+            Mode::SafeNoSync => Durability::SafeNoSync,
+            Mode::UtterlyNoSync => Durability::UtterlyNoSync,
+        });
     Ok(Box::new(options.open(path)?))
 }
 
