@@ -114,11 +114,20 @@ fn writers_and_readers_that_are_killed_lose_no_commit_and_keep_nobody_waiting() 
 
 #[test]
 fn processes_that_open_and_close_the_file_at_once_are_in_nobodys_way() {
+    storm("visitor", 23);
+}
+
+#[test]
+fn processes_that_want_the_file_for_themselves_now_and_then_get_it() {
+    storm("loner", 29);
+}
+
+fn storm(role: &str, seed: u64) {
     let default = if cfg!(debug_assertions) { 100 } else { 400 };
     let visits = number_from_env("MDBX_STORM_VISITS", default);
-    let mut rng = Rng::new(23);
+    let mut rng = Rng::new(seed);
     println!("storm: {visits} visits, MDBX_SEED={}", rng.seed());
-    println!("{}", storm::blow(&mut rng, visits));
+    println!("{}", storm::blow(role, &mut rng, visits));
 }
 
 #[test]
