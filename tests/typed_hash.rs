@@ -85,7 +85,8 @@ fn colliding_texts(count: usize) -> Vec<String> {
 /// A database with two rows that share the hash of their body, and one that does not.
 fn colliding() -> Result<(TempDb, String, String)> {
     let mut texts = colliding_texts(2).into_iter();
-    let (x, y) = (texts.next().unwrap(), texts.next().unwrap());
+    let mut text = || texts.next().expect("one of two");
+    let (x, y) = (text(), text());
     let db = TempDb::open(schema![Doc])?;
     db.write(|tx| {
         tx.insert(&doc(1, &x))?;
