@@ -429,7 +429,7 @@ fn generic_code_over_tables_compiles_and_runs() -> Result<()> {
 }
 
 #[test]
-fn rows_of_older_structs_become_rows_of_this_one() -> Result<()> {
+fn rows_of_older_structs_become_rows_of_this_one() {
     use mdbx_typed::FromRow;
 
     #[derive(Table, Serialize, Deserialize)]
@@ -516,7 +516,6 @@ fn rows_of_older_structs_become_rows_of_this_one() -> Result<()> {
     assert_eq!(names(2).unwrap(), ["id", "text"]);
     assert_eq!(names(3), None);
     let _ = (event::by_kind, event_v1::primary, event_v2::primary);
-    Ok(())
 }
 
 #[test]

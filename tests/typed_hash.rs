@@ -84,8 +84,9 @@ fn colliding_texts(count: usize) -> Vec<String> {
 
 /// A database with two rows that share the hash of their body, and one that does not.
 fn colliding() -> Result<(TempDb, String, String)> {
-    let texts: [String; 2] = colliding_texts(2).try_into().expect("two texts");
-    let [x, y] = texts;
+    let mut texts = colliding_texts(2).into_iter();
+    let mut text = || texts.next().expect("one of two");
+    let (x, y) = (text(), text());
     let db = TempDb::open(schema![Doc])?;
     db.write(|tx| {
         tx.insert(&doc(1, &x))?;

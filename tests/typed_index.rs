@@ -203,6 +203,10 @@ fn descending_components_come_largest_first() -> Result<()> {
 }
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two indexes have a field in common"
+)]
 #[index(by_author_at, on(author, at), desc(at))]
 #[index(by_at_author, on(at, author), desc(at, author), unique)]
 #[index(by_tag_desc, on(tags), each, desc(tags))]

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use typed_support::Rng;
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two indexes have a field in common"
+)]
 #[index(by_group_name, on(group, name))]
 #[index(by_initial, with = Self::initial, key = Option<char>)]
 #[index(big, on(size), when = Self::is_big)]

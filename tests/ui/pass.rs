@@ -65,7 +65,7 @@ impl From<UserV1> for User {
 }
 
 /// An enum as a key.
-#[derive(Key, Serialize, Deserialize)]
+#[derive(Key, Serialize, Deserialize, Debug, Clone)]
 pub enum State {
     /// The first.
     New,

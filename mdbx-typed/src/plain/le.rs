@@ -4,18 +4,12 @@
 //! compare, hash, print and serialise as that number, and as a key each is that number: callers pass a plain `u64` for
 //! a [`U64`]. The floats compare as `f32` and `f64` do; as keys they are in their total order.
 
-#![expect(
-    unsafe_code,
-    reason = "each type is an array of bytes, which is what `Plain` asks for"
-)]
-
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Plain;
 use crate::key::{Key, KeyField, TotalF32, TotalF64};
 use crate::shape::{Shape, Shaped};
 
@@ -44,12 +38,6 @@ macro_rules! numbers {
             pub const fn set(&mut self, number: $number) {
                 self.0 = number.to_le_bytes();
             }
-        }
-
-        #[diagnostic::do_not_recommend]
-        // SAFETY: it is an array of `u8` and nothing else, and every bit pattern is a number.
-        unsafe impl Plain for $name {
-            const SHAPE: Shape = <$number as Shaped>::SHAPE;
         }
 
         impl From<$number> for $name {

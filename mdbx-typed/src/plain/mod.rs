@@ -12,7 +12,7 @@
 
 pub mod le;
 
-use crate::shape::Shape;
+use crate::shape::{Shape, Shaped};
 
 /// A type that is nothing but its bytes, so that a `&[u8]` of its length can be read as a `&Self`.
 ///
@@ -80,6 +80,22 @@ unsafe impl Plain for i8 {
 // SAFETY: an array is its elements one after the other, with their alignment and nothing in between.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {
     const SHAPE: Shape = Shape::Array(&T::SHAPE, N);
+}
+
+macro_rules! numbers {
+    ($($name:ident: $number:ident),+ $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
+        // SAFETY: it is `repr(transparent)` over an array of `u8`, and every bit pattern is a number.
+        unsafe impl Plain for le::$name {
+            const SHAPE: Shape = <$number as Shaped>::SHAPE;
+        }
+    )+};
+}
+
+numbers! {
+    U16: u16, U32: u32, U64: u64, U128: u128,
+    I16: i16, I32: i32, I64: i64, I128: i128,
+    F32: f32, F64: f64,
 }
 
 /// Returns the value that `bytes` are; `None` if they are more or fewer than it has.
