@@ -275,7 +275,7 @@ impl EnvOptions {
     #[doc(hidden)]
     #[must_use]
     pub fn simulate(mut self, disk: std::sync::Arc<dyn crate::sys::witness::Disk>) -> Self {
-        self.options.watch = Watch(Some(disk));
+        self.options.watch = crate::sys::witness::Watch(Some(disk));
         self
     }
 

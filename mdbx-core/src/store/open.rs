@@ -44,7 +44,6 @@ static NUMBERS: AtomicU32 = AtomicU32::new(1);
 const MOST_READS: usize = 1000;
 
 /// How to open a database.
-#[expect(clippy::struct_excessive_bools, reason = "each is an option by itself")]
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) access: Access,
