@@ -180,13 +180,16 @@ pub use key::{
 pub use mdbx_core::{Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Table, View};
 pub use plain::{Plain, le};
-pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token, Views};
+pub use query::{
+    Entries, Ids, Join, Keys, Page, ParseTokenError, Query, Rows, Selection, Token, Views,
+};
 pub use schema::{
     AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
     KeyRef, KeySchema, OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema,
     UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
+pub use table::Drain;
 
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {

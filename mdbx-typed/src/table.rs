@@ -1,7 +1,12 @@
-//! One record type in one table: reading a row, and the statements that change rows.
+//! One record type in one table: reading a row, and the statements that change rows. Those that remove many are in
+//! `range`.
 //!
 //! Every statement works in the same order: the new row's bytes, its keys, all checks, then the changes. So what can
 //! be refused is refused before anything is touched.
+
+mod range;
+
+pub use range::Drain;
 
 use std::marker::PhantomData;
 
@@ -217,10 +222,17 @@ impl<'s, T: Table> Statement<'s, T> {
     where
         T: OwnedTable,
     {
-        let key = key::encode::<T::Key>(key);
-        let old = self.read_old(&key)?;
+        self.take_by_bytes(&key::encode::<T::Key>(key))
+    }
+
+    /// As [`take`](Self::take), with the bytes of a primary key.
+    fn take_by_bytes(&mut self, key: &KeyBuf) -> Result<Option<T>>
+    where
+        T: OwnedTable,
+    {
+        let old = self.read_old(key)?;
         if old.is_some() {
-            self.remove(&key)?;
+            self.remove(key)?;
         }
         Ok(old)
     }

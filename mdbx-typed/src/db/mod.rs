@@ -19,7 +19,7 @@ use mdbx_core::{Env, EnvOptions, Geometry};
 
 use crate::error::{Error, OpenError, Result};
 use crate::key;
-use crate::schema::handles::TableHandles;
+use crate::schema::handles::{self, TableHandles};
 use crate::schema::{KeyRef, Schema, Table, TableSchema};
 use txn::Shared;
 
@@ -40,17 +40,16 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Returns the handles of a table, or `None` if it is not in the schema: two loads, no search.
+    /// Returns the tables, by slot.
     #[inline]
-    pub(crate) fn handles<T: Table>(&self) -> Option<&TableHandles> {
-        self.tables.get(T::slot())?.as_ref()
+    pub(crate) fn tables(&self) -> &[Option<TableHandles>] {
+        &self.tables
     }
 
+    /// Returns the handles of a table, or says that it is not in the schema.
     #[inline]
     pub(crate) fn require<T: Table>(&self) -> Result<&TableHandles> {
-        self.handles::<T>().ok_or(Error::NotInSchema {
-            table: T::SCHEMA.name,
-        })
+        handles::require::<T>(&self.tables)
     }
 }
 

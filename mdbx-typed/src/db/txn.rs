@@ -4,6 +4,7 @@
 //! across a write that might change the page.
 
 use std::fmt;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use mdbx_core as core;
@@ -11,11 +12,13 @@ use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
 use crate::error::{Error, Result};
-use crate::key::{self, Key};
+use crate::key::{self, Key, KeyRange};
 use crate::query::{Query, RowOf};
 use crate::schema::handles::{Source, Target};
-use crate::schema::{AutoTable, Index, KeyRef, OwnedTable, Record, Table, UniqueIndex, ViewOf};
-use crate::table::{self, Scratch, Statement};
+use crate::schema::{
+    AutoTable, Index, KeyRef, OrderedIndex, OwnedTable, Record, Table, UniqueIndex, ViewOf,
+};
+use crate::table::{self, Drain, Scratch, Statement};
 
 /// The database a transaction belongs to.
 pub(super) enum Shared<'db> {
@@ -199,7 +202,7 @@ macro_rules! reads {
             /// Returns a query of an index, or of the primary key: `tx.by(user::primary)`.
             pub fn by<I: Index>(&self, index: I) -> Query<'_, I> {
                 let _ = index;
-                Query::new(&self.core, self.inner().handles::<I::Table>())
+                Query::new(&self.core, self.inner().tables())
             }
 
             /// Returns how many rows a table has, without reading them.
@@ -327,6 +330,82 @@ impl WriteTxn<'_> {
     /// [`Error::NotInSchema`] or [`Error::Engine`].
     pub fn clear<T: Table>(&mut self) -> Result<()> {
         self.statement::<T>()?.clear()
+    }
+
+    /// Removes the rows with a key in a range of an index, or of the primary key, and returns how many there were.
+    ///
+    /// Rows of a table without indexes go without being read. Otherwise what is read of them are the keys that they
+    /// have in the indexes; successive entries of `index` go together.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Session { #[key] id: u64, #[index] expires: u64 }
+    /// fn purge(db: &Database, now: u64) -> mdbx_typed::Result<u64> {
+    ///     db.write(|tx| tx.delete_range(session::by_expires, ..now))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DanglingIndex`]; otherwise as [`delete`](WriteTxn::delete). Nothing was removed then.
+    pub fn delete_range<'q, I: OrderedIndex>(
+        &mut self,
+        index: I,
+        range: impl RangeBounds<<I::Key as Key>::Ref<'q>>,
+    ) -> Result<u64> {
+        let _ = index;
+        let range = KeyRange::between::<I::Key>(&range);
+        self.statement::<I::Table>()?.delete_range::<I>(&range)
+    }
+
+    /// Removes the rows for which `keep` returns `false`, and returns how many there were. It reads the whole table,
+    /// in the order of the primary key.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct User { #[key] id: u64, deleted: bool }
+    /// fn sweep(db: &Database) -> mdbx_typed::Result<u64> {
+    ///     db.write(|tx| tx.retain::<User>(|user| !user.deleted))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](WriteTxn::delete). Nothing was removed then.
+    pub fn retain<T: Table>(&mut self, keep: impl FnMut(&T::Row<'_>) -> bool) -> Result<u64> {
+        self.statement::<T>()?.retain(keep)
+    }
+
+    /// Removes the rows with a key in a range of an index, or of the primary key, and returns them one by one.
+    ///
+    /// A row is removed when it is asked for, so the transaction can be left with some of them:
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Job { #[key] id: u64, #[index] due: u64 }
+    /// fn next_jobs(db: &Database, now: u64) -> mdbx_typed::Result<Vec<Job>> {
+    ///     db.write(|tx| tx.drain(job::by_due, ..=now)?.take(10).collect())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInSchema`] or [`Error::Engine`]. A row is an error as in [`take`](WriteTxn::take), or
+    /// [`Error::DanglingIndex`], and is the last one then.
+    pub fn drain<'q, I: OrderedIndex>(
+        &mut self,
+        index: I,
+        range: impl RangeBounds<<I::Key as Key>::Ref<'q>>,
+    ) -> Result<Drain<'_, I>>
+    where
+        I::Table: OwnedTable,
+    {
+        let _ = index;
+        let range = KeyRange::between::<I::Key>(&range);
+        Ok(Drain::new(self.statement::<I::Table>()?, range))
     }
 
     /// Makes all changes durable and visible to transactions that begin from now on.

@@ -61,6 +61,29 @@ impl KeyRange {
         }
     }
 
+    /// Returns the same range, borrowed.
+    pub(crate) fn as_bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        let (lower, upper) = (self.lower.as_ref(), self.upper.as_ref());
+        (lower.map(KeyBuf::as_slice), upper.map(KeyBuf::as_slice))
+    }
+
+    /// Returns the only key in the range, if its bounds say so.
+    pub(crate) fn only_key(&self) -> Option<&KeyBuf> {
+        match (&self.lower, &self.upper) {
+            (Bound::Included(lower), Bound::Included(upper))
+                if lower.as_slice() == upper.as_slice() =>
+            {
+                Some(lower)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether `key` is in the range.
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.is_past_lower(key) && self.is_before_upper(key)
+    }
+
     /// Returns whether it is the range of all keys.
     pub(crate) fn is_full(&self) -> bool {
         matches!(

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use mdbx_core::TableRef;
 
+use super::fetch::Fetch;
 use super::scan::{Pair, Scan};
 use super::token::Token;
 use super::{PrimaryKey, RowOf};
@@ -27,44 +28,131 @@ pub(super) struct Opened<'t> {
 
 /// The stored entries of a query, or why there are none.
 pub(super) struct Pairs<'t, I> {
-    state: State<'t>,
+    opened: Option<Opened<'t>>,
+    /// Why it was not opened, until that is told.
+    error: Option<Error>,
+    is_done: bool,
     index: PhantomData<I>,
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "running is the usual state, and it is not moved about"
-)]
-enum State<'t> {
-    Running(Opened<'t>),
-    Failed(Error),
-    Done,
 }
 
 impl<'t, I: Index> Pairs<'t, I> {
     pub(super) fn new(opened: Result<Opened<'t>>) -> Self {
+        let (opened, error) = match opened {
+            Ok(opened) => (Some(opened), None),
+            Err(error) => (None, Some(error)),
+        };
         Pairs {
-            state: opened.map_or_else(State::Failed, State::Running),
+            opened,
+            error,
+            is_done: false,
             index: PhantomData,
         }
     }
 
+    /// Returns the next entry.
+    fn next(&mut self) -> Option<Result<Pair<'t>>> {
+        let Some(opened) = &mut self.opened else {
+            return self.error.take().map(Err);
+        };
+        if self.is_done {
+            return None;
+        }
+        let next = opened.scan.next();
+        self.is_done = !matches!(next, Ok(Some(_)));
+        next.map_err(Error::from).transpose()
+    }
+
     /// Returns what `make` makes of the next entry.
-    fn next_as<R>(
-        &mut self,
-        make: impl FnOnce(&Opened<'t>, Pair<'t>) -> Result<R>,
-    ) -> Option<Result<R>> {
-        if let State::Running(opened) = &mut self.state {
-            match opened.scan.next() {
-                Ok(Some(pair)) => return Some(make(opened, pair)),
-                Ok(None) => self.state = State::Done,
-                Err(error) => self.state = State::Failed(error),
+    fn next_as<R>(&mut self, make: impl FnOnce(Pair<'t>) -> Result<R>) -> Option<Result<R>> {
+        Some(self.next()?.and_then(make))
+    }
+}
+
+/// An entry with the bytes of its row, or why it has none.
+pub(super) struct Found<'t> {
+    pub(super) handles: &'t TableHandles,
+    pub(super) pair: Pair<'t>,
+    pub(super) primary_key: &'t [u8],
+    pub(super) bytes: Result<&'t [u8]>,
+}
+
+impl<'t> Found<'t> {
+    /// Returns the row.
+    pub(super) fn decode<T: Table>(self) -> Result<T::Row<'t>> {
+        row::decode::<T>(self.handles, self.primary_key, self.bytes?)
+    }
+}
+
+/// The entries of a query with their rows.
+pub(super) struct FoundRows<'t, I> {
+    pairs: Pairs<'t, I>,
+    fetch: Fetch<'t, Pair<'t>, &'t [u8]>,
+}
+
+impl<'t, I: Index> FoundRows<'t, I> {
+    pub(super) fn new(pairs: Pairs<'t, I>) -> Self {
+        FoundRows {
+            pairs,
+            fetch: Fetch::new(),
+        }
+    }
+
+    /// Returns the next entry: the rows hold theirs, for an index they are looked up.
+    pub(super) fn next(&mut self) -> Option<Result<Found<'t>>> {
+        let Some(Opened { rows, handles, .. }) = &self.pairs.opened else {
+            return self.pairs.error.take().map(Err);
+        };
+        let (rows, handles) = (*rows, *handles);
+        if I::POSITION.is_none() {
+            return self.pairs.next().map(|pair| {
+                let pair = pair?;
+                Ok(Found {
+                    handles,
+                    pair,
+                    primary_key: pair.0,
+                    bytes: Ok(pair.1),
+                })
+            });
+        }
+        let pairs = &mut self.pairs;
+        let found = self
+            .fetch
+            .next(&rows, || pairs.next_as(|pair| Ok((pair, pair.1))))?;
+        Some(found.map(|(pair, primary_key, found)| Found {
+            handles,
+            pair,
+            primary_key,
+            bytes: match found {
+                Ok(Some(bytes)) => Ok(bytes),
+                Ok(None) => Err(row::dangling(I::Table::SCHEMA.name, I::NAME, primary_key)),
+                Err(error) => Err(error.into()),
+            },
+        }))
+    }
+
+    /// Returns the last entry that is left.
+    pub(super) fn last(mut self) -> Result<Option<Found<'t>>> {
+        let mut last = None;
+        while let Some(pair) = self.pairs.next() {
+            last = Some(pair?);
+        }
+        let Some((pair, opened)) = last.zip(self.pairs.opened) else {
+            return self.pairs.error.map_or(Ok(None), Err);
+        };
+        let primary_key = primary_bytes::<I>(pair);
+        let bytes = match I::POSITION {
+            None => pair.1,
+            Some(_) => {
+                let found = opened.rows.get(primary_key)?;
+                found.ok_or_else(|| row::dangling(I::Table::SCHEMA.name, I::NAME, primary_key))?
             }
-        }
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Failed(error) => Some(Err(error)),
-            _ => None,
-        }
+        };
+        Ok(Some(Found {
+            handles: opened.handles,
+            pair,
+            primary_key,
+            bytes: Ok(bytes),
+        }))
     }
 }
 
@@ -91,18 +179,6 @@ fn primary_of<I: Index>(pair: Pair<'_>) -> Result<<PrimaryKey<I> as Key>::Out<'_
     };
     let wrong = |source: KeyError| malformed_key::<I::Table>(name, source);
     key::decode::<PrimaryKey<I>>(primary_bytes::<I>(pair)).map_err(wrong)
-}
-
-/// Returns the primary key of an entry and the bytes of its row: its value among the rows, looked up for an index.
-fn row_of<'t, I: Index>(opened: &Opened<'t>, pair: Pair<'t>) -> Result<Pair<'t>> {
-    let key = primary_bytes::<I>(pair);
-    if I::POSITION.is_none() {
-        return Ok(pair);
-    }
-    match opened.rows.get(key)? {
-        Some(bytes) => Ok((key, bytes)),
-        None => Err(row::dangling(I::Table::SCHEMA.name, I::NAME, key)),
-    }
 }
 
 macro_rules! results {
@@ -132,21 +208,22 @@ macro_rules! results {
 /// A row lives as long as the transaction is borrowed; the iterator may be gone by then.
 #[must_use = "an iterator does nothing until it is asked for items"]
 pub struct Rows<'t, I: Index> {
-    pairs: Pairs<'t, I>,
+    found: FoundRows<'t, I>,
     /// The entry of the last row that was yielded.
     last: Option<Pair<'t>>,
 }
 
 impl<'t, I: Index> Rows<'t, I> {
     pub(super) fn new(pairs: Pairs<'t, I>) -> Self {
-        Rows { pairs, last: None }
+        Rows {
+            found: FoundRows::new(pairs),
+            last: None,
+        }
     }
 
     /// Returns where the rows yielded so far end.
     pub(super) fn token(&self) -> Option<Token> {
-        let State::Running(opened) = &self.pairs.state else {
-            return None;
-        };
+        let opened = self.found.pairs.opened.as_ref()?;
         let index = opened.handles.index(I::POSITION);
         let (key, value) = self.last?;
         let value = if index.has_duplicates { value } else { &[] };
@@ -157,18 +234,21 @@ impl<'t, I: Index> Rows<'t, I> {
             value,
         ))
     }
+
+    /// Takes the next entry and returns whether there was one, without reading its row.
+    pub(super) fn skip_one(&mut self) -> Result<bool> {
+        Ok(self.found.next().transpose()?.is_some())
+    }
 }
 
 impl<'t, I: Index> Iterator for Rows<'t, I> {
     type Item = Result<RowOf<'t, I>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let last = &mut self.last;
-        self.pairs.next_as(|opened, pair| {
-            *last = Some(pair);
-            let (key, bytes) = row_of::<I>(opened, pair)?;
-            row::decode::<I::Table>(opened.handles, key, bytes)
-        })
+        Some(self.found.next()?.and_then(|found| {
+            self.last = Some(found.pair);
+            found.decode::<I::Table>()
+        }))
     }
 }
 
@@ -177,14 +257,14 @@ impl<'t, I: Index> Iterator for Rows<'t, I> {
 /// A view lives as long as the transaction is borrowed; the iterator may be gone by then.
 #[must_use = "an iterator does nothing until it is asked for items"]
 pub struct Views<'t, I: Index, V> {
-    pairs: Pairs<'t, I>,
+    found: FoundRows<'t, I>,
     view: PhantomData<fn() -> V>,
 }
 
 impl<'t, I: Index, V> Views<'t, I, V> {
     pub(super) fn new(pairs: Pairs<'t, I>) -> Self {
         Views {
-            pairs,
+            found: FoundRows::new(pairs),
             view: PhantomData,
         }
     }
@@ -194,10 +274,9 @@ impl<'t, I: Index, V: ViewOf<'t, I::Table>> Iterator for Views<'t, I, V> {
     type Item = Result<V>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.pairs.next_as(|opened, pair| {
-            let (key, bytes) = row_of::<I>(opened, pair)?;
-            row::decode_view::<I::Table, V>(opened.handles, key, bytes)
-        })
+        Some(self.found.next()?.and_then(|found| {
+            row::decode_view::<I::Table, V>(found.handles, found.primary_key, found.bytes?)
+        }))
     }
 }
 
@@ -206,7 +285,7 @@ impl<'t, I: Index> Iterator for Entries<'t, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.pairs
-            .next_as(|_, pair| Ok((key_of::<I>(pair)?, primary_of::<I>(pair)?)))
+            .next_as(|pair| Ok((key_of::<I>(pair)?, primary_of::<I>(pair)?)))
     }
 }
 
@@ -214,7 +293,7 @@ impl<'t, I: Index> Iterator for Ids<'t, I> {
     type Item = Result<<PrimaryKey<I> as Key>::Out<'t>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.pairs.next_as(|_, pair| primary_of::<I>(pair))
+        self.pairs.next_as(|pair| primary_of::<I>(pair))
     }
 }
 
@@ -222,7 +301,7 @@ impl<'t, I: Index> Iterator for Keys<'t, I> {
     type Item = Result<<I::Key as Key>::Out<'t>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.pairs.next_as(|_, pair| key_of::<I>(pair))
+        self.pairs.next_as(|pair| key_of::<I>(pair))
     }
 }
 

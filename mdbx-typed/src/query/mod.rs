@@ -1,14 +1,23 @@
 //! One index at a time: which keys, in which direction, how many, and what to make of them.
 //!
 //! - `scan`: the entries of a query, one after the other, with a cursor of the engine.
+//! - `fetch`: rows for entries, looked up several at a time.
 //! - `iter`: entries as rows, keys or both.
+//! - `join`: pairs of rows.
+//! - `select`: rows that several queries choose together, by `merge`.
 //! - `token`: where a page ended.
 
+mod fetch;
 mod iter;
+mod join;
+mod merge;
 mod scan;
+mod select;
 mod token;
 
 pub use iter::{Entries, Ids, Keys, Rows, Views};
+pub use join::Join;
+pub use select::Selection;
 pub use token::{ParseTokenError, Token};
 
 use std::marker::PhantomData;
@@ -18,10 +27,10 @@ use mdbx_core::TableRef;
 
 use crate::error::{Error, Result};
 use crate::key::{Key, KeyBuf, KeyRange, PrefixOf, TextTail};
-use crate::schema::handles::{Source, TableHandles};
+use crate::schema::handles::{self, Source, TableHandles};
 use crate::schema::{Index, OrderedIndex, Table, ViewOf, row};
 use iter::Pairs;
-use scan::{Check, Direction, Plan, Scan};
+use scan::{Check, Direction, End, Plan, Scan};
 
 /// The kind of primary key that the rows of an index have.
 pub(crate) type PrimaryKey<I> = <<I as Index>::Table as Table>::Key;
@@ -50,8 +59,8 @@ pub(crate) type RowOf<'t, I> = <<I as Index>::Table as Table>::Row<'t>;
 #[must_use = "a query does nothing until its results are asked for"]
 pub struct Query<'t, I: Index> {
     source: &'t dyn Source,
-    /// `None` if the database was opened without the table.
-    handles: Option<&'t TableHandles>,
+    /// The tables of the schema, by slot.
+    tables: &'t [Option<TableHandles>],
     plan: Plan,
     after: Option<Token>,
     /// What was hashed, if one key of a hash index is wanted: rows with other values may share the hash.
@@ -60,10 +69,10 @@ pub struct Query<'t, I: Index> {
 }
 
 impl<'t, I: Index> Query<'t, I> {
-    pub(crate) fn new(source: &'t dyn Source, handles: Option<&'t TableHandles>) -> Self {
+    pub(crate) fn new(source: &'t dyn Source, tables: &'t [Option<TableHandles>]) -> Self {
         Query {
             source,
-            handles,
+            tables,
             plan: Plan::everything(),
             after: None,
             exact: None,
@@ -96,6 +105,7 @@ impl<'t, I: Index> Query<'t, I> {
     /// Chooses the composite keys with these leading components: `prefix(("DE",))`.
     pub fn prefix<P: PrefixOf<I::Key>>(mut self, prefix: P) -> Self {
         self.plan.range = KeyRange::prefixed(prefix);
+        self.exact = None;
         self
     }
 
@@ -106,6 +116,7 @@ impl<'t, I: Index> Query<'t, I> {
         I::Key: TextTail,
     {
         self.plan.range = KeyRange::starting_with::<I::Key>(key);
+        self.exact = None;
         self
     }
 
@@ -185,13 +196,19 @@ impl<'t, I: Index> Query<'t, I> {
         self.limit_to(1).rows().next().transpose()
     }
 
-    /// Returns the last row.
+    /// Returns the last row: of all of them, or of those that [`limit`](Query::limit) leaves.
     ///
     /// # Errors
     ///
     /// As [`first`](Query::first).
     pub fn last(self) -> Result<Option<RowOf<'t, I>>> {
-        self.rev().first()
+        let is_end_of_range =
+            self.plan.limit == usize::MAX && !self.plan.is_distinct && self.after.is_none();
+        if is_end_of_range {
+            return self.rev().first();
+        }
+        let last = iter::FoundRows::new(self.pairs()).last()?;
+        last.map(iter::Found::decode::<I::Table>).transpose()
     }
 
     /// Returns the only row, or `None` if there is none.
@@ -202,7 +219,7 @@ impl<'t, I: Index> Query<'t, I> {
     pub fn one(self) -> Result<Option<RowOf<'t, I>>> {
         let mut rows = self.limit_to(2).rows();
         let row = rows.next().transpose()?;
-        if rows.next().transpose()?.is_some() {
+        if rows.skip_one()? {
             return Err(Error::NotOne {
                 table: I::Table::SCHEMA.name,
                 index: I::NAME,
@@ -220,9 +237,73 @@ impl<'t, I: Index> Query<'t, I> {
         Ok(self.limit_to(1).scan()?.1.next()?.is_some())
     }
 
+    /// Returns the rows that another query of the table finds too: see [`Selection`].
+    ///
+    /// What both find comes in the order of the primary key, and that of the queries themselves makes no difference.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)]
+    /// # struct Book { #[key] isbn: u64, #[index(each)] tags: Vec<String>, #[index] year: u16 }
+    /// fn recent(tx: &ReadTxn<'_>, tag: &str) -> mdbx_typed::Result<Vec<Book>> {
+    ///     tx.by(book::by_tags).eq(tag).and(tx.by(book::by_year).range(2020..)).rows().collect()
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the two are of different transactions.
+    pub fn and(self, other: impl Into<Selection<'t, I::Table>>) -> Selection<'t, I::Table> {
+        Selection::from(self).and(other)
+    }
+
+    /// Returns the rows of this query with those of another one of the table, each once: see [`Selection`].
+    ///
+    /// # Panics
+    ///
+    /// If the two are of different transactions.
+    pub fn or(self, other: impl Into<Selection<'t, I::Table>>) -> Selection<'t, I::Table> {
+        Selection::from(self).or(other)
+    }
+
+    /// Returns each row with the rows that `index` has under the key that `key` makes of it. A row without such rows is
+    /// left out.
+    ///
+    /// Rows come in the order of this query, those that go with one of them in the order of `index`. There is one
+    /// cursor for each side, and rows are looked up many at a time.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct User { #[key] id: u64, #[index] country: String }
+    /// # #[derive(Table, Serialize, Deserialize)] struct Order { #[key] id: u64, #[index] user: u64, total: u32 }
+    /// fn total(tx: &ReadTxn<'_>, country: &str) -> mdbx_typed::Result<u32> {
+    ///     let users = tx.by(user::by_country).eq(country);
+    ///     users.join(order::by_user, |user| user.id).map(|pair| Ok(pair?.1.total)).sum()
+    /// }
+    ///
+    /// /// Text is borrowed from the row.
+    /// #[derive(Table, Serialize, Deserialize)]
+    /// struct Country { #[key] code: String, name: String }
+    ///
+    /// fn names<'t>(tx: &'t ReadTxn<'_>) -> impl Iterator<Item = mdbx_typed::Result<(User, Country)>> + 't {
+    ///     tx.by(user::primary).join(country::primary, |user| user.country.as_str())
+    /// }
+    /// ```
+    pub fn join<J, F>(self, index: J, key: F) -> Join<'t, I, J, F>
+    where
+        J: Index,
+        F: for<'r> FnMut(&'r RowOf<'t, I>) -> <J::Key as Key>::Ref<'r>,
+    {
+        let _ = index;
+        Join::new(self, key)
+    }
+
     /// Returns how many results there are, without reading a row; for one key of a hash index it reads them.
     ///
-    /// All of an index, or all entries of a key, are counted at once.
+    /// All of an index, or all entries of a key, are counted at once. In a range the entries of the pages between its
+    /// ends are; only distinct keys are counted one by one.
     ///
     /// # Errors
     ///
@@ -263,7 +344,7 @@ impl<'t, I: Index> Query<'t, I> {
         let mut rows = self.limit_to(len.saturating_add(1)).rows();
         let items = rows.by_ref().take(len).collect::<Result<Vec<_>>>()?;
         let end = rows.token();
-        let has_more = len > 0 && rows.next().transpose()?.is_some();
+        let has_more = len > 0 && rows.skip_one()?;
         Ok(Page {
             items,
             next: end.filter(|_| has_more),
@@ -275,25 +356,26 @@ impl<'t, I: Index> Query<'t, I> {
         self.limit(limit)
     }
 
+    /// Returns the entry the query goes on after, if it has a token.
+    fn end(&self) -> Result<Option<End>> {
+        let Some(token) = &self.after else {
+            return Ok(None);
+        };
+        let handles = handles::require::<I::Table>(self.tables)?;
+        let fingerprint = handles.index(I::POSITION).fingerprint;
+        let is_backward = self.plan.direction == Direction::Backward;
+        let end = token.position(fingerprint, is_backward);
+        end.map(Some).ok_or(Error::BadToken {
+            table: I::Table::SCHEMA.name,
+            index: I::NAME,
+        })
+    }
+
     /// Opens the tables and returns the entries.
     fn scan(self) -> Result<(&'t TableHandles, Scan<'t>)> {
-        let table = I::Table::SCHEMA.name;
-        let handles = self.handles.ok_or(Error::NotInSchema { table })?;
+        let handles = handles::require::<I::Table>(self.tables)?;
         let index = handles.index(I::POSITION);
-        let after = match &self.after {
-            None => None,
-            Some(token) => Some(
-                token
-                    .position(
-                        index.fingerprint,
-                        self.plan.direction == Direction::Backward,
-                    )
-                    .ok_or(Error::BadToken {
-                        table,
-                        index: I::NAME,
-                    })?,
-            ),
-        };
+        let after = self.end()?;
         let check = match (self.exact, I::POSITION) {
             (Some(exact), Some(position)) => {
                 let rows = self.source.table(handles.rows.table)?;
@@ -332,7 +414,7 @@ fn check<'t, I: Index>(
     position: usize,
     exact: KeyBuf,
 ) -> Check<'t> {
-    Box::new(move |(_, key)| {
+    Box::new(move |key| {
         let bytes = rows
             .get(key)?
             .ok_or_else(|| row::dangling(I::Table::SCHEMA.name, I::NAME, key))?;

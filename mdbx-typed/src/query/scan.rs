@@ -66,8 +66,8 @@ enum Position<'t> {
     End,
 }
 
-/// Tells whether an entry is one of the results; those of a hash index may belong to another key.
-pub(super) type Check<'t> = Box<dyn Fn(Pair<'t>) -> Result<bool> + 't>;
+/// Tells whether the row with a primary key is one of the results: an entry of a hash index may belong to another key.
+pub(super) type Check<'t> = Box<dyn Fn(&'t [u8]) -> Result<bool> + 't>;
 
 /// A running query over one engine table.
 pub(super) struct Scan<'t> {
@@ -91,24 +91,44 @@ impl<'t> Scan<'t> {
         end: Option<End>,
         check: Option<Check<'t>>,
     ) -> Result<Self> {
-        let cursor = table.cursor();
-        let (left, is_whole) = (plan.limit, end.is_none());
-        let mut scan = Scan {
-            table,
-            cursor,
-            has_duplicates,
-            plan,
-            position: Position::End,
-            left,
-            is_whole,
-            check,
-        };
+        let mut scan = Scan::idle(table, has_duplicates, plan, check);
         let first = match end {
             None => scan.find_first()?,
-            Some(end) => scan.find_after(&end)?,
+            Some(end) => {
+                scan.is_whole = false;
+                scan.find_after(&end)?
+            }
         };
         scan.position = first.map_or(Position::End, Position::Before);
         Ok(scan)
+    }
+
+    /// Returns a query that has no entries until it is started with [`restart`](Scan::restart).
+    pub(super) fn idle(
+        table: TableRef<'t>,
+        has_duplicates: bool,
+        plan: Plan,
+        check: Option<Check<'t>>,
+    ) -> Self {
+        Scan {
+            table,
+            cursor: table.cursor(),
+            has_duplicates,
+            left: plan.limit,
+            plan,
+            position: Position::End,
+            is_whole: true,
+            check,
+        }
+    }
+
+    /// Starts again with another range, by the same cursor.
+    pub(super) fn restart(&mut self, range: KeyRange, check: Option<Check<'t>>) -> Result<()> {
+        self.plan.range = range;
+        self.check = check;
+        self.left = self.plan.limit;
+        self.position = self.find_first()?.map_or(Position::End, Position::Before);
+        Ok(())
     }
 
     /// Returns the next entry.
@@ -122,7 +142,7 @@ impl<'t> Scan<'t> {
             Position::End => None,
         };
         while let (Some(pair), Some(check)) = (next, &self.check) {
-            if !self.is_within(pair.0) || check(pair)? {
+            if !self.is_within(pair.0) || check(pair.1)? {
                 break;
             }
             // One by one also where only one entry of each key counts: this one did not.
@@ -138,35 +158,49 @@ impl<'t> Scan<'t> {
         Ok(within)
     }
 
-    /// Returns how many entries are left.
+    /// Returns how many entries are left, by the counters of the engine where it keeps them.
     pub(super) fn count(mut self) -> Result<u64> {
         let limit = self.left as u64;
-        if self.check.is_some() {
+        let is_grouped = self.plan.is_distinct && self.has_duplicates;
+        if self.check.is_some() || is_grouped {
             let mut count = 0;
             while self.next()?.is_some() {
                 count += 1;
             }
             return Ok(count);
         }
-        if self.is_whole
-            && self.plan.range.is_full()
-            && !(self.plan.is_distinct && self.has_duplicates)
-        {
+        if self.is_whole && self.plan.range.is_full() {
             return Ok(self.table.len().min(limit));
         }
-        let mut count = 0;
-        // After a page the scan may start inside a key, whose entries are then counted one by one.
-        if self.has_duplicates && self.is_whole && !self.plan.is_distinct {
-            self.plan.is_distinct = true;
-            while count < limit && self.next()?.is_some() {
-                count += self.cursor.count();
+        match self.position {
+            Position::Before(first) if limit > 0 && self.is_within(first.0) => {
+                self.count_from(first, limit)
             }
-        } else {
-            while self.next()?.is_some() {
-                count += 1;
+            _ => Ok(0),
+        }
+    }
+
+    /// Returns how many entries there are from `first`, on which the cursor stands; at most `limit`.
+    fn count_from(&self, first: Pair<'t>, limit: u64) -> Result<u64> {
+        if self.left != usize::MAX {
+            let steps = i64::try_from(limit - 1).unwrap_or(i64::MAX);
+            let steps = match self.plan.direction {
+                Direction::Forward => steps,
+                Direction::Backward => -steps,
+            };
+            let entry = self.cursor.clone().skip(steps)?;
+            if entry.is_some_and(|(key, _)| self.is_within(key)) {
+                return Ok(limit);
             }
         }
-        Ok(count.min(limit))
+        let mut end = self.table.cursor();
+        let turned = self.plan.direction.turned();
+        let last = edge(&mut end, &self.plan.range, turned, self.has_duplicates)?;
+        if self.is_whole && last.is_some_and(|(key, _)| key == first.0) {
+            return Ok(end.count());
+        }
+        let between = self.cursor.distance(&end)?;
+        Ok(between.map_or(0, |steps| steps.unsigned_abs() + 1))
     }
 
     /// Moves to the next entry that counts, in the direction of the plan.
@@ -195,44 +229,21 @@ impl<'t> Scan<'t> {
 
     /// Moves to the first entry that the range does not begin after.
     fn find_first(&mut self) -> Result<Option<Pair<'t>>> {
-        let cursor = &mut self.cursor;
-        Ok(
-            match (
-                self.plan.direction,
-                &self.plan.range.lower,
-                &self.plan.range.upper,
-            ) {
-                (Direction::Forward, Bound::Unbounded, _) => cursor.first()?,
-                (Direction::Forward, Bound::Included(lower), _) => cursor.seek(lower.as_slice())?,
-                (Direction::Forward, Bound::Excluded(lower), _) => {
-                    match cursor.seek(lower.as_slice())? {
-                        Some((key, _)) if key == lower.as_slice() => cursor.next_key()?,
-                        found => found,
-                    }
-                }
-                (Direction::Backward, _, Bound::Unbounded) => cursor.last()?,
-                (Direction::Backward, _, Bound::Excluded(upper)) => {
-                    match cursor.seek(upper.as_slice())? {
-                        Some(_) => cursor.prev()?,
-                        None => cursor.last()?,
-                    }
-                }
-                (Direction::Backward, _, Bound::Included(upper)) => {
-                    match cursor.seek(upper.as_slice())? {
-                        Some((key, _)) if key == upper.as_slice() && self.has_duplicates => {
-                            cursor.last_dup()?
-                        }
-                        Some((key, value)) if key == upper.as_slice() => Some((key, value)),
-                        Some(_) => cursor.prev()?,
-                        None => cursor.last()?,
-                    }
-                }
-            },
-        )
+        let Plan {
+            range, direction, ..
+        } = &self.plan;
+        edge(&mut self.cursor, range, *direction, self.has_duplicates)
     }
 
     /// Moves to the entry after `end` in the direction of the plan, whether or not `end` is still there.
     fn find_after(&mut self, end: &End) -> Result<Option<Pair<'t>>> {
+        let is_before_range = match self.plan.direction {
+            Direction::Forward => !self.plan.range.is_past_lower(&end.key),
+            Direction::Backward => !self.plan.range.is_before_upper(&end.key),
+        };
+        if is_before_range {
+            return self.find_first();
+        }
         let found = if self.has_duplicates && !self.plan.is_distinct {
             self.cursor.seek_dup(&end.key, &end.value)?
         } else {
@@ -251,4 +262,27 @@ impl<'t> Scan<'t> {
         let same_value = !self.has_duplicates || self.plan.is_distinct || pair.1 == end.value;
         pair.0 == end.key && same_value
     }
+}
+
+/// Moves to the first entry in a direction that a range does not begin after. It may lie after the end of the range.
+pub(super) fn edge<'t>(
+    cursor: &mut Cursor<'t>,
+    range: &KeyRange,
+    direction: Direction,
+    has_duplicates: bool,
+) -> Result<Option<Pair<'t>>> {
+    let entry = match (direction, &range.lower, &range.upper) {
+        (Direction::Forward, Bound::Unbounded, _) => cursor.first()?,
+        (Direction::Forward, Bound::Included(lower), _) => cursor.seek(lower.as_slice())?,
+        (Direction::Forward, Bound::Excluded(lower), _) => cursor.seek_after(lower.as_slice())?,
+        (Direction::Backward, _, Bound::Unbounded) => cursor.last()?,
+        (Direction::Backward, _, Bound::Excluded(upper)) => cursor.seek_before(upper.as_slice())?,
+        (Direction::Backward, _, Bound::Included(upper)) => {
+            match cursor.seek_at_or_before(upper.as_slice())? {
+                Some((key, _)) if key == upper.as_slice() && has_duplicates => cursor.last_dup()?,
+                found => found,
+            }
+        }
+    };
+    Ok(entry)
 }

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use super::Record;
-use crate::key::{Key, KeyBuf, Place};
+use crate::key::{Key, KeyBuf, KeyRange, Place};
 
 /// The keys a row has in the indexes of its table. A [`Record`](crate::Record) adds them.
 #[derive(Debug, Default)]
@@ -72,6 +72,14 @@ impl IndexKeys {
         };
         row.index_keys(&mut keys);
         keys.search.is_some_and(|search| search.is_found)
+    }
+
+    /// Returns whether `row` has a key of the index at position `index` that lies in `range`.
+    pub(crate) fn has_within(row: &impl Record, index: usize, range: &KeyRange) -> bool {
+        let mut keys = IndexKeys::default();
+        row.index_keys(&mut keys);
+        let mut parts = keys.entries.iter().map(|entry| keys.part(entry));
+        parts.any(|(position, key)| position == index && range.contains(key))
     }
 
     /// Removes all keys and keeps the memory.

@@ -1,11 +1,14 @@
 //! The engine tables behind a table type, and what is asked of a transaction to read and change them.
 
+use std::ops::{Bound, RangeInclusive};
+
 use mdbx_core as core;
 use mdbx_core::{PageSize, TableRef, Txnid};
 
 use super::catalog::{IndexKind, index_table};
 use super::describe::fingerprint;
-use super::{IndexSchema, TableSchema};
+use super::{IndexSchema, Table, TableSchema};
+use crate::error::{Error, Result};
 
 /// A transaction of the engine that can read.
 pub(crate) trait Source {
@@ -29,12 +32,28 @@ pub(crate) trait Target: Source {
     /// Deletes one value of a key; tells whether it was there.
     fn delete_dup(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<bool>;
 
+    /// Deletes all items with keys in a range; returns how many.
+    fn delete_range(&mut self, table: core::Table, range: KeyBounds<'_>) -> core::Result<u64>;
+
+    /// Deletes all items from one pair of a key and a value to another, both included; returns how many.
+    fn delete_pairs(&mut self, table: core::Table, pairs: PairRange<'_>) -> core::Result<u64>;
+
     /// Deletes all items of a table.
     fn clear(&mut self, table: core::Table) -> core::Result<()>;
 
     /// Adds to the sequence of a table, and returns what it was.
     fn sequence(&mut self, table: core::Table, increment: u64) -> core::Result<u64>;
+
+    /// Makes several changes as one: if `change` fails, all of them are undone.
+    fn as_a_whole(&mut self, change: &mut dyn FnMut(&mut dyn Target) -> Result<u64>)
+    -> Result<u64>;
 }
+
+/// The bounds of a range of keys.
+pub(crate) type KeyBounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
+
+/// The first and the last of some items of a table.
+pub(crate) type PairRange<'k> = RangeInclusive<(&'k [u8], &'k [u8])>;
 
 impl Source for core::ReadTxn<'_> {
     fn open_table(&self, name: &str) -> core::Result<core::Table> {
@@ -77,12 +96,30 @@ impl Target for core::WriteTxn<'_> {
         self.delete_dup(table, key, value)
     }
 
+    fn delete_range(&mut self, table: core::Table, range: KeyBounds<'_>) -> core::Result<u64> {
+        self.delete_range(table, range)
+    }
+
+    fn delete_pairs(&mut self, table: core::Table, pairs: PairRange<'_>) -> core::Result<u64> {
+        self.table_mut(table)?.delete_pairs(pairs)
+    }
+
     fn clear(&mut self, table: core::Table) -> core::Result<()> {
         self.clear(table)
     }
 
     fn sequence(&mut self, table: core::Table, increment: u64) -> core::Result<u64> {
         self.sequence(table, increment)
+    }
+
+    fn as_a_whole(
+        &mut self,
+        change: &mut dyn FnMut(&mut dyn Target) -> Result<u64>,
+    ) -> Result<u64> {
+        let mut nested = self.nested()?;
+        let value = change(&mut *nested)?; // dropping it undoes the changes
+        nested.commit()?;
+        Ok(value)
     }
 }
 
@@ -158,13 +195,22 @@ pub(crate) struct TableHandles {
     pub(crate) older: Box<[(u32, usize)]>,
 }
 
+/// Returns the handles of `T` among the tables, which are sorted by slot: two loads, no search.
+#[inline]
+pub(crate) fn require<T: Table>(tables: &[Option<TableHandles>]) -> Result<&TableHandles> {
+    let handles = tables.get(T::slot()).and_then(Option::as_ref);
+    handles.ok_or(Error::NotInSchema {
+        table: T::SCHEMA.name,
+    })
+}
+
 /// One engine table, and what must be known to use it.
 #[derive(Debug)]
 pub(crate) struct IndexHandle {
     pub(crate) table: core::Table,
     pub(crate) has_duplicates: bool,
     pub(crate) max_key_len: usize,
-    /// Of its name and definition: what page tokens carry.
+    /// Of its name, its definition and the primary key: what page tokens carry.
     pub(crate) fingerprint: u64,
 }
 
@@ -188,7 +234,7 @@ impl TableHandles {
                 table: source.open_table(&name)?,
                 has_duplicates: IndexKind::of(index) == IndexKind::Duplicates,
                 max_key_len: limits.index(index),
-                fingerprint: fingerprint(&format_args!("{name} {index}")),
+                fingerprint: fingerprint(&format_args!("{name} {index} {}", schema.key)),
             })
         };
         let indexes = schema

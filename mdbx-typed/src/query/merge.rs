@@ -1,0 +1,295 @@
+//! Streams of primary keys in their order, and what `and` and `or` make of two of them.
+//!
+//! The entries of one key of an index are in the order of their primary keys, and so are the rows. Two such streams
+//! meet by each seeking what the other one found, so that keys between are passed without being looked at.
+
+use std::cmp::Ordering;
+
+use mdbx_core::{Cursor, Relation};
+
+use super::scan::{Check, Direction, edge};
+use crate::error::Result;
+use crate::key::{KeyBuf, KeyRange};
+
+/// Primary keys in order, each once.
+pub(super) enum Stream<'t> {
+    Sorted(Box<Sorted<'t>>),
+    List(List<'t>),
+    /// Those that pass a check.
+    Checked(Box<Stream<'t>>, Check<'t>),
+    And(Box<[Stream<'t>; 2]>),
+    Or(Box<Or<'t>>),
+}
+
+impl<'t> Stream<'t> {
+    /// Returns the first key, or the one after that which was returned last.
+    pub(super) fn next(&mut self, direction: Direction) -> Result<Option<&'t [u8]>> {
+        self.advance(None, direction)
+    }
+
+    /// Returns the first key that does not come before `target`, nor before the one that was returned last; without a
+    /// target the one after that.
+    fn advance(&mut self, target: Option<&[u8]>, direction: Direction) -> Result<Option<&'t [u8]>> {
+        match self {
+            Stream::Sorted(sorted) => sorted.advance(target),
+            Stream::List(list) => Ok(list.advance(target, direction)),
+            Stream::Or(or) => or.advance(target, direction),
+            Stream::Checked(stream, check) => {
+                let mut found = stream.advance(target, direction)?;
+                while let Some(key) = found {
+                    if check(key)? {
+                        break;
+                    }
+                    found = stream.advance(None, direction)?;
+                }
+                Ok(found)
+            }
+            Stream::And(both) => {
+                let [one, other] = &mut **both;
+                let mut found = one.advance(target, direction)?;
+                // Each turn, one side seeks what the other found, until they agree.
+                while let Some(key) = found {
+                    let Some(next) = other.advance(Some(key), direction)? else {
+                        return Ok(None);
+                    };
+                    if next == key {
+                        break;
+                    }
+                    found = one.advance(Some(next), direction)?;
+                    if found == Some(next) {
+                        break;
+                    }
+                }
+                Ok(found)
+            }
+        }
+    }
+}
+
+/// Where one stream stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head<'t> {
+    /// Nothing was asked for yet.
+    Before,
+    On(&'t [u8]),
+    End,
+}
+
+impl<'t> Head<'t> {
+    fn of(key: Option<&'t [u8]>) -> Self {
+        key.map_or(Head::End, Head::On)
+    }
+
+    /// Returns the key that `target` is satisfied with, if the stream need not move: `Some(None)` at its end.
+    fn satisfies(self, target: Option<&[u8]>, direction: Direction) -> Option<Option<&'t [u8]>> {
+        match (self, target) {
+            (Head::End, _) => Some(None),
+            (Head::On(key), Some(target)) if !direction.is_before(key, target) => Some(Some(key)),
+            _ => None,
+        }
+    }
+}
+
+/// The keys of either stream.
+pub(super) struct Or<'t> {
+    streams: [Stream<'t>; 2],
+    heads: [Head<'t>; 2],
+    /// What was returned last.
+    head: Head<'t>,
+}
+
+impl<'t> Or<'t> {
+    pub(super) fn new(streams: [Stream<'t>; 2]) -> Self {
+        Or {
+            streams,
+            heads: [Head::Before; 2],
+            head: Head::Before,
+        }
+    }
+
+    fn advance(&mut self, target: Option<&[u8]>, direction: Direction) -> Result<Option<&'t [u8]>> {
+        if let Some(key) = self.head.satisfies(target, direction) {
+            return Ok(key);
+        }
+        for (stream, head) in self.streams.iter_mut().zip(&mut self.heads) {
+            let is_used = *head == Head::Before || *head == self.head;
+            let goes_on = match target {
+                Some(_) => head.satisfies(target, direction).is_none(),
+                None => is_used && *head != Head::End,
+            };
+            if goes_on {
+                *head = Head::of(stream.advance(target, direction)?);
+            }
+        }
+        self.head = match self.heads {
+            [Head::On(one), Head::On(other)] if direction.is_before(other, one) => Head::On(other),
+            [Head::On(one), _] => Head::On(one),
+            [_, other] => other,
+        };
+        match self.head {
+            Head::On(key) => Ok(Some(key)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Keys that were collected, because their index has them in another order.
+pub(super) struct List<'t> {
+    keys: Vec<&'t [u8]>,
+    /// How many were passed, the one that was returned last among them.
+    passed: usize,
+}
+
+impl<'t> List<'t> {
+    pub(super) fn new(mut keys: Vec<&'t [u8]>, direction: Direction) -> Self {
+        keys.sort_unstable_by(|one, other| direction.compare(one, other));
+        keys.dedup();
+        List { keys, passed: 0 }
+    }
+
+    fn advance(&mut self, target: Option<&[u8]>, direction: Direction) -> Option<&'t [u8]> {
+        if let Some(target) = target {
+            let from = self.passed.saturating_sub(1);
+            let before = |key: &&[u8]| direction.is_before(key, target);
+            self.passed = from + self.keys[from..].partition_point(before);
+        }
+        let key = self.keys.get(self.passed).copied();
+        self.passed += usize::from(key.is_some());
+        key
+    }
+}
+
+/// The entries of one key of an index, or the rows in a range.
+pub(super) struct Sorted<'t> {
+    cursor: Cursor<'t>,
+    /// The keys of the engine's table: one key of an index, or primary keys.
+    range: KeyRange,
+    order: Order,
+    direction: Direction,
+    check: Option<Check<'t>>,
+    head: Head<'t>,
+}
+
+/// Which entries are in the order of primary keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// All of a table whose keys they are.
+    Rows,
+    /// The only entry of a key.
+    Single,
+    /// The values of a key.
+    Duplicates,
+}
+
+impl<'t> Sorted<'t> {
+    pub(super) fn new(
+        cursor: Cursor<'t>,
+        range: KeyRange,
+        order: Order,
+        direction: Direction,
+        check: Option<Check<'t>>,
+    ) -> Self {
+        Sorted {
+            cursor,
+            range,
+            order,
+            direction,
+            check,
+            head: Head::Before,
+        }
+    }
+
+    fn advance(&mut self, target: Option<&[u8]>) -> Result<Option<&'t [u8]>> {
+        if let Some(key) = self.head.satisfies(target, self.direction) {
+            return Ok(key);
+        }
+        let mut found = match (self.head, target) {
+            (Head::Before, None) => self.first()?,
+            (Head::Before, Some(target)) => self.seek_from_start(target)?,
+            (_, None) => self.step()?,
+            // Often the next one will do, and it is on the same page.
+            (_, Some(target)) => match self.step()? {
+                Some(key) if self.direction.is_before(key, target) => self.seek(target)?,
+                found => found,
+            },
+        };
+        while let (Some(key), Some(check)) = (found, &self.check) {
+            if check(key)? {
+                break;
+            }
+            found = self.step()?;
+        }
+        self.head = Head::of(found);
+        Ok(found)
+    }
+
+    fn first(&mut self) -> Result<Option<&'t [u8]>> {
+        let has_duplicates = self.order == Order::Duplicates;
+        let found = edge(
+            &mut self.cursor,
+            &self.range,
+            self.direction,
+            has_duplicates,
+        )?;
+        Ok(self.within(found))
+    }
+
+    /// As [`seek`](Self::seek) of a stream that has not begun, so that `target` may come before all of it.
+    fn seek_from_start(&mut self, target: &[u8]) -> Result<Option<&'t [u8]>> {
+        match self.first()? {
+            Some(key) if self.direction.is_before(key, target) => self.seek(target),
+            found => Ok(found),
+        }
+    }
+
+    fn seek(&mut self, target: &[u8]) -> Result<Option<&'t [u8]>> {
+        let relation = match self.direction {
+            Direction::Forward => Relation::GreaterOrEqual,
+            Direction::Backward => Relation::LessOrEqual,
+        };
+        let found = match (self.order, self.range.only_key()) {
+            (Order::Rows, _) => self.cursor.seek_by(relation, target)?,
+            (Order::Duplicates, Some(key)) => {
+                self.cursor
+                    .seek_value_by(relation, KeyBuf::as_slice(key), target)?
+            }
+            _ => None,
+        };
+        Ok(self.within(found))
+    }
+
+    fn step(&mut self) -> Result<Option<&'t [u8]>> {
+        let found = match (self.order, self.direction) {
+            (Order::Single, _) => None,
+            (Order::Rows, Direction::Forward) => self.cursor.next()?,
+            (Order::Rows, Direction::Backward) => self.cursor.prev()?,
+            (Order::Duplicates, Direction::Forward) => self.cursor.next_dup()?,
+            (Order::Duplicates, Direction::Backward) => self.cursor.prev_dup()?,
+        };
+        Ok(self.within(found))
+    }
+
+    /// Returns the primary key of an entry that is in the range.
+    fn within(&self, pair: Option<(&'t [u8], &'t [u8])>) -> Option<&'t [u8]> {
+        let (key, value) = pair.filter(|pair| self.range.contains(pair.0))?;
+        Some(if self.order == Order::Rows {
+            key
+        } else {
+            value
+        })
+    }
+}
+
+impl Direction {
+    /// Returns the order of two keys in this direction.
+    fn compare(self, one: &[u8], other: &[u8]) -> Ordering {
+        match self {
+            Direction::Forward => one.cmp(other),
+            Direction::Backward => other.cmp(one),
+        }
+    }
+
+    fn is_before(self, one: &[u8], other: &[u8]) -> bool {
+        self.compare(one, other).is_lt()
+    }
+}

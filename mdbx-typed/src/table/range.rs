@@ -1,0 +1,311 @@
+//! The statements that remove many rows: those in a range of an index, and those that a closure does not want.
+//!
+//! Rows are gathered some at a time, with all their index entries; then these go, and the next ones are gathered. So
+//! nothing is read while something is removed, and memory is bounded. All of it happens one level down in the
+//! transaction, so that a statement that fails changes nothing.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Bound, Range};
+
+use mdbx_core as core;
+
+use super::{Scratch, Statement};
+use crate::error::Result;
+use crate::key::{KeyBuf, KeyRange};
+use crate::schema::handles::{Source, TableHandles, Target};
+use crate::schema::row::{self, dangling};
+use crate::schema::{Index, IndexKeys, OwnedTable, Record, Table};
+
+/// How many rows are gathered at a time.
+const CHUNK: usize = 1024;
+
+impl<T: Table> Statement<'_, T> {
+    /// Removes the rows with entries of `I` in a range; returns how many there were.
+    pub(crate) fn delete_range<I: Index<Table = T>>(&mut self, range: &KeyRange) -> Result<u64> {
+        let rows = self.handles.rows.table;
+        if I::POSITION.is_none() && self.handles.indexes.is_empty() {
+            return Ok(self.txn.delete_range(rows, range.as_bounds())?);
+        }
+        if I::POSITION.is_none() && range.is_full() {
+            let count = self.txn.table(rows)?.len();
+            self.clear()?;
+            return Ok(count);
+        }
+        let handles = self.handles;
+        let mut doomed = Doomed::default();
+        self.txn.as_a_whole(&mut |txn| {
+            let mut count = 0;
+            loop {
+                doomed.clear();
+                doomed.gather_range::<I>(txn, handles, range)?;
+                if doomed.rows.is_empty() {
+                    return Ok(count);
+                }
+                count += doomed.rows.len() as u64;
+                doomed.delete(txn, handles)?;
+            }
+        })
+    }
+
+    /// Removes the rows that `keep` does not want; returns how many there were.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T::Row<'_>) -> bool) -> Result<u64> {
+        let handles = self.handles;
+        let mut doomed = Doomed::default();
+        self.txn.as_a_whole(&mut |txn| {
+            let mut count = 0;
+            let mut from: Option<Vec<u8>> = Some(Vec::new());
+            while let Some(start) = from {
+                doomed.clear();
+                from = doomed.gather_unwanted::<T>(txn, handles, &start, &mut keep)?;
+                count += doomed.rows.len() as u64;
+                doomed.delete(txn, handles)?;
+            }
+            Ok(count)
+        })
+    }
+}
+
+/// Rows to be removed, and their index entries.
+#[derive(Default)]
+struct Doomed {
+    /// The bytes of all keys, one after the other.
+    bytes: Vec<u8>,
+    /// The primary keys, sorted.
+    rows: Vec<Range<usize>>,
+    entries: Vec<Entry>,
+    /// What goes at once: the first and the last pair of the table that the rows were gathered from.
+    run: Option<Run>,
+    /// The keys of one row.
+    keys: IndexKeys,
+}
+
+/// An entry of an index.
+#[derive(Clone)]
+struct Entry {
+    index: usize,
+    key: Range<usize>,
+    primary_key: Range<usize>,
+}
+
+/// Successive items of one table.
+struct Run {
+    /// The index; `None` for the rows.
+    index: Option<usize>,
+    first: (Vec<u8>, Vec<u8>),
+    last: (Vec<u8>, Vec<u8>),
+}
+
+impl Doomed {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.rows.clear();
+        self.entries.clear();
+        self.run = None;
+    }
+
+    /// Gathers the first rows with entries of `I` in a range.
+    fn gather_range<I: Index>(
+        &mut self,
+        txn: &dyn Source,
+        handles: &TableHandles,
+        range: &KeyRange,
+    ) -> Result<()> {
+        let table = txn.table(handles.index(I::POSITION).table)?;
+        let pairs = table.range(range.as_bounds()).take(CHUNK);
+        let pairs: Vec<(&[u8], &[u8])> = pairs.collect::<core::Result<_>>()?;
+        let (Some(first), Some(last)) = (pairs.first(), pairs.last()) else {
+            return Ok(());
+        };
+        let owned = |&(key, value): &(&[u8], &[u8])| match I::POSITION {
+            None => (key.to_vec(), Vec::new()),
+            Some(_) => (key.to_vec(), value.to_vec()),
+        };
+        self.run = Some(Run {
+            index: I::POSITION,
+            first: owned(first),
+            last: owned(last),
+        });
+        if I::POSITION.is_none() {
+            return pairs
+                .into_iter()
+                .try_for_each(|(key, bytes)| self.add::<I::Table>(handles, key, bytes));
+        }
+        // A row may have several entries in the range.
+        let mut keys: Vec<&[u8]> = pairs.into_iter().map(|(_, key)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let found = txn.table(handles.rows.table)?.get_many(&keys)?;
+        keys.into_iter().zip(found).try_for_each(|(key, bytes)| {
+            let bytes = bytes.ok_or_else(|| dangling(I::Table::SCHEMA.name, I::NAME, key))?;
+            self.add::<I::Table>(handles, key, bytes)
+        })
+    }
+
+    /// Looks at some rows from a primary key on and gathers those that `keep` does not want; returns where the next
+    /// ones begin.
+    fn gather_unwanted<T: Table>(
+        &mut self,
+        txn: &dyn Source,
+        handles: &TableHandles,
+        from: &[u8],
+        keep: &mut impl FnMut(&T::Row<'_>) -> bool,
+    ) -> Result<Option<Vec<u8>>> {
+        let rows = txn.table(handles.rows.table)?;
+        let mut pairs = rows.range((Bound::Included(from), Bound::Unbounded));
+        for pair in pairs.by_ref().take(CHUNK) {
+            let (key, bytes) = pair?;
+            let row = row::decode::<T>(handles, key, bytes)?;
+            if !keep(&row) {
+                self.add_row(key, &row);
+            }
+        }
+        let next = pairs.next().transpose()?;
+        Ok(next.map(|(key, _)| key.to_vec()))
+    }
+
+    fn add<T: Table>(&mut self, handles: &TableHandles, key: &[u8], bytes: &[u8]) -> Result<()> {
+        self.add_row(key, &row::decode::<T>(handles, key, bytes)?);
+        Ok(())
+    }
+
+    fn add_row(&mut self, key: &[u8], row: &impl Record) {
+        let primary_key = push(&mut self.bytes, key);
+        self.keys.clear();
+        row.index_keys(&mut self.keys);
+        self.keys.settle();
+        for (index, key) in self.keys.iter() {
+            let key = push(&mut self.bytes, key);
+            let primary_key = primary_key.clone();
+            self.entries.push(Entry {
+                index,
+                key,
+                primary_key,
+            });
+        }
+        self.rows.push(primary_key);
+    }
+
+    /// Removes the rows and their entries, those of each table in its order.
+    fn delete(&mut self, txn: &mut dyn Target, handles: &TableHandles) -> Result<()> {
+        let run_of = self.run.as_ref().map(|run| run.index);
+        if let Some(Run { index, first, last }) = &self.run {
+            let table = handles.index(*index).table;
+            txn.delete_pairs(table, (&first.0, &first.1)..=(&last.0, &last.1))?;
+        }
+        let bytes = &self.bytes;
+        let of = |part: &Range<usize>| &bytes[part.clone()];
+        self.entries.sort_unstable_by(|a, b| {
+            let part = |entry: &Entry| (entry.index, of(&entry.key), of(&entry.primary_key));
+            part(a).cmp(&part(b))
+        });
+        for entry in &self.entries {
+            let index = &handles.indexes[entry.index];
+            let (key, primary_key) = (of(&entry.key), of(&entry.primary_key));
+            if index.has_duplicates {
+                txn.delete_dup(index.table, key, primary_key)?;
+            } else {
+                txn.delete(index.table, key)?;
+            }
+        }
+        if run_of != Some(None) {
+            for key in &self.rows {
+                txn.delete(handles.rows.table, of(key))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Appends bytes, and returns where they are.
+fn push(bytes: &mut Vec<u8>, part: &[u8]) -> Range<usize> {
+    let start = bytes.len();
+    bytes.extend_from_slice(part);
+    start..bytes.len()
+}
+
+/// Takes the rows with entries of `I` in a range out of the table, one by one. From
+/// [`WriteTxn::drain`](crate::WriteTxn::drain).
+///
+/// A row is removed when it is asked for; those that are not asked for stay.
+#[must_use = "rows are removed as they are asked for"]
+pub struct Drain<'x, I: Index> {
+    txn: &'x mut dyn Target,
+    handles: &'x TableHandles,
+    scratch: &'x mut Scratch,
+    is_broken: &'x mut bool,
+    range: KeyRange,
+    is_done: bool,
+    index: PhantomData<I>,
+}
+
+impl<'x, I: Index> Drain<'x, I> {
+    pub(crate) fn new(statement: Statement<'x, I::Table>, range: KeyRange) -> Self {
+        let Statement {
+            txn,
+            handles,
+            scratch,
+            is_broken,
+            ..
+        } = statement;
+        Drain {
+            txn,
+            handles,
+            scratch,
+            is_broken,
+            range,
+            is_done: false,
+            index: PhantomData,
+        }
+    }
+
+    /// Returns the primary key of the next row.
+    fn next_key(&self) -> Result<Option<KeyBuf>> {
+        let table = self.txn.table(self.handles.index(I::POSITION).table)?;
+        let first = table.range(self.range.as_bounds()).next().transpose()?;
+        Ok(first.map(|(key, value)| {
+            let mut primary_key = KeyBuf::new();
+            primary_key.extend_from_slice(if I::POSITION.is_none() { key } else { value });
+            primary_key
+        }))
+    }
+
+    fn take_next(&mut self) -> Result<Option<I::Table>>
+    where
+        I::Table: OwnedTable,
+    {
+        let Some(key) = self.next_key()? else {
+            return Ok(None);
+        };
+        let mut statement =
+            Statement::<I::Table>::new(&mut *self.txn, self.handles, self.scratch, self.is_broken);
+        match statement.take_by_bytes(&key)? {
+            Some(row) => Ok(Some(row)),
+            None => Err(dangling(I::Table::SCHEMA.name, I::NAME, key.as_slice())),
+        }
+    }
+}
+
+impl<I: Index<Table: OwnedTable>> Iterator for Drain<'_, I> {
+    type Item = Result<I::Table>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let next = self.take_next().transpose();
+        // An entry whose row cannot be removed would be next for ever.
+        self.is_done = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl<I: Index<Table: OwnedTable>> std::iter::FusedIterator for Drain<'_, I> {}
+
+impl<I: Index> fmt::Debug for Drain<'_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain")
+            .field("index", &I::NAME)
+            .finish_non_exhaustive()
+    }
+}
