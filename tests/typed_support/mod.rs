@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "no test file needs all of it")]
 
+pub(crate) mod items;
+
 use std::path::PathBuf;
 
 use mdbx_typed::{Database, OpenError, Result, Schema};
