@@ -39,31 +39,67 @@ fn check<'t, I: Index<Table = Item>, K: Ord + Debug>(
 
     assert_eq!(list(query())?, ids, "{what}");
     assert_eq!(list(query().rev())?, backward, "{what} backward");
-    assert_eq!(list(query().skip_keys())?, one_each, "{what} one for each key");
+    assert_eq!(
+        list(query().skip_keys())?,
+        one_each,
+        "{what} one for each key"
+    );
     let rows: Vec<Item> = query().rows().collect::<Result<_>>()?;
-    assert!(rows.iter().map(|row| row.id).eq(ids.iter().copied()), "{what} rows");
+    assert!(
+        rows.iter().map(|row| row.id).eq(ids.iter().copied()),
+        "{what} rows"
+    );
     let rows: Vec<Item> = query().rev().rows().collect::<Result<_>>()?;
-    assert!(rows.iter().map(|row| row.id).eq(backward.iter().copied()), "{what} rows backward");
+    assert!(
+        rows.iter().map(|row| row.id).eq(backward.iter().copied()),
+        "{what} rows backward"
+    );
     assert_eq!(query().entries().count(), ids.len(), "{what} entries");
     assert_eq!(query().count()?, ids.len() as u64, "{what} count");
-    assert_eq!(query().rev().count()?, ids.len() as u64, "{what} count backward");
+    assert_eq!(
+        query().rev().count()?,
+        ids.len() as u64,
+        "{what} count backward"
+    );
     assert_eq!(query().skip_keys().count()?, keys, "{what} count of keys");
     assert_eq!(query().keys().count() as u64, keys, "{what} keys");
     assert_eq!(query().exists()?, !ids.is_empty(), "{what} exists");
     let id = |row: Option<Item>| row.map(|row| row.id);
     assert_eq!(id(query().first()?), ids.first().copied(), "{what} first");
     assert_eq!(id(query().last()?), ids.last().copied(), "{what} last");
-    assert_eq!(id(query().skip_keys().last()?), one_each.last().copied(), "{what} last key");
+    assert_eq!(
+        id(query().skip_keys().last()?),
+        one_each.last().copied(),
+        "{what} last key"
+    );
     match query().one() {
-        Ok(row) => assert!(ids.len() < 2 && id(row) == ids.first().copied(), "{what} one"),
-        Err(error) => assert!(ids.len() > 1 && matches!(error, Error::NotOne { .. }), "{what}"),
+        Ok(row) => assert!(
+            ids.len() < 2 && id(row) == ids.first().copied(),
+            "{what} one"
+        ),
+        Err(error) => assert!(
+            ids.len() > 1 && matches!(error, Error::NotOne { .. }),
+            "{what}"
+        ),
     }
     for limit in [0, 1, 3, 1000] {
         let some = &ids[..limit.min(ids.len())];
         assert_eq!(list(query().limit(limit))?, some, "{what} limit {limit}");
-        assert_eq!(query().limit(limit).count()?, some.len() as u64, "{what} limit {limit}");
-        assert_eq!(query().rev().limit(limit).count()?, some.len() as u64, "{what} {limit}");
-        assert_eq!(id(query().limit(limit).last()?), some.last().copied(), "{what} {limit}");
+        assert_eq!(
+            query().limit(limit).count()?,
+            some.len() as u64,
+            "{what} limit {limit}"
+        );
+        assert_eq!(
+            query().rev().limit(limit).count()?,
+            some.len() as u64,
+            "{what} {limit}"
+        );
+        assert_eq!(
+            id(query().limit(limit).last()?),
+            some.last().copied(),
+            "{what} {limit}"
+        );
     }
     Ok(())
 }
@@ -77,7 +113,10 @@ fn check_ranges<'t, I: Index<Table = Item>, K: Ord + Debug + Copy>(
 ) -> Result<()> {
     let entries = entries(model, keys);
     for bounds in all_bounds(values) {
-        let within = entries.iter().copied().filter(|(key, _)| bounds.contains(key));
+        let within = entries
+            .iter()
+            .copied()
+            .filter(|(key, _)| bounds.contains(key));
         let within: Vec<(K, u16)> = within.collect();
         check(|| query(bounds), &within, &format!("{bounds:?}"))?;
     }
@@ -142,7 +181,10 @@ fn composite_descending_partial_and_computed_indexes_find_what_a_map_finds() -> 
     )?;
     let down = |(Reverse(rank), group): (Reverse<i16>, u8)| (rank, group);
     check_ranges(
-        |(lower, upper)| tx.by(item::by_rank_down).range((lower.map(down), upper.map(down))),
+        |(lower, upper)| {
+            tx.by(item::by_rank_down)
+                .range((lower.map(down), upper.map(down)))
+        },
         &model,
         |item| vec![(Reverse(item.rank), item.group)],
         &[(Reverse(5), 0), (Reverse(0), 3), (Reverse(-10), 2)],
@@ -170,16 +212,32 @@ fn one_key_a_prefix_and_the_start_of_a_text_find_what_a_map_finds() -> Result<()
     let names = entries(&model, |item| vec![item.name.to_ascii_lowercase()]);
     for start in ["", "a", "ANN", "anna", "bOb", "c"] {
         let is_it = |name: &str| name.starts_with(&start.to_ascii_lowercase());
-        let expected: Vec<_> = names.iter().filter(|(name, _)| is_it(name)).cloned().collect();
+        let expected: Vec<_> = names
+            .iter()
+            .filter(|(name, _)| is_it(name))
+            .cloned()
+            .collect();
         check(|| tx.by(item::by_name).starts_with(start), &expected, start)?;
         let is_it = |name: &str| name == start.to_ascii_lowercase();
-        let expected: Vec<_> = names.iter().filter(|(name, _)| is_it(name)).cloned().collect();
+        let expected: Vec<_> = names
+            .iter()
+            .filter(|(name, _)| is_it(name))
+            .cloned()
+            .collect();
         check(|| tx.by(item::by_name).eq(start), &expected, start)?;
     }
     let pairs = entries(&model, |item| vec![(item.group, item.rank)]);
     for group in 0..6 {
-        let expected: Vec<_> = pairs.iter().filter(|(pair, _)| pair.0 == group).copied().collect();
-        check(|| tx.by(item::by_group_rank).prefix((group,)), &expected, "prefix")?;
+        let expected: Vec<_> = pairs
+            .iter()
+            .filter(|(pair, _)| pair.0 == group)
+            .copied()
+            .collect();
+        check(
+            || tx.by(item::by_group_rank).prefix((group,)),
+            &expected,
+            "prefix",
+        )?;
         let groups: Vec<_> = expected.iter().map(|(pair, id)| (pair.0, *id)).collect();
         let mut groups = groups;
         groups.sort_unstable();
@@ -188,7 +246,11 @@ fn one_key_a_prefix_and_the_start_of_a_text_find_what_a_map_finds() -> Result<()
     let bodies = entries(&model, |item| vec![item.body.clone()]);
     for n in 0..6 {
         let body = "long ".repeat(n * 40);
-        let expected: Vec<_> = bodies.iter().filter(|(key, _)| *key == body).cloned().collect();
+        let expected: Vec<_> = bodies
+            .iter()
+            .filter(|(key, _)| *key == body)
+            .cloned()
+            .collect();
         check(|| tx.by(item::by_body).eq(&body), &expected, "one hash")?;
     }
     Ok(())
@@ -235,7 +297,10 @@ fn check_walk<I: Index<Table = Item>>(
     let whole = query(&db.read()?).ids().collect::<Result<Vec<u16>>>()?;
     let walk = visit_while_it_changes(db, rng, &query)?;
     assert_eq!(stayed(walk), stayed(whole), "{}", I::NAME);
-    let whole = query(&db.read()?).rev().ids().collect::<Result<Vec<u16>>>()?;
+    let whole = query(&db.read()?)
+        .rev()
+        .ids()
+        .collect::<Result<Vec<u16>>>()?;
     let walk = visit_while_it_changes(db, rng, |tx| query(tx).rev())?;
     assert_eq!(stayed(walk), stayed(whole), "{} backward", I::NAME);
     Ok(())
@@ -268,12 +333,24 @@ fn a_token_does_not_lead_out_of_a_range() -> Result<()> {
     let ids = |query: Query<'_, item::primary>| query.ids().collect::<Result<Vec<u16>>>();
     let expected: Vec<u16> = model.range(20..40).map(|(id, _)| *id).collect();
     let range = || tx.by(item::primary).range(20..40);
-    assert_eq!(ids(range().after(token.clone()))?, expected, "it ended before");
+    assert_eq!(
+        ids(range().after(token.clone()))?,
+        expected,
+        "it ended before"
+    );
     assert_eq!(range().after(token).count()?, 10);
-    let token = tx.by(item::primary).rev().page(5, None)?.next.expect("more");
+    let token = tx
+        .by(item::primary)
+        .rev()
+        .page(5, None)?
+        .next
+        .expect("more");
     let backward: Vec<u16> = expected.into_iter().rev().collect();
     assert_eq!(ids(range().rev().after(token.clone()))?, backward);
-    assert!(matches!(range().after(token).count(), Err(Error::BadToken { .. })));
+    assert!(matches!(
+        range().after(token).count(),
+        Err(Error::BadToken { .. })
+    ));
     Ok(())
 }
 

@@ -75,10 +75,7 @@ pub(crate) fn random_items(count: u16, rng: &mut Rng) -> Result<(TempDb, Model)>
 }
 
 /// Returns the entries that an index should have: keys in the order of the index, each with a primary key.
-pub(crate) fn entries<K: Ord>(
-    model: &Model,
-    keys: impl Fn(&Item) -> Vec<K>,
-) -> Vec<(K, u16)> {
+pub(crate) fn entries<K: Ord>(model: &Model, keys: impl Fn(&Item) -> Vec<K>) -> Vec<(K, u16)> {
     let entries = model.values();
     let entries = entries.flat_map(|item| keys(item).into_iter().map(|key| (key, item.id)));
     let mut entries: Vec<(K, u16)> = entries.collect();
@@ -105,7 +102,12 @@ pub(crate) fn assert_indexes_equal_rows(tx: &ReadTxn<'_>, model: &Model, what: &
     check(tx.by(item::by_group), model, |item| vec![item.group], what)?;
     check(tx.by(item::by_code), model, |item| vec![item.code], what)?;
     check(tx.by(item::by_tags), model, |item| item.tags.clone(), what)?;
-    check(tx.by(item::by_note), model, |item| Vec::from_iter(item.note), what)?;
+    check(
+        tx.by(item::by_note),
+        model,
+        |item| Vec::from_iter(item.note),
+        what,
+    )?;
     check(tx.by(item::by_mark), model, |item| vec![item.mark], what)?;
     let name = |item: &Item| vec![item.name.to_ascii_lowercase()];
     check(tx.by(item::by_name), model, name, what)?;
