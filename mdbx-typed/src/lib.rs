@@ -129,6 +129,76 @@
 //! }
 //! ```
 //!
+//! # Queries
+//!
+//! A [`Query`] asks one index, or the primary key, and nothing is read before its results are asked for.
+//!
+//! | what | calls |
+//! | --- | --- |
+//! | which keys | [`eq`](Query::eq), [`range`](Query::range), [`prefix`](Query::prefix), [`starts_with`](Query::starts_with); the last one counts |
+//! | which of them | [`rev`](Query::rev), [`limit`](Query::limit), [`skip_keys`](Query::skip_keys), [`after`](Query::after) a page |
+//! | rows | [`rows`](Query::rows), [`views`](Query::views), [`first`](Query::first), [`last`](Query::last), [`one`](Query::one), [`page`](Query::page) |
+//! | without a row being read | [`count`](Query::count), [`exists`](Query::exists), [`ids`](Query::ids), [`keys`](Query::keys), [`entries`](Query::entries) |
+//! | two at once | [`and`](Query::and), [`or`](Query::or), [`join`](Query::join) |
+//!
+//! Rows that an index leads to are looked up many at a time, as many as were asked for before. Removals by range are
+//! statements of a write transaction: [`delete_range`](WriteTxn::delete_range), [`drain`](WriteTxn::drain) and
+//! [`retain`](WriteTxn::retain).
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use mdbx_typed::{Page, Result, Token};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! #[index(by_country_city, on(country, city))]
+//! struct Customer {
+//!     #[key]
+//!     id: u64,
+//!     country: String,
+//!     city: String,
+//!     #[index(each)]
+//!     tags: Vec<String>,
+//! }
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! struct Order {
+//!     #[key]
+//!     id: u64,
+//!     #[index]
+//!     customer: u64,
+//!     #[index]
+//!     day: u32,
+//!     total: u64,
+//! }
+//!
+//! /// Fifty customers of a country, and where the next fifty begin.
+//! fn list(tx: &ReadTxn<'_>, country: &str, next: Option<Token>) -> Result<Page<Customer>> {
+//!     tx.by(customer::by_country_city).prefix((country,)).page(50, next)
+//! }
+//!
+//! /// Those with both tags, merged from two lists of primary keys.
+//! fn tagged(tx: &ReadTxn<'_>) -> Result<Vec<Customer>> {
+//!     let vip = tx.by(customer::by_tags).eq("vip");
+//!     vip.and(tx.by(customer::by_tags).eq("new")).rows().collect()
+//! }
+//!
+//! /// What customers of a day paid, with where they live.
+//! fn day(tx: &ReadTxn<'_>, day: u32) -> Result<()> {
+//!     let orders = tx.by(order::by_day).eq(day);
+//!     for pair in orders.join(customer::primary, |order| order.customer) {
+//!         let (order, customer) = pair?;
+//!         println!("{}: {}", customer.city, order.total);
+//!     }
+//!     Ok(())
+//! }
+//!
+//! /// Forgets old orders; the entries of their indexes go with them.
+//! fn forget(db: &Database, until: u32) -> Result<u64> {
+//!     db.write(|tx| tx.delete_range(order::by_day, ..until))
+//! }
+//! ```
+//!
 //! # Keys
 //!
 //! Keys are stored so that byte order is value order: integers of fixed size, `bool`, `char`, text, byte strings,

@@ -59,7 +59,7 @@ impl<'t, I: Index> Pairs<'t, I> {
         }
         let next = opened.scan.next();
         self.is_done = !matches!(next, Ok(Some(_)));
-        next.map_err(Error::from).transpose()
+        next.transpose()
     }
 
     /// Returns what `make` makes of the next entry.
@@ -140,12 +140,11 @@ impl<'t, I: Index> FoundRows<'t, I> {
             return self.pairs.error.map_or(Ok(None), Err);
         };
         let primary_key = primary_bytes::<I>(pair);
-        let bytes = match I::POSITION {
-            None => pair.1,
-            Some(_) => {
-                let found = opened.rows.get(primary_key)?;
-                found.ok_or_else(|| row::dangling(I::Table::SCHEMA.name, I::NAME, primary_key))?
-            }
+        let bytes = if I::POSITION.is_none() {
+            pair.1
+        } else {
+            let found = opened.rows.get(primary_key)?;
+            found.ok_or_else(|| row::dangling(I::Table::SCHEMA.name, I::NAME, primary_key))?
         };
         Ok(Some(Found {
             handles: opened.handles,

@@ -80,12 +80,20 @@ impl<'t> Head<'t> {
         key.map_or(Head::End, Head::On)
     }
 
-    /// Returns the key that `target` is satisfied with, if the stream need not move: `Some(None)` at its end.
-    fn satisfies(self, target: Option<&[u8]>, direction: Direction) -> Option<Option<&'t [u8]>> {
+    /// Returns the key it stands on.
+    fn key(self) -> Option<&'t [u8]> {
+        match self {
+            Head::On(key) => Some(key),
+            Head::Before | Head::End => None,
+        }
+    }
+
+    /// Returns whether the stream need not move to be at or after `target`.
+    fn is_there(self, target: Option<&[u8]>, direction: Direction) -> bool {
         match (self, target) {
-            (Head::End, _) => Some(None),
-            (Head::On(key), Some(target)) if !direction.is_before(key, target) => Some(Some(key)),
-            _ => None,
+            (Head::End, _) => true,
+            (Head::On(key), Some(target)) => !direction.is_before(key, target),
+            _ => false,
         }
     }
 }
@@ -108,13 +116,13 @@ impl<'t> Or<'t> {
     }
 
     fn advance(&mut self, target: Option<&[u8]>, direction: Direction) -> Result<Option<&'t [u8]>> {
-        if let Some(key) = self.head.satisfies(target, direction) {
-            return Ok(key);
+        if self.head.is_there(target, direction) {
+            return Ok(self.head.key());
         }
         for (stream, head) in self.streams.iter_mut().zip(&mut self.heads) {
             let is_used = *head == Head::Before || *head == self.head;
             let goes_on = match target {
-                Some(_) => head.satisfies(target, direction).is_none(),
+                Some(_) => !head.is_there(target, direction),
                 None => is_used && *head != Head::End,
             };
             if goes_on {
@@ -126,10 +134,7 @@ impl<'t> Or<'t> {
             [Head::On(one), _] => Head::On(one),
             [_, other] => other,
         };
-        match self.head {
-            Head::On(key) => Ok(Some(key)),
-            _ => Ok(None),
-        }
+        Ok(self.head.key())
     }
 }
 
@@ -200,8 +205,8 @@ impl<'t> Sorted<'t> {
     }
 
     fn advance(&mut self, target: Option<&[u8]>) -> Result<Option<&'t [u8]>> {
-        if let Some(key) = self.head.satisfies(target, self.direction) {
-            return Ok(key);
+        if self.head.is_there(target, self.direction) {
+            return Ok(self.head.key());
         }
         let mut found = match (self.head, target) {
             (Head::Before, None) => self.first()?,

@@ -121,16 +121,19 @@ impl<'t, T: Table> Selection<'t, T> {
     }
 
     /// Returns the rows.
+    #[must_use = "an iterator does nothing until it is asked for items"]
     pub fn rows(self) -> impl FusedIterator<Item = Result<T::Row<'t>>> + use<'t, T> {
         self.fetched(|handles, key, bytes| row::decode::<T>(handles, key, bytes))
     }
 
     /// Returns the rows as views.
+    #[must_use = "an iterator does nothing until it is asked for items"]
     pub fn views<V: ViewOf<'t, T>>(self) -> impl FusedIterator<Item = Result<V>> + use<'t, T, V> {
         self.fetched(|handles, key, bytes| row::decode_view::<T, V>(handles, key, bytes))
     }
 
     /// Returns primary keys. Rows are read only to find out whether they are in a range of keys.
+    #[must_use = "an iterator does nothing until it is asked for items"]
     pub fn ids(self) -> impl FusedIterator<Item = Result<<T::Key as Key>::Out<'t>>> + use<'t, T> {
         let mut members = self.members();
         std::iter::from_fn(move || {
