@@ -63,7 +63,7 @@ fn operand<'t>(tx: &'t ReadTxn<'_>, model: &Model, rng: &mut Rng) -> Operand<'t>
             cut(tx.by(item::by_tags).range(at..), ids, rng)
         }
         3 => {
-            let ids = wanted(model, |item| vec![item.mark], |mark| mark.is_none());
+            let ids = wanted(model, |item| vec![item.mark], Option::is_none);
             cut(tx.by(item::by_mark).eq(None), ids, rng)
         }
         4 => {
@@ -356,7 +356,7 @@ fn a_join_finds_the_pairs_that_nested_loops_find() -> Result<()> {
 #[test]
 fn a_join_that_leads_to_a_missing_row_is_an_error() -> Result<()> {
     let (db, _, orders) = shop(&mut Rng(3))?;
-    let has_item = |order: &&Order| order.item % 2 == 0 && order.item < 200;
+    let has_item = |order: &&Order| order.item.is_multiple_of(2) && order.item < 200;
     let missing = orders.iter().find(has_item).expect("one").clone();
     let db = db.meddle(schema![Item, Order], |txn| {
         let rows = txn.open_table("order").unwrap();

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{Rng, TempDb};
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two indexes have a field in common"
+)]
 #[index(by_group_rank, on(group, rank))]
 #[index(by_rank_down, on(rank, group), desc(rank))]
 #[index(by_odd_rank, on(rank), when = Self::is_odd)]
