@@ -131,7 +131,9 @@ pub(crate) struct Store {
     pub(crate) file: Box<dyn DataFile>,
     /// The length of the file in pages, when it was last measured. A writer changes it, maybe of another process.
     pub(crate) file_pages: AtomicU64,
-    /// Held while it is measured.
+    /// The newest snapshot when the holder of the writer's turn last knew the length.
+    pub(crate) measured_at: AtomicU64,
+    /// Held while the file is measured.
     pub(crate) measuring: Mutex<()>,
     /// When to move what is written towards the start of the file.
     pub(crate) compaction_due: CompactionDue,
@@ -229,6 +231,7 @@ impl Store {
             map,
             file: options.watch.over(file),
             file_pages: AtomicU64::new(file_pages),
+            measured_at: AtomicU64::new(0),
             measuring: Mutex::new(()),
             compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(Arc::clone(&attached)),
