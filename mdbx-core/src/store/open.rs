@@ -212,12 +212,7 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        if let Some(bytes) = options.writing.sync_bytes {
-            found.unsynced.set_bytes(bytes, page_size);
-        }
-        if let Some(period) = options.writing.sync_period {
-            found.unsynced.set_period(period);
-        }
+        set_thresholds(&found.unsynced, options, page_size);
         let file = writable(file, found.writes_through_map, page_size, &map).map_err(failed)?;
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
@@ -252,6 +247,16 @@ impl Store {
             store.set_geometry(choose)?;
         }
         Ok(store)
+    }
+}
+
+/// Sets when a commit is to be durable, as far as it was asked for: for all processes.
+fn set_thresholds(unsynced: &Unsynced, options: &OpenOptions, page_size: PageSize) {
+    if let Some(bytes) = options.writing.sync_bytes {
+        unsynced.set_bytes(bytes, page_size);
+    }
+    if let Some(period) = options.writing.sync_period {
+        unsynced.set_period(period);
     }
 }
 
