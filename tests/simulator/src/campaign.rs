@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mdbx_core::Durability;
 
 use crate::disk::Disk;
-use crate::judge::{Bounds, Crash, Found, Judge, Looked, Oldest};
+use crate::judge::{Bounds, Crash, Found, Judge, Looked};
 use crate::log::{Recorder, Step};
 use crate::model::Model;
 use crate::spot::{Moment, Spot, Start, leave, walk};
