@@ -69,6 +69,8 @@ pub struct Plan {
     pub habit: Habit,
     /// What its commits promise.
     pub modes: Modes,
+    /// Whether pages are written through a mapping.
+    pub write_map: bool,
     /// What its random numbers depend on.
     pub seed: u64,
     /// How many transactions it makes.
@@ -96,7 +98,7 @@ impl Plan {
             .upper(1024 * unit)
             .growth_step(2 * unit)
             .shrink_threshold(4 * unit);
-        let mut options = Env::options().geometry(geometry);
+        let mut options = Env::options().geometry(geometry).write_map(self.write_map);
         if let Modes::Only(durability) = self.modes {
             options = options.durability(durability);
         }
