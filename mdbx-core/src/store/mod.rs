@@ -5,6 +5,7 @@
 //! | `open` | open or create |
 //! | `create` | make a database, so that a crash leaves one or none |
 //! | `recover` | choose the meta to start from, and recover |
+//! | `seal` | whether all pages of the newest commit are in the file |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `newest` | the newest of them, found while others commit |
 //! | `attach` | the lock file: made, joined, left |
@@ -45,6 +46,7 @@ pub(crate) mod readers;
 pub(crate) mod recover;
 pub(crate) mod resize;
 pub(crate) mod room;
+pub(crate) mod seal;
 pub(crate) mod slots;
 pub(crate) mod slow;
 pub(crate) mod sweep;

@@ -17,7 +17,7 @@ use log::info;
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::lck::{LockVersion, modes, shortest_file};
-use crate::format::meta::Meta;
+use crate::format::meta::{Meta, Sign};
 use crate::ids::{PageSize, Pgno};
 use crate::store::attach::{Attached, Wish};
 use crate::store::compaction::CompactionDue;
@@ -62,6 +62,27 @@ pub(crate) struct OpenOptions {
     pub(crate) orders: GivenOrders,
     /// Who is told what happens to the data file.
     pub(crate) watch: Watch,
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions {
+            access: Access::ReadWrite,
+            sharing: Sharing::default(),
+            lock_version: LockVersion::default(),
+            sub_directory: false,
+            create: true,
+            max_readers: 110,
+            max_tables: 256,
+            dirty_limit: 256 << 20,
+            reclaim: ReclaimOrder::default(),
+            writing: Writing::default(),
+            geometry: Geometry::default(),
+            slow_reader: None,
+            orders: GivenOrders::default(),
+            watch: Watch::default(),
+        }
+    }
 }
 
 /// With whom a database is shared.
@@ -126,6 +147,8 @@ pub(crate) struct Store {
     pub(crate) mode: Mode,
     /// What may not be on the disk.
     pub(crate) unsynced: Unsynced,
+    /// The newest snapshot that this process has sealed and flushed; 0 if there is none.
+    pub(crate) sealed: AtomicU64,
     /// Whether what is not on the disk at the end is left so.
     pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
@@ -216,6 +239,7 @@ impl Store {
             reclaim: options.reclaim,
             mode: Mode::new(found.durability),
             unsynced: found.unsynced,
+            sealed: AtomicU64::new(0),
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             writer_lost: AtomicBool::new(false),
@@ -265,7 +289,7 @@ fn open_alone(
     } else {
         unsynced.forget_meta(steady);
     }
-    if meta.txnid != steady {
+    if meta.sign != Sign::Steady {
         // How many pages they are is not known.
         unsynced.raise(u64::from(meta.geometry.first_unallocated.0));
     }
@@ -342,7 +366,7 @@ fn modes_of(options: &OpenOptions) -> u32 {
         ReclaimOrder::OldestFirst => 0,
     };
     let durability = match options.writing.durability {
-        Durability::Durable => 0,
+        Durability::Durable | Durability::SingleSync => 0, // beside others both wait twice
         Durability::NoMetaSync => modes::NO_META_SYNC,
         Durability::SafeNoSync => modes::SAFE_NO_SYNC,
         Durability::UtterlyNoSync => modes::UTTERLY_NO_SYNC,

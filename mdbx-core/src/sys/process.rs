@@ -98,8 +98,36 @@ fn reversed_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Runs `check` in a child process that has a copy of this one's memory, and returns what it returns there; `false`
+    /// if it panics.
+    pub(crate) fn in_child(check: impl FnOnce() -> bool) -> bool {
+        // SAFETY: in the child there is this thread alone. It calls `check`, which allocates, what the C library prepares
+        // for, and takes no lock that another thread could have had but those of this crate, of which `check` sees to it
+        // that none is held. Then it ends without running anything that the parent left behind.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "there is room for a process");
+        if child == 0 {
+            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+            let status = i32::from(!checked.unwrap_or(false));
+            // SAFETY: it ends the process at once.
+            unsafe { libc::_exit(status) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is where the answer goes, and the child is ours.
+        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        waited == child && status == 0
+    }
+
+    #[test]
+    fn a_child_process_is_another_generation() {
+        watch_forks();
+        let before = generation();
+        assert!(in_child(|| generation() == before + 1));
+        assert_eq!(generation(), before);
+    }
 
     #[test]
     fn the_boot_id_is_stored_last_byte_first() {

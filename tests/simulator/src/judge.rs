@@ -178,7 +178,7 @@ impl Judge {
             let txnid =
                 write(&env).map_err(|error| format!("after it was opened: {}", text(&error)))?;
             note(match durability {
-                Durability::Durable => Step::Done(Promise {
+                Durability::Durable | Durability::SingleSync => Step::Done(Promise {
                     newest: txnid,
                     after_power_cut: Some(txnid),
                 }),
