@@ -96,6 +96,8 @@ pub(crate) struct Work {
     done: usize,
     /// How many of them are on the disk.
     synced: usize,
+    /// Whether what was not synced is as good as ever: no sync has failed.
+    trusts_memory: bool,
     /// Whether the present step is begun, so that its contents may be there.
     is_begun: bool,
 }
@@ -112,6 +114,7 @@ impl Work {
             done: 0,
             synced: 0,
             is_begun: false,
+            trusts_memory: true,
         }
     }
 
@@ -137,13 +140,12 @@ impl Work {
         (self.reader, self.env) = (None, None);
     }
 
-    /// Opens the database, if there is one yet, and looks whether the step that failed was done.
-    pub(crate) fn reopen(&mut self) -> Result<()> {
+    /// Opens the database, if there is one yet, and does again what was lost, up to step number `step`.
+    pub(crate) fn go_on(&mut self, step: usize) -> Result<()> {
         if self.done > 0 {
             self.env = Some(self.options().open(&self.path)?);
-            self.assert_readable();
         }
-        Ok(())
+        (self.synced.min(step)..=step).try_for_each(|step| self.step(step))
     }
 
     /// Does a step, or does it again: each leads to the same state however often it is done.
@@ -151,6 +153,7 @@ impl Work {
         self.done = step;
         self.is_begun = true;
         self.do_step(step)?;
+        self.trusts_memory = true;
         self.done = step + 1;
         if self.durability == Durability::Durable || SYNCED.contains(&step) {
             self.synced = self.done;
@@ -201,7 +204,9 @@ impl Work {
             return;
         };
         let txn = env.read().unwrap();
-        assert_sound(&txn);
+        if self.trusts_memory {
+            assert_sound(&txn);
+        }
         let is_known = self.is_possible(&read(&txn));
         assert!(is_known, "step {} left something else", self.done);
         if let Some((reader, before)) = &self.reader {
@@ -217,6 +222,11 @@ impl Work {
             self.done
         };
         is_possible(contents, self.done, most)
+    }
+
+    /// Notes that a sync has failed: what was not on the disk before may never get there.
+    pub(crate) fn distrust_memory(&mut self) {
+        self.trusts_memory = false;
     }
 
     pub(crate) fn assert_takes_no_writes(&self) {
@@ -244,8 +254,8 @@ impl Work {
             let copy = self.path.with_extension("copy");
             std::fs::copy(&self.path, &copy).unwrap();
             let contents = open_in(boot, &copy)?;
-            // What was not synced is lost in another boot.
-            let least = if boot == boots()[0] {
+            // What was not synced is lost in another boot, and in this one if it could not be synced.
+            let least = if self.trusts_memory && boot == boots()[0] {
                 self.done
             } else {
                 self.synced
