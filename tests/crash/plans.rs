@@ -17,8 +17,9 @@ const HABITS: [(&str, Habit); 9] = [
 ];
 
 /// What their commits promise.
-pub(crate) const MODES: [(&str, Modes); 5] = [
+pub(crate) const MODES: [(&str, Modes); 6] = [
     ("durable", Modes::Only(Durability::Durable)),
+    ("single", Modes::Only(Durability::SingleSync)),
     ("nometa", Modes::Only(Durability::NoMetaSync)),
     ("safe", Modes::Only(Durability::SafeNoSync)),
     ("utterly", Modes::Only(Durability::UtterlyNoSync)),

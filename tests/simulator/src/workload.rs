@@ -204,10 +204,11 @@ impl Work<'_> {
     /// Changes the mode, or syncs, now and then.
     fn govern(&mut self, env: &Env) -> Result<()> {
         if self.plan.modes == Modes::Mixed && self.rng.once_in(3) {
-            env.set_durability(match self.rng.below(8) {
+            env.set_durability(match self.rng.below(10) {
                 0..2 => Durability::Durable,
                 2..4 => Durability::NoMetaSync,
                 4..7 => Durability::SafeNoSync,
+                7..9 => Durability::SingleSync,
                 _ => Durability::UtterlyNoSync,
             })?;
         }
@@ -285,7 +286,9 @@ impl Work<'_> {
     /// Notes that everything up to `newest` is as durable as that.
     fn done(&mut self, newest: u64, durability: Durability) {
         match durability {
-            Durability::Durable => (self.floor, self.steady) = (Some(newest), None),
+            Durability::Durable | Durability::SingleSync => {
+                (self.floor, self.steady) = (Some(newest), None);
+            }
             // It flushes what is before it, and its own meta comes later.
             Durability::NoMetaSync => {
                 self.floor = self.steady.or(self.floor);
