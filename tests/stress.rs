@@ -20,10 +20,10 @@ use std::thread;
 use std::time::Duration;
 
 use chain::content::Content;
-use chain::database::{Plan, Tables, change_next, inspect_all, prove};
+use chain::database::{Plan, Tables, change_next, inspect_all, other_steps, prove};
 use common::{Rng, TempEnv, number_from_env, with_patience};
 use mdbx_core::{
-    Env, Error, Geometry, PageSize, ParkedTxn, ReadTxn, ResetTxn, Result, SlowReaderAction, Txnid,
+    Env, Error, PageSize, ParkedTxn, ReadTxn, ResetTxn, Result, SlowReaderAction, Txnid,
 };
 
 /// How many threads read.
@@ -130,7 +130,8 @@ fn write(scene: &Scene<'_>, writer: u64, commits: u64, seed: u64) -> Result<()> 
     let mut number = 0;
     while number < commits {
         if rng.once_in(60) {
-            resize(env, &mut rng)?;
+            let upper = (1 << 26) - (rng.below(1 << 20) as u64);
+            env.resize(other_steps(&mut rng).upper(upper))?;
             count(&scene.tally.resizes);
         }
         let mut txn = match env.try_write() {
@@ -163,17 +164,6 @@ fn write(scene: &Scene<'_>, writer: u64, commits: u64, seed: u64) -> Result<()> 
         count(&scene.tally.commits);
     }
     Ok(())
-}
-
-/// Changes by how much the file grows and shrinks, and how long it may become.
-fn resize(env: &Env, rng: &mut Rng) -> Result<()> {
-    let step = 1 << (13 + rng.below(5));
-    env.resize(
-        Geometry::default()
-            .upper((1 << 26) - (step << rng.below(4)))
-            .growth_step(step)
-            .shrink_threshold(2 * step),
-    )
 }
 
 /// Reads until all is over, and holds on to snapshots in every way in between.

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
 
 use mdbx_core::{
     Env, EnvOptions, Geometry, PageSize, ReadTxn, Result, Table, TableFlags, TableMut, TableRef,
@@ -12,6 +11,7 @@ use mdbx_core::{
 use crate::chain::change::{Change, KINDS, Kind, changes};
 use crate::chain::content::Content;
 use crate::chain::link::{Link, item_digest};
+use crate::common::Rng;
 
 /// The table of links.
 const LINKS: &str = "links";
@@ -292,9 +292,10 @@ pub(crate) fn inspect_all(env: &Env, plan: &Plan, content: &mut Content) -> Resu
     Ok(proof)
 }
 
-/// Opens a database.
-pub(crate) fn open(plan: &Plan, path: &Path) -> Env {
-    plan.options()
-        .open(path)
-        .unwrap_or_else(|error| panic!("cannot open {}: {error:?}", path.display()))
+/// Returns by how much the file is to grow and shrink from now on.
+pub(crate) fn other_steps(rng: &mut Rng) -> Geometry {
+    let step = 1 << (13 + rng.below(5));
+    Geometry::default()
+        .growth_step(step)
+        .shrink_threshold(2 * step)
 }

@@ -7,8 +7,11 @@ use mdbx_core::{Durability, EnvOptions};
 pub(crate) type Mode = (&'static str, fn(EnvOptions) -> EnvOptions);
 
 /// All that are tried.
-pub(crate) const MODES: [Mode; 5] = [
+pub(crate) const MODES: [Mode; 6] = [
     ("durable", |options| options),
+    ("single sync", |options| {
+        options.durability(Durability::SingleSync)
+    }),
     ("no meta sync", |options| {
         options.durability(Durability::NoMetaSync)
     }),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mdbx_core::{Env, EnvOptions, PageSize, Result};
+use mdbx_core::{Env, EnvOptions, LockVersion, PageSize, Result};
 
 use crate::chain::database::Plan;
 use crate::chain::modes::MODES;
@@ -49,9 +49,12 @@ impl Part {
         })
     }
 
+    /// Returns options to open the database with. Whoever opens it first chooses the version of the lock file.
     pub(crate) fn options(&self) -> EnvOptions {
         let (_, options) = MODES[self.mode];
-        options(self.plan.options())
+        let versions = [LockVersion::V7, LockVersion::V6];
+        let version = versions[usize::from(self.id % 3 == 2)];
+        options(self.plan.options()).lock_version(version)
     }
 
     /// Opens the database.

@@ -105,7 +105,8 @@ impl Bustle {
         }
         if !rng.once_in(6) {
             let first = rng.below(self.actors.len());
-            for _ in 0..rng.below(8) {
+            let most = if rng.once_in(4) { 60 } else { 10 };
+            for _ in 0..rng.below(most) {
                 self.wait_for(first);
             }
         }

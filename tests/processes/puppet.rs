@@ -2,14 +2,13 @@
 //!
 //! | word | what it does, and its answer |
 //! | --- | --- |
-//! | `open`, `open-exclusive`, `close` | open and close the database; 0 |
+//! | `open` | opens the database; 0 |
 //! | `commit` | makes the next commit; its number |
 //! | `begin`, `try-begin` | begin a write transaction; 0. Until it ends, only these: |
 //! | `change` | makes the changes of the next commit; its number |
 //! | `finish` | commits them; the number of the commit |
 //! | `read` | begins a read transaction, and proves it; the number of its last commit |
-//! | `prove` | proves it again; the same |
-//! | `park`, `unpark`, `end` | what they say; 0 |
+//! | `park`, `unpark` | what they say, and the latter proves it again; 0, and the same |
 
 use std::process::Command;
 use std::sync::mpsc::Receiver;
@@ -25,12 +24,10 @@ use crate::roles::ENTRY;
 const DONE: u64 = 1;
 /// It is not; one of these.
 const FAILED: u64 = 2;
-/// [`Error::Busy`].
-pub(crate) const BUSY: u64 = 1;
 /// [`Error::Ousted`].
-pub(crate) const OUSTED: u64 = 2;
+pub(crate) const OUSTED: u64 = 1;
 /// [`Error::WriterBusy`].
-pub(crate) const WRITER_BUSY: u64 = 3;
+pub(crate) const WRITER_BUSY: u64 = 2;
 
 /// The hand that moves a puppet.
 pub(crate) struct Puppet(Process);
@@ -52,11 +49,6 @@ impl Puppet {
             Some((FAILED, number)) => Err(number),
             other => panic!("{word}: {other:?}"),
         }
-    }
-
-    /// Kills it in the midst of what it does.
-    pub(crate) fn kill(self) {
-        self.0.kill();
     }
 
     /// Has it close what it has open, and end.
@@ -99,7 +91,6 @@ pub(crate) fn obey(part: &Part, words: &Receiver<String>) {
 fn answer(result: Result<u64>) {
     tell(match result {
         Ok(number) => (DONE, number),
-        Err(Error::Busy { .. }) => (FAILED, BUSY),
         Err(Error::Ousted { .. }) => (FAILED, OUSTED),
         Err(Error::WriterBusy) => (FAILED, WRITER_BUSY),
         Err(error) => panic!("{error:?}"),
@@ -110,8 +101,6 @@ impl Things {
     fn act(&mut self, part: &Part, word: &str, words: &Receiver<String>) -> Result<u64> {
         match word {
             "open" => self.env = Some(part.open()?),
-            "open-exclusive" => self.env = Some(part.options().exclusive(true).open(&part.path)?),
-            "close" => self.env = None,
             "commit" => {
                 let env = self.env.as_ref().expect("it is open");
                 let tables = Tables::create(env)?;
@@ -135,14 +124,12 @@ impl Things {
                 self.read = Some(env.read_owned()?);
                 return self.prove(part);
             }
-            "prove" => return self.prove(part),
             "park" => self.parked = self.read.take().map(ReadTxn::park),
             "unpark" => {
                 let parked = self.parked.take().expect("it is parked");
                 self.read = Some(parked.unpark()?);
                 return self.prove(part);
             }
-            "end" => self.read = None,
             other => panic!("{other} means nothing"),
         }
         Ok(0)

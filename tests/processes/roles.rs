@@ -4,9 +4,9 @@ use std::sync::mpsc::Receiver;
 use std::thread::sleep;
 use std::time::Duration;
 
-use mdbx_core::{Env, ReadTxn, Result};
+use mdbx_core::{Env, Error, ReadTxn, Result};
 
-use crate::chain::database::{Tables, change_next, prove};
+use crate::chain::database::{Tables, change_next, other_steps, prove};
 use crate::chain::link::Link;
 use crate::chain::part::Part;
 use crate::chain::process::{is_to_end, tell};
@@ -33,13 +33,18 @@ pub(crate) fn play(text: &str, words: &Receiver<String>) {
         "writer" => write(&part).unwrap(),
         "reader" => read(&part).unwrap(),
         "visitor" => visit(&part).unwrap(),
+        "loner" => visit_alone(&part).unwrap(),
         "puppet" => puppet::obey(&part, words),
         other => panic!("there is no {other}"),
     }
 }
 
 fn open(part: &Part) -> Result<(Env, Tables)> {
-    let env = part.open()?;
+    enter(part, part.open()?)
+}
+
+/// Proves a database that was just opened.
+fn enter(part: &Part, env: Env) -> Result<(Env, Tables)> {
     let tables = Tables::create(&env)?;
     let last = prove(&env.read()?, &tables, &part.plan)?.last;
     tell((OPENED, last.number));
@@ -61,6 +66,9 @@ fn write(part: &Part) -> Result<()> {
     while !is_to_end() {
         count += 1;
         commit(&env, &tables, part, count, &mut rng)?;
+        if rng.once_in(40) {
+            env.resize(other_steps(&mut rng))?;
+        }
         dawdle(&mut rng, 2, 500);
     }
     Ok(())
@@ -98,6 +106,11 @@ fn read(part: &Part) -> Result<()> {
     let mut rng = Rng::with_seed(part.id);
     let mut held: Vec<(ReadTxn<'_>, Link)> = Vec::new();
     while !is_to_end() {
+        if rng.once_in(10) {
+            env.clear_dead_readers()?;
+            let (info, readers) = (env.info()?, env.readers()?);
+            assert!(readers.len() <= info.max_readers);
+        }
         let txn = env.read()?;
         let last = prove(&txn, &tables, &part.plan)?.last;
         tell((SAW, last.number));
@@ -131,15 +144,40 @@ fn read(part: &Part) -> Result<()> {
 fn visit(part: &Part) -> Result<()> {
     let mut rng = Rng::with_seed(part.id);
     for count in 1..=VISITS {
-        let (env, tables) = open(part)?;
-        let reader = env.read()?;
-        let before = prove(&reader, &tables, &part.plan)?.last;
-        commit(&env, &tables, part, count, &mut rng)?;
-        let still = prove(&reader, &tables, &part.plan)?.last;
-        assert_eq!(before, still, "a snapshot stays as it was");
-        drop(reader);
-        drop(env);
+        stay(open(part)?, part, count, &mut rng)?;
         dawdle(&mut rng, 4, 2000);
     }
     Ok(())
+}
+
+/// As a visitor, but wants to be alone every second time, and comes back if others are there.
+fn visit_alone(part: &Part) -> Result<()> {
+    let mut rng = Rng::with_seed(part.id);
+    for count in 1..=VISITS {
+        let options = part.options().exclusive(rng.once_in(2));
+        let env = patiently(|| options.clone().open(&part.path))?;
+        stay(enter(part, env)?, part, count, &mut rng)?;
+        dawdle(&mut rng, 1, 2000);
+    }
+    Ok(())
+}
+
+fn stay((env, tables): (Env, Tables), part: &Part, count: u64, rng: &mut Rng) -> Result<()> {
+    let reader = env.read()?;
+    let before = prove(&reader, &tables, &part.plan)?.last;
+    commit(&env, &tables, part, count, rng)?;
+    let still = prove(&reader, &tables, &part.plan)?.last;
+    assert_eq!(before, still, "a snapshot stays as it was");
+    Ok(())
+}
+
+/// Opens the database as soon as nobody has it for himself.
+pub(crate) fn patiently(open: impl Fn() -> Result<Env>) -> Result<Env> {
+    for _ in 0..30_000 {
+        match open() {
+            Err(Error::Busy { .. }) => sleep(Duration::from_millis(1)),
+            opened => return opened,
+        }
+    }
+    open()
 }

@@ -10,13 +10,13 @@ use crate::chain::part::Part;
 use crate::chain::process::Process;
 use crate::common::{Rng, inspect, with_patience};
 use crate::record::{Record, Reporter};
-use crate::roles::{ENTRY, VISITS};
+use crate::roles::{ENTRY, VISITS, patiently};
 
 /// How many come and go at a time, besides this process.
 const CROWD: usize = 5;
 
-/// Has processes visit a database, so often at least. Returns in words what was done.
-pub(crate) fn blow(rng: &mut Rng, visits: u64) -> String {
+/// Has processes visit a database, so often at least, in that role. Returns in words what was done.
+pub(crate) fn blow(role: &str, rng: &mut Rng, visits: u64) -> String {
     let directory = tempfile::tempdir().unwrap();
     let plan = Plan {
         seed: rng.next(),
@@ -24,7 +24,7 @@ pub(crate) fn blow(rng: &mut Rng, visits: u64) -> String {
         page_size: PageSize::MIN,
     };
     let part = |id| Part {
-        role: "visitor".to_owned(),
+        role: role.to_owned(),
         plan,
         mode: 0,
         id,
@@ -51,7 +51,12 @@ pub(crate) fn blow(rng: &mut Rng, visits: u64) -> String {
             record.hear(&mut reporter, message);
         }
         with_patience("this process cannot take part", || {
-            let env = part(0).open().unwrap();
+            let env = if role == "loner" {
+                patiently(|| part(0).open())
+            } else {
+                part(0).open()
+            };
+            let env = env.unwrap();
             record.inspect(&env).unwrap();
             let tables = Tables::create(&env).unwrap();
             own += 1;
@@ -66,7 +71,7 @@ pub(crate) fn blow(rng: &mut Rng, visits: u64) -> String {
     inspect(&path);
     let tally = &record.tally;
     format!(
-        "{started} processes, {killed} of them killed; opened {} times, {} commits acknowledged, {own} of them by this \
+        "{started} processes of the role {role}, {killed} of them killed; opened {} times, {} commits acknowledged, {own} of them by this \
          process; {} commits found",
         tally.openings,
         tally.commits,

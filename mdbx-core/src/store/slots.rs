@@ -37,7 +37,6 @@ use crate::format::lck::{
 };
 use crate::ids::{Pgno, Txnid};
 use crate::store::attach::Attached;
-use crate::store::troika::Head;
 
 /// How often a look is repeated because readers of libmdbx, or clones, disturb it.
 const MOST_LOOKS: usize = 64;
@@ -117,11 +116,12 @@ impl Attached {
         self.refresh_flag().store(CHANGED, Ordering::Release);
     }
 
-    /// Returns the oldest snapshot in use, or `limit` if none is older, for a writer that builds on `base`. Records of free
-    /// pages up to it may be used. It may be too old, if readers come and go all the time.
+    /// Returns the oldest snapshot in use, or `limit` if none is older. Records of free pages up to it may be used. It may be
+    /// too old, if readers come and go all the time.
     ///
-    /// Only the holder of the writer's turn may ask: it tells the others.
-    pub(crate) fn oldest(&self, base: &Head, limit: Txnid) -> Txnid {
+    /// Only the holder of the writer's turn may ask: it tells the others. In the snapshot that it builds on,
+    /// `pages_retired` pages had been retired.
+    pub(crate) fn oldest(&self, pages_retired: u64, limit: Txnid) -> Txnid {
         let known = Txnid(self.cached_oldest().load(Ordering::Acquire));
         if limit <= known {
             return limit;
@@ -130,13 +130,11 @@ impl Attached {
         for _ in 0..MOST_LOOKS {
             flag.store(UNCHANGED, Ordering::Relaxed);
             fence(Ordering::SeqCst);
-            let (oldest, retired) = self.look_for_oldest(known, limit, base);
+            let (oldest, retired) = self.look_for_oldest(known, (limit, pages_retired));
             if matches!(flag.load(Ordering::Acquire), UNCHANGED | TOUCHED) {
-                if oldest > known {
-                    self.cached_oldest().store(oldest.0, Ordering::Release);
-                    if let Some(at) = self.layout.cached_oldest_retired {
-                        self.region.u64(at).store(retired, Ordering::Relaxed);
-                    }
+                self.cached_oldest().store(oldest.0, Ordering::Release);
+                if let Some(at) = self.layout.cached_oldest_retired {
+                    self.region.u64(at).store(retired, Ordering::Relaxed);
                 }
                 return oldest;
             }
@@ -145,8 +143,8 @@ impl Attached {
     }
 
     /// Looks at all slots once for the oldest snapshot from `known` on, and tells what had been retired by then.
-    fn look_for_oldest(&self, known: Txnid, limit: Txnid, base: &Head) -> (Txnid, u64) {
-        let mut oldest = (limit, base.meta.pages_retired);
+    fn look_for_oldest(&self, known: Txnid, limit: (Txnid, u64)) -> (Txnid, u64) {
+        let mut oldest = limit;
         for number in self.used_slots() {
             let slot = self.slot(number);
             if slot.process.load(Ordering::Acquire) == 0 {
