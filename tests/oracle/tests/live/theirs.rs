@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
     });
     let env = c::Env::open(path, flags, geometry.as_ref())?;
     if opening.spill {
-        env.set_dirty_limit(SPILL_LIMIT / env.info()?.page_size as usize)?;
+        env.set_dirty_limit(SPILL_LIMIT / env.page_size()?)?;
     }
     Ok(Box::new(env))
 }
