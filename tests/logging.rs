@@ -95,7 +95,7 @@ fn what_happens_to_a_database_is_told_to_the_logger_of_the_application() -> Resu
     let all = told();
     assert_told(&all, Level::Debug, &format!("committed: snapshot={id} "));
     assert_told(&all, Level::Trace, "wrote the pages of the commit");
-    assert_told(&all, Level::Trace, "synced the pages of the commit");
+    assert_told(&all, Level::Trace, "flushed the file");
 
     log::set_max_level(LevelFilter::Debug);
     let mut txn = env.write()?;

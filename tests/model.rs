@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::{Rng, TempEnv, assert_sound, items, number_from_env};
-use mdbx_core::{PageSize, ReadTxn, Result, Table, TableFlags, WriteTxn};
+use mdbx_core::{
+    Durability, Env, EnvOptions, Geometry, PageSize, ReadTxn, Result, Table, TableFlags, WriteTxn,
+};
 
 /// How often a failing list is tried with something left out.
 const MOST_TRIALS: usize = 400;
@@ -189,8 +191,8 @@ fn transact<'o>(
 }
 
 /// Does all the operations. Panics where the database and the model differ.
-fn run(page_size: PageSize, ops: &[Op]) -> Result<()> {
-    let mut env = TempEnv::with_page_size(page_size);
+fn run(options: &EnvOptions, ops: &[Op]) -> Result<()> {
+    let mut env = TempEnv::with(options.clone());
     env.create_table("plain", TableFlags::empty())?;
     env.create_table("dups", TableFlags::DUP_SORT)?;
     let mut model = Model::default();
@@ -223,15 +225,15 @@ fn run(page_size: PageSize, ops: &[Op]) -> Result<()> {
     Ok(())
 }
 
-fn fails(page_size: PageSize, ops: &[Op]) -> bool {
+fn fails(options: &EnvOptions, ops: &[Op]) -> bool {
     !matches!(
-        catch_unwind(AssertUnwindSafe(|| run(page_size, ops))),
+        catch_unwind(AssertUnwindSafe(|| run(options, ops))),
         Ok(Ok(()))
     )
 }
 
 /// Leaves out whatever a failing list does not need to fail, as far as a bounded number of trials goes.
-fn shortest_failing(page_size: PageSize, mut ops: Vec<Op>) -> Vec<Op> {
+fn shortest_failing(options: &EnvOptions, mut ops: Vec<Op>) -> Vec<Op> {
     let (mut chunk, mut trials) = (ops.len() / 2, 0);
     while chunk > 0 && trials < MOST_TRIALS {
         let mut at = 0;
@@ -239,7 +241,7 @@ fn shortest_failing(page_size: PageSize, mut ops: Vec<Op>) -> Vec<Op> {
             let mut fewer = ops.clone();
             fewer.drain(at..(at + chunk).min(ops.len()));
             trials += 1;
-            if fails(page_size, &fewer) {
+            if fails(options, &fewer) {
                 ops = fewer;
             } else {
                 at += chunk;
@@ -250,30 +252,48 @@ fn shortest_failing(page_size: PageSize, mut ops: Vec<Op>) -> Vec<Op> {
     ops
 }
 
-fn check_against_model(page_size: PageSize, default_seed: u64, default_ops: u64) {
+fn with_page_size(page_size: PageSize) -> EnvOptions {
+    let geometry = Geometry::default().page_size(page_size);
+    Env::options().geometry(geometry.growth_step(1 << 16))
+}
+
+fn check_against_model(options: &EnvOptions, default_seed: u64, default_ops: u64) {
     let mut rng = Rng::new(default_seed);
     let count = number_from_env("MDBX_MODEL_OPS", default_ops);
     let ops: Vec<Op> = (0..count).map(|_| random_op(&mut rng)).collect();
-    if fails(page_size, &ops) {
-        let ops = shortest_failing(page_size, ops);
-        panic!(
-            "pages of {page_size}, {} operations fail: {ops:?}",
-            ops.len()
-        );
+    if fails(options, &ops) {
+        let ops = shortest_failing(options, ops);
+        panic!("{} operations fail: {ops:?}", ops.len());
     }
 }
 
 #[test]
 fn random_operations_on_the_smallest_pages_do_what_a_map_does() {
-    check_against_model(PageSize::MIN, 1, 6000);
+    check_against_model(&with_page_size(PageSize::MIN), 1, 6000);
 }
 
 #[test]
 fn other_random_operations_on_the_smallest_pages_do_what_a_map_does() {
-    check_against_model(PageSize::MIN, 2, 6000);
+    check_against_model(&with_page_size(PageSize::MIN), 2, 6000);
 }
 
 #[test]
 fn random_operations_on_common_pages_do_what_a_map_does() {
-    check_against_model(PageSize::DEFAULT, 3, 4000);
+    check_against_model(&with_page_size(PageSize::DEFAULT), 3, 4000);
+}
+
+#[test]
+fn random_operations_in_every_mode_with_pages_stored_or_written_do_what_a_map_does() {
+    let modes = [
+        Durability::Durable,
+        Durability::NoMetaSync,
+        Durability::SafeNoSync,
+        Durability::UtterlyNoSync,
+    ];
+    for (seed, durability) in (4..).zip(modes) {
+        for write_map in [false, true] {
+            let options = with_page_size(PageSize::MIN).durability(durability);
+            check_against_model(&options.write_map(write_map), seed, 1500);
+        }
+    }
 }

@@ -50,8 +50,8 @@
 //!
 //! # What is promised
 //!
-//! - A commit that returned is on the disk. One that did not return, because the process or the machine stopped, is
-//!   there as a whole or not at all.
+//! - A commit that returned is on the disk, unless a weaker [`Durability`] was asked for. One that did not return,
+//!   because the process or the machine stopped, is there as a whole or not at all.
 //! - A failed call changes nothing, unless its documentation says that the transaction can only be aborted.
 //! - A read transaction sees one state, whatever is committed meanwhile, and never waits.
 //! - A damaged file is an [`Error::Corrupted`] where the damage is met, not a panic. Each page is checked as it is
@@ -61,6 +61,18 @@
 //! - Any number of processes have a file open at a time, with this library or with libmdbx of the same
 //!   [lock version](LockVersion). One that dies holds nobody up: its readers are removed, and its unfinished transaction
 //!   never was.
+//!
+//! What is there after a crash depends on the [`Durability`] that [`EnvOptions::durability`] sets:
+//!
+//! | mode | a commit waits for | after the process died | after a power cut |
+//! | --- | --- | --- | --- |
+//! | [`Durable`](Durability::Durable) | the disk, twice | every commit | every commit |
+//! | [`NoMetaSync`](Durability::NoMetaSync) | the disk, once | every commit | every commit but maybe the last |
+//! | [`SafeNoSync`](Durability::SafeNoSync) | nothing | every commit | every commit before the last sync |
+//! | [`UtterlyNoSync`](Durability::UtterlyNoSync) | nothing | every commit | the same, or an error that all is lost |
+//!
+//! [`Env::sync`] syncs, [`Env::close`] does, and so do commits that pass [`EnvOptions::sync_bytes`] or
+//! [`EnvOptions::sync_period`]. [`EnvOptions::write_map`] changes how pages are written in any mode, and no promise.
 //!
 //! # Logging
 //!
@@ -72,7 +84,7 @@
 //! | --- | --- |
 //! | error | a failed sync, after which the environment takes no more writes |
 //! | warn | a commit that was lost when the machine stopped; a writer that died; all reader slots in use |
-//! | info | a database created, opened, joined, or made durable at opening; readers of dead processes removed |
+//! | info | a database created, joined, or opened, maybe with a commit that is not durable yet; readers of dead processes removed |
 //! | debug | each commit, a change of the file's length, pages written before a commit |
 //! | trace | the steps of a commit, and where free pages come from |
 //!

@@ -7,7 +7,7 @@ use mdbx_core::{Durability, EnvOptions};
 pub(crate) type Mode = (&'static str, fn(EnvOptions) -> EnvOptions);
 
 /// All that are tried.
-pub(crate) const MODES: [Mode; 5] = [
+pub(crate) const MODES: [Mode; 8] = [
     ("durable", |options| options),
     ("no meta sync", |options| {
         options.durability(Durability::NoMetaSync)
@@ -21,5 +21,14 @@ pub(crate) const MODES: [Mode; 5] = [
     }),
     ("utterly no sync", |options| {
         options.durability(Durability::UtterlyNoSync)
+    }),
+    ("durable in a writable map", |options| {
+        options.write_map(true)
+    }),
+    ("no meta sync in a writable map", |options| {
+        options.durability(Durability::NoMetaSync).write_map(true)
+    }),
+    ("safe no sync in a writable map", |options| {
+        options.durability(Durability::SafeNoSync).write_map(true)
     }),
 ];

@@ -90,6 +90,7 @@ fn open(world: &mut World, step: &Step) -> Outcome {
         match flag.as_str() {
             "read_only" => options = options.read_only(true),
             "exclusive" => options = options.exclusive(true),
+            "writemap" => options = options.write_map(true),
             "lifo" => options = options.reclaim_order(ReclaimOrder::NewestFirst),
             "no_subdir" => {
                 options = options.sub_directory(false);

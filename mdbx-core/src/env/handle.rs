@@ -198,8 +198,7 @@ impl Env {
 
     /// Makes everything that was committed durable. Returns whether there was anything to do.
     ///
-    /// It waits until no write transaction runs. If a file was opened of which it is not known whether it is on the disk
-    /// as a whole, that is seen to as well, and counts as something.
+    /// It waits until no write transaction runs.
     ///
     /// # Errors
     ///

@@ -114,12 +114,7 @@ impl Info {
             map_len: store.map.len() as u64,
             allocated_pages: meta.geometry.first_unallocated.0,
             last_txnid: meta.txnid,
-            durable_txnid: ranks
-                .iter()
-                .filter(|rank| rank.steady)
-                .map(|rank| rank.txnid)
-                .max()
-                .unwrap_or(Txnid::VOID),
+            durable_txnid: store.newest_durable()?.unwrap_or(Txnid::VOID),
             durability: store.mode.get(),
             unsynced_bytes: store.unsynced.pages() * store.page_size.bytes() as u64,
             unsynced_for: store.unsynced.age(),

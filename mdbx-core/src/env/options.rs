@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::format::lck::LockVersion;
 use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
-use crate::store::open::{OpenOptions, ReclaimOrder, Store};
+use crate::store::open::{OpenOptions, ReclaimOrder, Sharing, Store, Writing};
 use crate::store::orders::{GivenOrders, TableOrder};
 use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::sys::file::Access;
@@ -42,8 +42,7 @@ impl EnvOptions {
     pub(crate) fn new() -> EnvOptions {
         let options = OpenOptions {
             access: Access::ReadWrite,
-            exclusive: false,
-            accede: false,
+            sharing: Sharing::default(),
             lock_version: LockVersion::default(),
             sub_directory: false,
             create: true,
@@ -51,9 +50,7 @@ impl EnvOptions {
             max_tables: 256,
             dirty_limit: 256 << 20,
             reclaim: ReclaimOrder::default(),
-            durability: Durability::default(),
-            sync_bytes: None,
-            sync_period: None,
+            writing: Writing::default(),
             geometry: Geometry::default(),
             slow_reader: None,
             orders: GivenOrders::default(),
@@ -91,7 +88,21 @@ impl EnvOptions {
     /// Sets what a commit promises; [`Durability::Durable`] by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.options.durability = durability;
+        self.options.writing.durability = durability;
+        self
+    }
+
+    /// Sets whether changed pages are written to the file through a second mapping of it, which saves the system calls of
+    /// a commit; they are not by default.
+    ///
+    /// It changes nothing else: all that a [`Durability`] promises holds, transactions nest, and pages are changed in
+    /// memory of their own until they are written. But the file has room on the disk for its whole length then, and on
+    /// file systems that write to another place than before, a full disk can end the process. Where the file system
+    /// cannot give a file room in advance, or the database is only read, this has no effect.
+    #[must_use]
+    #[doc(alias = "MDBX_WRITEMAP")]
+    pub fn write_map(mut self, write_map: bool) -> Self {
+        self.options.writing.through_map = write_map;
         self
     }
 
@@ -101,7 +112,7 @@ impl EnvOptions {
     #[doc(alias = "mdbx_env_set_syncbytes")]
     #[doc(alias = "MDBX_opt_sync_bytes")]
     pub fn sync_bytes(mut self, bytes: u64) -> Self {
-        self.options.sync_bytes = Some(bytes);
+        self.options.writing.sync_bytes = Some(bytes);
         self
     }
 
@@ -114,7 +125,7 @@ impl EnvOptions {
     #[doc(alias = "mdbx_env_set_syncperiod")]
     #[doc(alias = "MDBX_opt_sync_period")]
     pub fn sync_period(mut self, period: Duration) -> Self {
-        self.options.sync_period = Some(period);
+        self.options.writing.sync_period = Some(period);
         self
     }
 
@@ -200,7 +211,7 @@ impl EnvOptions {
     #[doc(alias = "MDBX_EXCLUSIVE")]
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
-        self.options.exclusive = exclusive;
+        self.options.sharing.exclusive = exclusive;
         self
     }
 
@@ -210,7 +221,7 @@ impl EnvOptions {
     #[doc(alias = "MDBX_ACCEDE")]
     #[must_use]
     pub fn accede(mut self, accede: bool) -> Self {
-        self.options.accede = accede;
+        self.options.sharing.accede = accede;
         self
     }
 

@@ -348,6 +348,11 @@ impl Meta {
         put_u64(body, SIGN, Sign::None.field());
     }
 
+    /// Makes the meta with this body say that it is not known in which boot it was written.
+    pub(crate) fn forget_boot(body: &mut MetaBody) {
+        put_array(body, BOOT_ID, [0; 16]);
+    }
+
     /// Makes the meta with this body void: it ranks below all others, but still tells the page size.
     pub(crate) fn make_void(body: &mut MetaBody) {
         put_u64(body, TXNID_A, Txnid::VOID.0);

@@ -95,10 +95,18 @@ impl Gc {
     /// The table of the snapshot that `turn` builds on.
     pub(crate) fn new(turn: &Turn<'_>, store: &Store, mut supply: Supply) -> Gc {
         let root = turn.head().meta.gc;
-        let fallback = turn.fallback();
+        let (fallback, durability) = (turn.fallback(), turn.durability());
         let oldest = store.attached.oldest(turn.head(), fallback);
+        let newest = turn.head().meta.txnid;
         let pages = supply.memory.list();
-        let compacts = if store.compaction_due.is_due(oldest) {
+        // It is rare enough to be worth a sync, but not worth what the last durable snapshot needs.
+        let could_be_oldest = || match durability {
+            Durability::UtterlyNoSync => oldest,
+            _ => store.attached.oldest_seen(newest),
+        };
+        let compacts = if store.compaction_due.is_due(newest)
+            && store.compaction_due.is_due(could_be_oldest())
+        {
             Compacts::Later
         } else {
             Compacts::No
@@ -106,7 +114,7 @@ impl Gc {
         Gc {
             supply,
             order: store.reclaim,
-            durability: turn.durability(),
+            durability,
             pages,
             state: State {
                 root,
@@ -178,7 +186,7 @@ impl Gc {
     #[inline]
     pub(crate) fn reserve(&mut self, base: Base<'_>, count: usize) -> Result<()> {
         if self.state.compacts == Compacts::Later {
-            self.take_all_records(base)?;
+            self.begin_to_compact(base)?;
         }
         if self.supply.reserve.spare() >= count {
             return Ok(());
@@ -211,6 +219,14 @@ impl Gc {
     /// Returns whether there are records that a reader keeps from being taken.
     pub(crate) fn is_held_back(&self) -> bool {
         self.state.oldest < self.state.fallback && !self.state.root.is_empty()
+    }
+
+    #[cold]
+    fn begin_to_compact(&mut self, base: Base<'_>) -> Result<()> {
+        if self.durability != Durability::UtterlyNoSync {
+            self.move_fallback(base)?;
+        }
+        self.take_all_records(base)
     }
 
     fn take_all_records(&mut self, base: Base<'_>) -> Result<()> {

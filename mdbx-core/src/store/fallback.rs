@@ -16,12 +16,12 @@
 //! - *Weak commits after F.* Their metas may be on the disk without their pages. Their sign says so, and an opening in
 //!   another boot returns to F. No weak commit overwrites F's meta, and none uses a page that F needs.
 //! - *A weak commit after T, which did not wait for its meta.* T would count as the newest steady meta and protect itself
-//!   instead of F, whose meta the second weak commit would overwrite. So the first one flushes, and T becomes F.
+//!   instead of F, whose meta the second weak commit would overwrite. So the first one makes T's meta durable.
 //! - *A durable commit after weak ones.* Its flush makes their pages durable too, and only then its meta says steady.
 //! - *The newest weak commit is made durable later.* The file is flushed, and then the sign is written in place. Before
 //!   that F is left alone, and afterwards nobody needs it.
-//! - *Nothing is known*, because another process wrote the newest steady meta in this boot and has died since. A flush
-//!   settles it.
+//! - *Nothing is known*, because another process wrote the newest steady meta in this boot and has died since. Its pages
+//!   are durable, so writing it once more settles that.
 //! - *Without any care*, in `UtterlyNoSync`: F's pages are used again when there are no others, and before that all signs
 //!   are removed. On the disk no meta says steady then, and an opening in another boot finds nothing to return to.
 //!
@@ -37,12 +37,11 @@ use crate::store::open::Store;
 use crate::store::troika::{Head, load_body, load_ranks};
 
 impl Store {
-    /// Returns the fallback of a transaction that begins with `head`. If it is not known, a flush makes it so.
+    /// Returns the fallback of a transaction that begins with `head`. If it is not known, it is seen to that it is.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) if the flush fails; the environment takes no more writes then.
-    /// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+    /// As [`settle_steady`](Store::settle_steady).
     pub(crate) fn fallback(&self, head: &Head, durability: Durability) -> Result<Txnid> {
         let steady = head.steady;
         let is_known = self.unsynced.is_meta_durable(steady);
@@ -54,22 +53,24 @@ impl Store {
         {
             return Ok(before);
         }
-        self.flush(steady)?;
+        self.settle_steady()?;
         Ok(steady)
     }
 
-    /// Sees to it that the meta of the newest steady snapshot is durable, before a weak commit that promises
-    /// `durability` relies on it.
+    /// Returns the newest snapshot that a power cut is sure to leave, as far as is known: what is not known of a file that
+    /// was just opened is taken for durable.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Store::flush).
-    pub(crate) fn settle_fallback(&self, head: &Head, durability: Durability) -> Result<()> {
-        let is_durable = self.unsynced.is_meta_durable(head.steady);
-        if is_durable || durability == Durability::UtterlyNoSync {
-            return Ok(());
+    /// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+    pub(crate) fn newest_durable(&self) -> Result<Option<Txnid>> {
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let steady = ranks.iter().filter(|rank| rank.steady);
+        let newest = steady.map(|rank| rank.txnid).max();
+        match newest {
+            Some(newest) if self.unsynced.is_meta_written(newest) => self.steady_before(newest),
+            newest => Ok(newest),
         }
-        self.flush(head.steady)
     }
 
     /// Makes the newest snapshot, that of `head`, the one whose pages are kept, instead of `fallback`, which is older.

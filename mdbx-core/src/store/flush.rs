@@ -5,7 +5,9 @@
 //! metas.
 //!
 //! What reached the disk is not known any more once a flush has failed: the system may have dropped what it could not
-//! write, and says so only once. Hence nobody writes after that until the file is opened anew.
+//! write, and says so only once; the next flush succeeds. Hence nobody writes after that until the file is opened anew,
+//! and then nothing is relied on that an earlier flush was to make durable: weak commits are rolled back, and the newest
+//! steady meta is written once more, whose pages were durable before it was written the first time.
 //!
 //! Only the holder of the writer's turn may do any of this.
 
@@ -14,29 +16,35 @@ use std::sync::atomic::Ordering;
 
 use log::{debug, error, trace};
 
-use crate::error::{Error, Result};
-use crate::format::meta::{Meta, MetaBody, Rank};
-use crate::ids::Txnid;
+use crate::error::{Error, PageFault, Result};
+use crate::format::meta::{Meta, MetaBody, Rank, rank};
+use crate::ids::{Pgno, Txnid};
 use crate::store::durability::Strength;
 use crate::store::open::Store;
 use crate::store::troika::{Head, body_offset, load_body, load_ranks};
 use crate::sys::process::boot_id;
 
 impl Store {
-    /// Makes everything durable that was written so far. `steady` is the newest durable transaction, whose meta may have
-    /// been waiting for that.
+    /// Makes everything durable that was written so far.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; the environment takes no more writes then.
-    pub(crate) fn flush(&self, steady: Txnid) -> Result<()> {
+    /// - [`Error::Io`]; the environment takes no more writes then.
+    /// - [`Error::EnvFailed`] if it took none before.
+    /// - [`Error::Corrupted`] if the file has no room for metas, or two claim the same transaction.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.check_writable()?;
+        let (_, steady) = self.newest_steady()?; // its meta may be waiting for this
         let is_len_new = self.unsynced.is_len_new();
         let flushed = if is_len_new {
             self.file.sync_all()
         } else {
             self.file.sync_data()
         };
-        flushed.map_err(|source| self.give_up("sync the data file", source))?;
+        flushed.map_err(|source| {
+            self.distrust_weak();
+            self.give_up("sync the data file", source)
+        })?;
         self.unsynced.set_len_new(false);
         self.unsynced.clear();
         self.unsynced.set_meta_durable(steady);
@@ -48,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; the environment takes no more writes then.
+    /// [`Error::Io`], and the environment takes no more writes then; [`Error::EnvFailed`] if it took none before.
     pub(crate) fn write_meta(&self, meta: &Meta, number: usize, strength: Strength) -> Result<()> {
         let body = meta.write_body();
         match strength {
@@ -73,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; the environment takes no more writes then. [`Error::Corrupted`] if the file has no room for metas.
+    /// As [`flush`](Store::flush).
     ///
     /// Source: format document, "Making the head steady later".
     pub(crate) fn make_steady(&self, head: &Head) -> Result<bool> {
@@ -84,13 +92,11 @@ impl Store {
             return Ok(false); // only the holder of the turn makes another meta the newest
         };
         if ranks[number].steady {
-            let is_needed = self.unsynced.pages() > 0 || !self.unsynced.is_meta_durable(newest);
-            if is_needed {
-                self.flush(newest)?;
-            }
-            return Ok(is_needed);
+            let is_settled = self.settle_steady()?;
+            self.unsynced.clear(); // what else was written belongs to nothing that was committed
+            return Ok(is_settled);
         }
-        self.flush(head.steady)?;
+        self.flush()?;
         let mut body = load_body(&self.map, self.page_size, number)?;
         Meta::make_steady(&mut body, boot_id());
         self.write_durable_body(&body, number)?;
@@ -99,12 +105,29 @@ impl Store {
         Ok(true)
     }
 
+    /// Makes the newest steady meta durable if it is not known to be, by writing it once more; tells whether that was so.
+    /// Its pages are durable.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Store::flush).
+    pub(crate) fn settle_steady(&self) -> Result<bool> {
+        let (number, txnid) = self.newest_steady()?;
+        if self.unsynced.is_meta_durable(txnid) {
+            return Ok(false);
+        }
+        let body = load_body(&self.map, self.page_size, number)?;
+        self.write_durable_body(&body, number)?;
+        self.unsynced.set_meta_durable(txnid);
+        Ok(true)
+    }
+
     /// Makes every meta say that its snapshot may not be on the disk, durably, because pages that it needs are about to be
     /// overwritten. After a power cut the file then shows that it is lost, instead of showing what is left of it.
     ///
     /// # Errors
     ///
-    /// As [`make_steady`](Store::make_steady).
+    /// As [`flush`](Store::flush).
     pub(crate) fn forget_steady(&self) -> Result<()> {
         let ranks = load_ranks(&self.map, self.page_size)?;
         for (number, _) in ranks.iter().enumerate().filter(|(_, rank)| rank.steady) {
@@ -117,6 +140,7 @@ impl Store {
 
     /// Writes a meta without waiting for the disk.
     fn write_body(&self, body: &MetaBody, number: usize) -> Result<()> {
+        self.check_writable()?;
         self.unsynced.raise(1); // before anybody can see it
         let at = body_offset(self.page_size, number);
         let written = self.file.write_at(&[IoSlice::new(body)], at);
@@ -125,14 +149,56 @@ impl Store {
 
     /// Writes a meta and waits until it is on the disk.
     fn write_durable_body(&self, body: &MetaBody, number: usize) -> Result<()> {
+        self.check_writable()?;
         let at = body_offset(self.page_size, number);
         let written = self.file.write_durable_at(body, at);
         written.map_err(|source| self.give_up("write a meta page", source))
     }
 
+    /// Returns the number and the transaction of the newest steady meta; of the newest one if none is steady.
+    fn newest_steady(&self) -> Result<(usize, Txnid)> {
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let reason = "two metas claim the same transaction";
+        let ranking = rank(ranks).map_err(|_| PageFault::BadMeta { reason }.at(Pgno(0)))?;
+        let number = ranking.prefer_steady;
+        Ok((number, ranks[number].txnid))
+    }
+
+    /// Has the next opening take weak commits for lost, after a flush that was to make them durable has failed. Those who
+    /// read them now are not disturbed.
+    #[cold]
+    fn distrust_weak(&self) {
+        let (Ok(ranks), Ok((_, steady))) =
+            (load_ranks(&self.map, self.page_size), self.newest_steady())
+        else {
+            return;
+        };
+        // If no meta is steady, there is nothing else to open, and nothing better than what the weak ones lead to.
+        for (number, _) in (0..).zip(ranks).filter(|(_, rank)| rank.txnid > steady) {
+            if let Ok(mut body) = load_body(&self.map, self.page_size, number) {
+                Meta::forget_boot(&mut body);
+                let at = body_offset(self.page_size, number);
+                // If this fails too, nothing more can be done.
+                let _ = self.file.write_at(&[IoSlice::new(&body)], at);
+            }
+        }
+    }
+
+    /// Checks that no flush has failed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EnvFailed`].
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(Error::EnvFailed);
+        }
+        Ok(())
+    }
+
     /// Keeps everyone from writing after it is not known any more what is on the disk.
     #[cold]
-    pub(crate) fn give_up(&self, action: &'static str, source: io::Error) -> Error {
+    fn give_up(&self, action: &'static str, source: io::Error) -> Error {
         self.failed.store(true, Ordering::Release);
         let path = self.path.display();
         error!("cannot {action}, so {path} takes no more writes: {source}");

@@ -33,6 +33,7 @@ use crate::store::unsynced::Unsynced;
 use crate::sys::file::{Access, DataFile, OsFile};
 use crate::sys::lock::{Locks, OpenGuard, Seized};
 use crate::sys::map::Map;
+use crate::sys::mapped_file::MappedFile;
 use crate::sys::paths::Paths;
 use crate::sys::process::{boot_id, random_id};
 
@@ -46,9 +47,7 @@ const MOST_READS: usize = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) access: Access,
-    pub(crate) exclusive: bool,
-    /// Whether to take what modes others use.
-    pub(crate) accede: bool,
+    pub(crate) sharing: Sharing,
     /// The version of the lock file that is made, if nobody has made one.
     pub(crate) lock_version: LockVersion,
     pub(crate) sub_directory: bool,
@@ -57,14 +56,31 @@ pub(crate) struct OpenOptions {
     pub(crate) max_tables: usize,
     pub(crate) dirty_limit: usize,
     pub(crate) reclaim: ReclaimOrder,
+    pub(crate) writing: Writing,
+    pub(crate) geometry: Geometry,
+    pub(crate) slow_reader: Option<SlowReaderHandler>,
+    pub(crate) orders: GivenOrders,
+}
+
+/// With whom a database is shared.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sharing {
+    /// Whether with nobody.
+    pub(crate) exclusive: bool,
+    /// Whether to take what modes others use.
+    pub(crate) accede: bool,
+}
+
+/// How commits reach the disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writing {
     pub(crate) durability: Durability,
+    /// Whether pages are written through a mapping.
+    pub(crate) through_map: bool,
     /// After how many bytes a commit is durable; `None` leaves what is set.
     pub(crate) sync_bytes: Option<u64>,
     /// After what time a commit is durable; `None` leaves what is set.
     pub(crate) sync_period: Option<Duration>,
-    pub(crate) geometry: Geometry,
-    pub(crate) slow_reader: Option<SlowReaderHandler>,
-    pub(crate) orders: GivenOrders,
 }
 
 /// Which free pages are used again first.
@@ -126,6 +142,8 @@ struct Found {
     meta: Meta,
     /// What commits promise.
     durability: Durability,
+    /// Whether pages are written through a mapping.
+    writes_through_map: bool,
     /// Whether the geometry that was asked for is still to be set.
     is_to_be_resized: bool,
 }
@@ -144,7 +162,7 @@ impl Store {
         };
         let file = open_file(&paths, options).map_err(failed)?;
         let guard = OpenGuard::register(file.file(), &paths.data)?;
-        let (access, exclusive) = (options.access, options.exclusive);
+        let (access, exclusive) = (options.access, options.sharing.exclusive);
         let seized = Locks::seize(file.file(), &paths, access, exclusive, shortest_file())?;
         let found = match seized {
             Seized::Alone(locks) => open_alone(&file, locks, guard, &paths, options)?,
@@ -164,12 +182,13 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        if let Some(bytes) = options.sync_bytes {
+        if let Some(bytes) = options.writing.sync_bytes {
             found.unsynced.set_bytes(bytes, page_size);
         }
-        if let Some(period) = options.sync_period {
+        if let Some(period) = options.writing.sync_period {
             found.unsynced.set_period(period);
         }
+        let file = writable(file, found.writes_through_map, page_size, &map).map_err(failed)?;
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
         info!("opened {data}: page_size={bytes} snapshot={snapshot} file_pages={file_pages}");
@@ -180,7 +199,7 @@ impl Store {
             access,
             page_size,
             map,
-            file: Box::new(file),
+            file,
             file_pages: AtomicU64::new(file_pages),
             measuring: Mutex::new(()),
             compaction_due: CompactionDue::new(meta.txnid),
@@ -222,7 +241,7 @@ fn open_alone(
         &paths.lock,
         options.lock_version,
         options.max_readers,
-        options.exclusive,
+        options.sharing.exclusive,
     )?;
     let may_write = options.access == Access::ReadWrite;
     let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
@@ -253,7 +272,8 @@ fn open_alone(
         attached,
         unsynced,
         meta,
-        durability: options.durability,
+        durability: options.writing.durability,
+        writes_through_map: writes_through_map(options),
         is_to_be_resized: may_write && !is_new && options.geometry.is_given(),
     })
 }
@@ -266,14 +286,14 @@ fn open_shared(
     paths: &Paths,
     options: &OpenOptions,
 ) -> Result<Found> {
-    if options.exclusive {
+    if options.sharing.exclusive {
         return Err(Error::Busy {
             path: paths.data.clone(),
         });
     }
     let wish = Wish {
         modes: modes_of(options),
-        accede: options.accede,
+        accede: options.sharing.accede,
     };
     let (attached, modes) = Attached::join(locks, guard, (&paths.data, &paths.lock), wish)?;
     let attached = Arc::new(attached);
@@ -286,17 +306,27 @@ fn open_shared(
         thread::yield_now(); // somebody may just be writing it
         meta = newest(file, &paths.data);
     }
+    let (durability, writes_through_map) = if options.sharing.accede {
+        // Where nobody is lazy, everybody may write as he likes.
+        let is_lazy = modes & modes::LAZY != 0;
+        let through_map = options.access == Access::ReadWrite && modes & modes::WRITE_MAP != 0;
+        (durability_of(modes), is_lazy && through_map)
+    } else {
+        (options.writing.durability, writes_through_map(options))
+    };
     Ok(Found {
         unsynced: Unsynced::new(Arc::clone(&attached)),
         attached,
         meta: meta?,
-        durability: if options.accede {
-            durability_of(modes)
-        } else {
-            options.durability
-        },
+        durability,
+        writes_through_map,
         is_to_be_resized: false,
     })
+}
+
+/// Returns whether this process is to write pages through a mapping.
+fn writes_through_map(options: &OpenOptions) -> bool {
+    options.access == Access::ReadWrite && options.writing.through_map
 }
 
 /// Returns what the lock file tells others about how this process uses the database.
@@ -305,7 +335,7 @@ fn modes_of(options: &OpenOptions) -> u32 {
         ReclaimOrder::NewestFirst => modes::LIFO_RECLAIM,
         ReclaimOrder::OldestFirst => 0,
     };
-    let durability = match options.durability {
+    let durability = match options.writing.durability {
         Durability::Durable => 0,
         Durability::NoMetaSync => modes::NO_META_SYNC,
         Durability::SafeNoSync => modes::SAFE_NO_SYNC,
@@ -315,7 +345,12 @@ fn modes_of(options: &OpenOptions) -> u32 {
         Access::ReadWrite => 0,
         Access::ReadOnly => modes::READ_ONLY,
     };
-    reclaim | durability | access
+    let writing = if writes_through_map(options) {
+        modes::WRITE_MAP
+    } else {
+        0
+    };
+    reclaim | durability | access | writing
 }
 
 /// Returns what commits promise in processes that tell others such modes.
@@ -326,6 +361,20 @@ fn durability_of(told: u32) -> Durability {
         _ if told & modes::NO_META_SYNC != 0 => Durability::NoMetaSync,
         _ => Durability::Durable,
     }
+}
+
+/// Returns the data file, mapped once more if pages are to be written that way.
+fn writable(
+    file: OsFile,
+    through_map: bool,
+    page_size: PageSize,
+    map: &Map,
+) -> io::Result<Box<dyn DataFile>> {
+    if !through_map {
+        return Ok(Box::new(file));
+    }
+    let metas_end = Pgno::FIRST_DATA.offset(page_size);
+    Ok(Box::new(MappedFile::new(file, metas_end, map.len())?))
 }
 
 /// Returns the newest meta of the database at `path`, which is not opened.

@@ -70,6 +70,7 @@ impl Store {
         };
         let unit = pages_per_unit(self.page_size);
         let pages = u64::from(counts.now.max(needed.0)).next_multiple_of(unit);
+        self.unsynced.set_len_new(true);
         let cut = self.file.set_len(pages * self.page_size.bytes() as u64);
         if cut.is_ok() && self.measure().is_ok() {
             debug!("the file shrank: pages={pages}");
@@ -134,7 +135,7 @@ impl Store {
             boot_id: boot_id(),
             ..base.clone()
         };
-        self.flush(turn.head().steady)?;
+        self.flush()?;
         self.write_meta(&meta, turn.head().tail, Strength::Durable)?;
         self.cut(&geometry);
         self.attached.note_commit();

@@ -60,8 +60,8 @@ impl<'s> Turn<'s> {
     /// - [`Error::Corrupted`] if the newest meta is not valid.
     /// - [`Error::AddressSpace`] if the newest snapshot reaches past the mapping.
     /// - [`Error::Forked`]; [`Error::Io`] if the operating system refuses the lock, or to measure the file.
-    /// - [`Error::Io`] if it was not known what is on the disk, and a flush that was to settle it failed. The environment
-    ///   takes no more writes then.
+    /// - [`Error::Io`] if something had to be made durable first, and that failed. The environment takes no more writes
+    ///   then.
     pub(crate) fn wait(store: &'s Store) -> Result<Turn<'s>> {
         Turn::check_may_wait(store)?;
         Turn::begin(store, store.attached.writer_mutex().lock())
@@ -128,6 +128,19 @@ impl<'s> Turn<'s> {
     /// [`Error::Forked`].
     pub(crate) fn check_process(&self) -> Result<()> {
         self.lock.store.attached.check_process()
+    }
+
+    /// Makes the snapshot to build on durable if that is due, instead of leaving it to the end of a transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Turn::wait).
+    pub(crate) fn sync_if_due(&mut self) -> Result<()> {
+        let is_weak = self.head.meta.sign != Sign::Steady;
+        if is_weak && self.store.unsynced.is_due(0) && self.store.make_steady(&self.head)? {
+            self.renew()?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -197,9 +210,7 @@ impl Drop for TurnLock<'_> {
 
 /// Checks that what is on the disk is known, and that no transaction is left over.
 fn check_sound(store: &Store) -> Result<()> {
-    if store.failed.load(Ordering::Acquire) {
-        return Err(Error::EnvFailed);
-    }
+    store.check_writable()?;
     if store.writer_lost.load(Ordering::Acquire) {
         return Err(Error::WriterLost);
     }
@@ -209,11 +220,7 @@ fn check_sound(store: &Store) -> Result<()> {
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     check_sound(store)?;
-    let mut head = store.newest()?;
-    // What has waited too long for a sync does not wait for this turn to end.
-    if head.meta.sign != Sign::Steady && store.unsynced.is_due(0) && store.make_steady(&head)? {
-        head = store.newest()?;
-    }
+    let head = store.newest()?;
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:

@@ -178,12 +178,12 @@ impl Locks {
                 Round::Refused
             });
         };
-        if lock_file.try_set(Range::FIRST_BYTE, Claim::Write)? {
-            if let Some(alone) = self.try_alone()? {
-                return Ok(alone);
-            }
-            // Somebody has the data file without having the lock file: on the way in or out, or a reader that could not
-            // write it. To read byte 0 is enough to find out.
+        // Else somebody has the data file without having the lock file: on the way in or out, or a reader that could not
+        // write it. To read byte 0 is enough to find out.
+        if lock_file.try_set(Range::FIRST_BYTE, Claim::Write)?
+            && let Some(alone) = self.try_alone()?
+        {
+            return Ok(alone);
         }
         if !lock_file.try_set(Range::FIRST_BYTE, Claim::Read)? {
             return Ok(Round::Again); // somebody makes it, or gives it up

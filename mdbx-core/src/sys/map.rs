@@ -4,7 +4,7 @@
 //! against a [`SnapshotPin`], the proof that the pages of one snapshot stay as they are. Metas, which are written
 //! while others read them, are reached as atomics, through `shared.rs`.
 //!
-//! The mapping is read-only: a stray pointer cannot damage the database. Written bytes appear in it at once, because
+//! This mapping is read-only: a stray pointer into it cannot damage the database. Written bytes appear in it at once, because
 //! the operating system keeps one copy of each page for reads, writes and mappings.
 #![expect(unsafe_code, reason = "borrows bytes of a mapped file")]
 
@@ -112,7 +112,7 @@ impl Map {
         // - Inside: `start` and the `len` bytes after it end at `end`, which is inside the mapping.
         // - Initialised: file bytes, and every bit pattern is a `u8`. They were in the file when it was measured, and
         //   **Present** keeps them there.
-        // - Unchanged: **Frozen**, promised where the pin was minted; this process maps nothing for writing.
+        // - Unchanged: **Frozen**, promised where the pin was minted, for writes by whatever means.
         // - Lifetime: the borrow ends with `self`, which owns the mapping, and with `pin`, for which the promise holds.
         Some(unsafe { slice::from_raw_parts(start, len) })
     }

@@ -8,6 +8,7 @@
 //! - [`byte_lock`]: locks on ranges of a file.
 //! - [`lock`]: the locks that make us its only user, or one of several.
 //! - [`file`](mod@file): positioned reads and writes, length, and the sync flavours, as one small trait.
+//! - [`mapped_file`]: a data file whose pages are written through a mapping.
 //! - [`map`]: the read-only mapping of the data file, and the pins that allow to read from it.
 //! - [`shared`]: bytes of the mapping that a writer may be changing, read as atomics.
 //! - [`region`]: the memory that processes share, as atomics.
@@ -24,6 +25,7 @@ pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod map;
+pub(crate) mod mapped_file;
 pub(crate) mod mutex;
 pub(crate) mod paths;
 pub(crate) mod prefetch;

@@ -84,7 +84,10 @@ impl Region {
     #[inline]
     pub(super) fn field(&self, at: usize, len: usize) -> NonNull<u8> {
         let fits = at.checked_add(len).is_some_and(|end| end <= self.raw.len());
-        assert!(fits && at % len.min(8) == 0, "a field of the lock file");
+        assert!(
+            fits && at.is_multiple_of(len.min(8)),
+            "a field of the lock file"
+        );
         // SAFETY: the assertion keeps the field inside the mapping. That starts on a page boundary.
         unsafe { self.base.add(at) }
     }

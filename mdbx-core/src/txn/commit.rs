@@ -38,6 +38,7 @@ impl<'env> WriteTxn<'env> {
     /// - [`Error::MapFull`](crate::Error::MapFull) and [`Error::Io`](crate::Error::Io) if there is no room for the commit.
     /// - [`Error::Io`](crate::Error::Io) if a sync failed. It is not known then whether the commit is there when the database is opened
     ///   the next time; until then the environment takes no more writes.
+    /// - [`Error::EnvFailed`](crate::Error::EnvFailed) if a sync failed in the middle of this transaction.
     /// - [`Error::TxnFailed`](crate::Error::TxnFailed) if an earlier error left the transaction half changed.
     /// - [`Error::Corrupted`](crate::Error::Corrupted) if the table of free pages is damaged.
     #[doc(alias = "mdbx_txn_commit")]
@@ -113,6 +114,7 @@ impl<'env> WriteTxn<'env> {
         self.check_sound()?;
         self.check_outermost()?;
         self.turn.check_process()?;
+        self.engine.store.check_writable()?;
         // Every change shows in a table, the canary or the geometry. Free pages may have been set aside for changes that were none.
         if !self.is_dirty() {
             return Ok(None);
@@ -126,12 +128,12 @@ impl<'env> WriteTxn<'env> {
         store.fit(head, &mut meta.geometry)?; // the pages have a place in the file
         let strength = self.strength(&meta)?; // what is waited for below is decided
         meta.sign = strength.sign();
-        if strength == Strength::Weak {
-            store.settle_fallback(head, self.durability)?; // a power cut leads back to a snapshot that is there
+        if strength == Strength::Weak && self.durability != Durability::UtterlyNoSync {
+            store.settle_steady()?; // the snapshot that a power cut leads back to is there
         }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         if strength.flushes_pages() {
-            store.flush(head.steady)?; // every page is durable before a meta says so
+            store.flush()?; // every page is durable before a meta says so
         }
         store.write_meta(&meta, head.tail, strength)?; // the commit point, and what was promised holds when it returns
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
@@ -163,8 +165,8 @@ impl<'env> WriteTxn<'env> {
         let must_be_durable = is_resized
             || is_cut
             || wanted == Strength::Weak && store.unsynced.is_due(self.unwritten_pages())
-            // It promises to leave a snapshot to return to.
-            || self.durability == Durability::SafeNoSync && !store.has_steady()?;
+            // Otherwise it relies on a snapshot to return to.
+            || self.durability != Durability::UtterlyNoSync && !store.has_steady()?;
         Ok(if must_be_durable {
             Strength::Durable
         } else {
@@ -246,6 +248,211 @@ impl<'env> WriteTxn<'env> {
         let lists = self.tables.dirty().chain([gc.dirty()]);
         write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))?;
         trace!("wrote the pages of the commit");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU32};
+
+    use super::*;
+    use crate::error::Error;
+    use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
+    use crate::store::turn::Turn;
+    use crate::sys::file::{Access, DataFile, OsFile};
+    use crate::txn::engine::Engine;
+
+    /// What a file was asked to wait for, and whether that is to fail.
+    #[derive(Debug, Default)]
+    struct Disk {
+        fails: AtomicBool,
+        syncs: AtomicU32,
+        durable_writes: AtomicU32,
+    }
+
+    impl Disk {
+        fn set_failing(&self, fails: bool) {
+            self.fails.store(fails, Ordering::Relaxed);
+        }
+
+        /// Returns how many syncs and durable writes there were since the last call.
+        fn waits(&self) -> (u32, u32) {
+            let take = |count: &AtomicU32| count.swap(0, Ordering::Relaxed);
+            (take(&self.syncs), take(&self.durable_writes))
+        }
+    }
+
+    /// A file that counts what it waits for, and whose syncs fail once it is told so.
+    #[derive(Debug)]
+    struct Watched {
+        file: OsFile,
+        disk: Arc<Disk>,
+    }
+
+    impl Watched {
+        fn sync(&self, sync: impl FnOnce(&OsFile) -> io::Result<()>) -> io::Result<()> {
+            self.disk.syncs.fetch_add(1, Ordering::Relaxed);
+            if self.disk.fails.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            sync(&self.file)
+        }
+    }
+
+    impl DataFile for Watched {
+        fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+            self.file.read_exact_at(buf, offset)
+        }
+
+        fn write_at(&self, parts: &[io::IoSlice<'_>], offset: u64) -> io::Result<()> {
+            self.file.write_at(parts, offset)
+        }
+
+        fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            self.disk.durable_writes.fetch_add(1, Ordering::Relaxed);
+            self.file.write_durable_at(bytes, offset)
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.file.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.sync(OsFile::sync_data)
+        }
+
+        fn sync_all(&self) -> io::Result<()> {
+            self.sync(OsFile::sync_all)
+        }
+    }
+
+    fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<Disk>)> {
+        let options = OpenOptions {
+            access: Access::ReadWrite,
+            sharing: crate::store::open::Sharing::default(),
+            lock_version: crate::format::lck::LockVersion::default(),
+            sub_directory: false,
+            create: true,
+            max_readers: 1,
+            max_tables: 1,
+            dirty_limit: 1 << 20,
+            reclaim: ReclaimOrder::default(),
+            writing: Writing {
+                durability,
+                ..Writing::default()
+            },
+            geometry: crate::store::geometry::Geometry::default(),
+            slow_reader: None,
+            orders: crate::store::orders::GivenOrders::default(),
+        };
+        let mut engine = Engine::new(Store::open(path, &options)?);
+        let disk = Arc::new(Disk::default());
+        let store = Arc::get_mut(&mut engine.store).unwrap();
+        store.file = Box::new(Watched {
+            file: OsFile::open(path, false).unwrap(),
+            disk: Arc::clone(&disk),
+        });
+        Ok((engine, disk))
+    }
+
+    fn put(engine: &Engine, key: &[u8]) -> Result<Txnid> {
+        let mut txn = WriteTxn::begin(engine, Turn::wait(&engine.store)?)?;
+        txn.put(Table::MAIN, key, b"value")?;
+        txn.commit()
+    }
+
+    fn count(engine: &Engine) -> u64 {
+        let txn = ReadTxn::begin(StoreRef::Borrowed(&engine.store)).unwrap();
+        txn.len(Table::MAIN).unwrap()
+    }
+
+    #[test]
+    fn commits_wait_for_the_disk_as_often_as_their_mode_says() -> Result<()> {
+        let modes = [
+            (Durability::Durable, (1, 1)),
+            (Durability::NoMetaSync, (1, 0)),
+            (Durability::SafeNoSync, (0, 0)),
+            (Durability::UtterlyNoSync, (0, 0)),
+        ];
+        for (durability, expected) in modes {
+            let directory = tempfile::tempdir().unwrap();
+            let (engine, disk) = open(&directory.path().join("db"), durability)?;
+            for key in 0..20 {
+                put(&engine, &[key])?;
+                assert_eq!(disk.waits(), expected, "{durability:?}");
+            }
+            assert_eq!(engine.store.sync()?, durability != Durability::Durable);
+            let expected = match durability {
+                Durability::Durable => (0, 0),
+                Durability::NoMetaSync => (0, 1), // its pages are durable
+                _ => (1, 1),
+            };
+            assert_eq!(disk.waits(), expected, "{durability:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_weak_commit_waits_once_for_a_meta_that_was_left_to_the_next_one() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, disk) = open(&directory.path().join("db"), Durability::NoMetaSync)?;
+        put(&engine, b"a")?;
+        engine.store.mode.set(Durability::SafeNoSync);
+        disk.waits();
+        put(&engine, b"b")?;
+        assert_eq!(disk.waits(), (0, 1));
+        put(&engine, b"c")?;
+        assert_eq!(disk.waits(), (0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_until_the_file_is_opened_anew() -> Result<()> {
+        for durability in [Durability::Durable, Durability::NoMetaSync] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("db");
+            let (engine, disk) = open(&path, durability)?;
+            put(&engine, b"a")?;
+            disk.set_failing(true);
+            assert!(matches!(put(&engine, b"b"), Err(Error::Io { .. })));
+            disk.set_failing(false);
+            assert!(matches!(put(&engine, b"c"), Err(Error::EnvFailed)));
+            assert!(matches!(engine.store.sync(), Err(Error::EnvFailed)));
+            assert_eq!(count(&engine), 1, "reads go on");
+            drop(engine);
+            let (engine, _) = open(&path, durability)?;
+            put(&engine, b"d")?;
+            assert_eq!(count(&engine), 2);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn weak_commits_that_could_not_be_synced_are_rolled_back_when_the_file_is_opened_anew()
+    -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let (engine, disk) = open(&path, Durability::SafeNoSync)?;
+        put(&engine, b"a")?;
+        engine.store.sync()?;
+        put(&engine, b"b")?;
+        put(&engine, b"c")?;
+        disk.set_failing(true);
+        assert!(matches!(engine.store.sync(), Err(Error::Io { .. })));
+        assert!(matches!(put(&engine, b"d"), Err(Error::EnvFailed)));
+        assert_eq!(count(&engine), 3, "reads go on");
+        drop(engine);
+        let (engine, _) = open(&path, Durability::SafeNoSync)?;
+        assert_eq!(count(&engine), 1, "the last durable snapshot");
+        put(&engine, b"e")?;
         Ok(())
     }
 }

@@ -54,7 +54,8 @@ pub struct WriteTxn<'env> {
 }
 
 impl<'env> WriteTxn<'env> {
-    pub(crate) fn begin(engine: &'env Engine, turn: Turn<'env>) -> Result<WriteTxn<'env>> {
+    pub(crate) fn begin(engine: &'env Engine, mut turn: Turn<'env>) -> Result<WriteTxn<'env>> {
+        turn.sync_if_due()?;
         // The memory is as good as new between transactions, so a panic elsewhere cannot have left it half changed.
         let mut memory = engine.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let (txnid, gc, tables) = first_state(&engine.store, &turn, std::mem::take(&mut *memory))?;
