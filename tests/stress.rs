@@ -23,7 +23,8 @@ use chain::content::Content;
 use chain::database::{Plan, Tables, change_next, inspect_all, other_steps, prove};
 use common::{Rng, TempEnv, number_from_env, with_patience};
 use mdbx_core::{
-    Env, Error, PageSize, ParkedTxn, ReadTxn, ResetTxn, Result, SlowReaderAction, Txnid,
+    Durability, Env, EnvOptions, Error, PageSize, ParkedTxn, ReadTxn, ResetTxn, Result,
+    SlowReaderAction, Txnid,
 };
 
 /// How many threads read.
@@ -63,6 +64,15 @@ enum Life<'env> {
 
 #[test]
 fn readers_in_many_threads_see_whole_snapshots_whatever_writers_do() -> Result<()> {
+    stress(|options| options)
+}
+
+#[test]
+fn readers_see_whole_snapshots_of_what_is_written_through_a_map_and_not_synced() -> Result<()> {
+    stress(|options| options.durability(Durability::SafeNoSync).write_map(true))
+}
+
+fn stress(mode: impl Fn(EnvOptions) -> EnvOptions) -> Result<()> {
     let plan = Plan {
         seed: 5,
         window: 300,
@@ -76,7 +86,7 @@ fn readers_in_many_threads_see_whole_snapshots_whatever_writers_do() -> Result<(
             SlowReaderAction::GiveUp
         }
     });
-    let env = TempEnv::with(options);
+    let env = TempEnv::with(mode(options));
     let scene = Scene {
         tables: Tables::create(&env)?,
         env: &env,
@@ -138,6 +148,11 @@ fn write(scene: &Scene<'_>, writer: u64, commits: u64, seed: u64) -> Result<()> 
             Err(Error::WriterBusy) => env.write()?,
             txn => txn?,
         };
+        if rng.once_in(40) {
+            drop(txn);
+            env.sync()?;
+            continue;
+        }
         if rng.once_in(10) {
             change_next(&mut txn, tables, plan, (writer, number + 1))?;
             txn.rollback()?;
