@@ -6,8 +6,12 @@
 //!
 //! ```text
 //! RUSTFLAGS=-Zsanitizer=thread cargo +nightly test -Zbuild-std --target x86_64-unknown-linux-gnu \
-//!     --test stress -- --nocapture
+//!     --test stress -- --nocapture --test-threads 1
 //! ```
+//!
+//! It has found nothing there: neither here nor in the tests `readers` and `group_commit`. What it cannot see is the file
+//! itself, which is written through the system or another mapping than the one that is read; that is what the sums in
+//! the snapshots are for.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
