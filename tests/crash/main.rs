@@ -128,7 +128,7 @@ fn repeat(only: &str) -> ExitCode {
         .skip(from.saturating_sub(20))
     {
         let mark = if number == from { ">" } else { " " };
-        let text: String = format!("{step:?}").chars().take(120).collect();
+        let text: String = format!("{step:?}").chars().take(90).collect();
         println!("{mark} {number:>5} {text}");
     }
     match Campaign::new(plan, &recording, &Tally::default()).run_only(spot) {

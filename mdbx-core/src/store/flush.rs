@@ -22,7 +22,7 @@ use crate::format::seal::{Seal, SealedBody, without_seal};
 use crate::ids::{Pgno, Txnid};
 use crate::store::durability::Strength;
 use crate::store::open::Store;
-use crate::store::troika::{Head, body_offset, load_body, load_ranks};
+use crate::store::troika::{Head, body_offset, has_seal, load_body, load_ranks};
 use crate::sys::process::boot_id;
 
 impl Store {
@@ -144,6 +144,24 @@ impl Store {
         self.write_durable_body(&body, number)?;
         self.unsynced.set_meta_durable(txnid);
         Ok(true)
+    }
+
+    /// Sees to it that a power cut leads back to the newest snapshot that was promised to survive one, before a weak commit
+    /// on that of `head`. If that is sealed, by whomever, its meta is made steady: it is weak so far, and the second weak
+    /// commit from now would overwrite it.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Store::flush).
+    pub(crate) fn settle_promised(&self, head: &Head) -> Result<()> {
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let is_weak_head = |rank: &Rank| rank.txnid == head.meta.txnid && !rank.steady;
+        if let Some(number) = ranks.iter().position(is_weak_head)
+            && has_seal(&self.map, self.page_size, number)?
+        {
+            self.make_steady(head)?;
+        }
+        self.settle_steady().map(drop)
     }
 
     /// Makes every meta say that its snapshot may not be on the disk, durably, because pages that it needs are about to be
