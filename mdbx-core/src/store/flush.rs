@@ -88,14 +88,9 @@ impl Store {
     pub(crate) fn write_sealed_meta(&self, meta: &Meta, seal: Seal, head: &Head) -> Result<()> {
         self.write_body(&seal.behind(&meta.write_body()), head.tail)?;
         self.flush()?;
-        self.sealed.store(meta.txnid.0, Ordering::Release);
+        self.unsynced.set_sealed(meta.txnid);
         self.unsynced.raise(1);
         Ok(())
-    }
-
-    /// Returns whether all of the snapshot `txnid` is on the disk, though its meta is weak: this process has sealed it.
-    pub(crate) fn is_sealed(&self, txnid: Txnid) -> bool {
-        self.sealed.load(Ordering::Acquire) == txnid.0
     }
 
     /// Makes the newest snapshot, that of `head`, durable, and has its meta say so; tells whether there was anything to do.
@@ -121,7 +116,7 @@ impl Store {
             return Ok(is_settled);
         }
         // Of a sealed commit only the sign is missing.
-        if self.is_sealed(newest) && self.unsynced.pages() <= 1 {
+        if self.unsynced.sealed() == newest && self.unsynced.pages() <= 1 {
             self.unsynced.clear();
         } else {
             self.flush()?;
@@ -204,7 +199,7 @@ impl Store {
         };
         // If no meta is steady, there is nothing else to open, and nothing better than what the weak ones lead to.
         // What was sealed was flushed, and was promised.
-        let durable = steady.max(Txnid(self.sealed.load(Ordering::Acquire)));
+        let durable = steady.max(self.unsynced.sealed());
         for (number, _) in (0..).zip(ranks).filter(|(_, rank)| rank.txnid > durable) {
             if let Ok(mut body) = load_body(&self.map, self.page_size, number) {
                 Meta::forget_boot(&mut body);

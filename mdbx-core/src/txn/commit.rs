@@ -143,7 +143,7 @@ impl<'env> WriteTxn<'env> {
             store.write_meta(&meta, head.tail, strength)?;
         }
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
-        store.attached.note_commit(); // the next writer looks at the readers anew
+        store.note_commit(commit_id); // the next writer looks at the readers anew
         self.failed.set(false);
         self.log_commit(&meta, strength);
         Ok(Some(commit_id))
