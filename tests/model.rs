@@ -286,6 +286,7 @@ fn random_operations_on_common_pages_do_what_a_map_does() {
 fn random_operations_in_every_mode_with_pages_stored_or_written_do_what_a_map_does() {
     let modes = [
         Durability::Durable,
+        Durability::SingleSync,
         Durability::NoMetaSync,
         Durability::SafeNoSync,
         Durability::UtterlyNoSync,

@@ -427,3 +427,147 @@ fn generic_code_over_tables_compiles_and_runs() -> Result<()> {
     assert_eq!(other.read()?.count::<A>()?, 2);
     Ok(())
 }
+
+#[test]
+fn rows_of_older_structs_become_rows_of_this_one() {
+    use mdbx_typed::FromRow;
+
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "event", module = event_v1)]
+    struct EventV1<'a> {
+        #[key]
+        id: u8,
+        text: &'a str,
+    }
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "event", module = event_v2, upgrade_from = EventV1<'a>)]
+    struct EventV2<'a> {
+        #[key]
+        id: u16,
+        kind: &'a str,
+        text: &'a str,
+    }
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "event", upgrade_from = EventV2<'a>)]
+    #[index(by_kind, on(kind))]
+    struct Event<'a> {
+        #[key]
+        id: u32,
+        kind: &'a str,
+        body: &'a str,
+    }
+    impl<'a> From<EventV1<'a>> for EventV2<'a> {
+        fn from(old: EventV1<'a>) -> Self {
+            let (kind, text) = old.text.split_once(' ').unwrap_or(("", old.text));
+            EventV2 {
+                id: old.id.into(),
+                kind,
+                text,
+            }
+        }
+    }
+    impl<'a> From<EventV2<'a>> for Event<'a> {
+        fn from(old: EventV2<'a>) -> Self {
+            Event {
+                id: old.id.into(),
+                kind: old.kind,
+                body: old.text,
+            }
+        }
+    }
+    fn stored(row: &impl Record) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        row.encode_row(&mut bytes).unwrap();
+        bytes
+    }
+    let first = stored(&EventV1 {
+        id: 7,
+        text: "log in",
+    });
+    let second = stored(&EventV2 {
+        id: 300,
+        kind: "log",
+        text: "out",
+    });
+    let event = Event::from_generation(&first, 2).unwrap();
+    assert_eq!((event.id, event.kind, event.body), (7, "log", "in"));
+    assert!(
+        first.as_ptr_range().contains(&event.body.as_ptr()),
+        "borrowed"
+    );
+    let event = Event::from_generation(&second, 1).unwrap();
+    assert_eq!((event.id, event.kind, event.body), (300, "log", "out"));
+    let third = stored(&event);
+    let event = Event::from_generation(&third, 0).unwrap();
+    assert_eq!(event.id, 300);
+    assert!(Event::from_generation(&first, 3).is_err(), "there was none");
+    let names = |generation| {
+        let schema = Event::SCHEMA.generation(generation)?;
+        Some(
+            schema
+                .fields
+                .iter()
+                .map(|field| field.name)
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(names(0).unwrap(), ["id", "kind", "body"]);
+    assert_eq!(names(1).unwrap(), ["id", "kind", "text"]);
+    assert_eq!(names(2).unwrap(), ["id", "text"]);
+    assert_eq!(names(3), None);
+    let _ = (event::by_kind, event_v1::primary, event_v2::primary);
+}
+
+#[test]
+fn every_derive_works_through_a_reexport() -> Result<()> {
+    #[derive(mdbx_typed::Key, mdbx_typed::Plain, Clone, Copy, Debug, PartialEq)]
+    #[key(crate = facade::inner::store)]
+    #[plain(crate = facade::inner::store)]
+    #[repr(transparent)]
+    struct Id([u8; 2]);
+    #[derive(mdbx_typed::Table, mdbx_typed::Plain, Clone, Copy, Debug)]
+    #[table(raw, crate = facade::inner::store)]
+    #[plain(crate = facade::inner::store)]
+    #[repr(C)]
+    struct Flat {
+        #[key]
+        id: Id,
+        #[index(hash)]
+        n: u8,
+    }
+    #[derive(mdbx_typed::Table, Serialize, Deserialize)]
+    #[table(view(Debug), crate = facade::inner::store)]
+    #[index(by_name_id, on(name, id), desc(id))]
+    struct Named {
+        #[key]
+        id: u8,
+        #[index(fold = ascii)]
+        name: String,
+    }
+    #[derive(mdbx_typed::View)]
+    #[view(of = Named, crate = facade::inner::store)]
+    struct Head {
+        id: u8,
+    }
+    let db = TempDb::open(schema![Flat, Named])?;
+    db.write(|tx| {
+        tx.insert(&Flat {
+            id: Id(*b"ab"),
+            n: 3,
+        })?;
+        tx.insert(&Named {
+            id: 1,
+            name: "Ann".into(),
+        })
+    })?;
+    let tx = db.read()?;
+    assert_eq!(tx.by(flat::by_n).eq(3).ids().next().unwrap()?, Id(*b"ab"));
+    let named = tx.by(named::by_name).eq("ANN").views::<NamedRef<'_>>();
+    assert_eq!(
+        named.map(|row| Ok(row?.name)).collect::<Result<Vec<_>>>()?,
+        ["Ann"]
+    );
+    assert_eq!(tx.get_view::<Named, Head>(1)?.unwrap().id, 1);
+    assert_eq!(tx.by(named::by_name_id).count()?, 1);
+    Ok(())
+}

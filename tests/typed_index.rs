@@ -202,6 +202,276 @@ fn descending_components_come_largest_first() -> Result<()> {
     Ok(())
 }
 
+#[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two indexes have a field in common"
+)]
+#[index(by_author_at, on(author, at), desc(at))]
+#[index(by_at_author, on(at, author), desc(at, author), unique)]
+#[index(by_tag_desc, on(tags), each, desc(tags))]
+#[index(by_rank_desc, on(rank, author), sparse, desc(rank))]
+struct Post {
+    #[key]
+    id: u64,
+    author: String,
+    at: i64,
+    tags: Vec<String>,
+    rank: Option<u8>,
+}
+
+fn posts() -> Result<TempDb> {
+    let post = |id, author: &str, at, tags: &[&str], rank| Post {
+        id,
+        author: author.into(),
+        at,
+        tags: tags.iter().map(|&tag| tag.into()).collect(),
+        rank,
+    };
+    let db = TempDb::open(schema![Post])?;
+    db.write(|tx| {
+        tx.insert(&post(1, "ann", -5, &["a", "ab"], None))?;
+        tx.insert(&post(2, "ann", 9, &["b"], Some(1)))?;
+        tx.insert(&post(3, "ann\0", 3, &[], Some(7)))?;
+        tx.insert(&post(4, "an", 9, &["ab", "\0"], Some(7)))
+    })?;
+    Ok(db)
+}
+
+#[test]
+fn desc_turns_one_component_around() -> Result<()> {
+    let db = posts()?;
+    let tx = db.read()?;
+    let ids = |query: mdbx_typed::Query<'_, post::by_author_at>| {
+        query.ids().collect::<Result<Vec<u64>>>()
+    };
+    assert_eq!(ids(tx.by(post::by_author_at))?, [4, 2, 1, 3]);
+    assert_eq!(ids(tx.by(post::by_author_at).prefix(("ann",)))?, [2, 1]);
+    assert_eq!(ids(tx.by(post::by_author_at).eq(("ann", -5)))?, [1]);
+    // In the order of the index the larger number comes first, so a range begins with it.
+    let range = tx.by(post::by_author_at).range(("ann", 9)..("ann", -5));
+    assert_eq!(ids(range)?, [2]);
+    let range = tx.by(post::by_author_at).range(("ann", -5)..("ann", 9));
+    assert_eq!(ids(range)?, [0; 0], "it ends before it starts");
+    let key = tx.by(post::by_author_at).keys().next().unwrap()?;
+    assert_eq!(key, ("an".into(), 9));
+    Ok(())
+}
+
+#[test]
+fn desc_goes_together_with_the_other_options() -> Result<()> {
+    let db = posts()?;
+    db.write(|tx| {
+        let newest = tx
+            .by(post::by_at_author)
+            .ids()
+            .collect::<Result<Vec<_>>>()?;
+        assert_eq!(
+            newest,
+            [2, 4, 3, 1],
+            "the last text first, and its beginnings last"
+        );
+        assert_eq!(
+            tx.get_by(post::by_at_author, (9, "an"))?
+                .map(|post| post.id),
+            Some(4)
+        );
+        let taken = tx.update::<Post>(4, |post| post.author = "ann".into());
+        assert!(matches!(taken, Err(Error::UniqueViolation { .. })));
+        let tags = tx
+            .by(post::by_tag_desc)
+            .keys()
+            .collect::<Result<Vec<_>>>()?;
+        assert_eq!(tags, ["b", "ab", "a", "\0"]);
+        let ranks = tx
+            .by(post::by_rank_desc)
+            .keys()
+            .collect::<Result<Vec<_>>>()?;
+        assert_eq!(
+            ranks,
+            [(7, "an".into()), (7, "ann\0".into()), (1, "ann".into())]
+        );
+        assert_eq!(tx.by(post::by_rank_desc).prefix((7,)).count()?, 2);
+        Ok(())
+    })?;
+    assert_eq!(
+        Post::SCHEMA.indexes[1].to_string(),
+        "unique on at, author: (desc<i64>, desc<str>)"
+    );
+    Ok(())
+}
+
+#[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[index(by_code, with = Self::code, key = Option<String>, fold = ascii, sparse, unique)]
+struct Word {
+    #[key]
+    id: u64,
+    #[index(fold = ascii)]
+    text: String,
+    #[index(name = by_mail, unique, fold = ascii)]
+    email: String,
+    #[index(fold = ascii)]
+    nick: Option<String>,
+    #[index(each, fold = ascii)]
+    forms: Vec<String>,
+}
+
+impl Word {
+    fn code(&self) -> Option<String> {
+        self.nick.clone().filter(|nick| nick.len() > 2)
+    }
+}
+
+fn word(id: u64, text: &str) -> Word {
+    Word {
+        id,
+        text: text.into(),
+        email: format!("{id}@X.org"),
+        nick: None,
+        forms: vec![text.into(), text.to_uppercase(), text.to_lowercase()],
+    }
+}
+
+#[test]
+fn a_folded_index_ignores_the_case_of_ascii_alone() -> Result<()> {
+    let db = TempDb::open(schema![Word])?;
+    db.write(|tx| {
+        tx.insert(&word(1, "Ann"))?;
+        tx.insert(&word(2, "aNN"))?;
+        tx.insert(&word(3, "ÉCOLE"))?;
+        tx.insert(&word(4, "Éa"))
+    })?;
+    let tx = db.read()?;
+    let of = |text: &str| -> Result<Vec<u64>> { tx.by(word::by_text).eq(text).ids().collect() };
+    assert_eq!(of("ANN")?, [1, 2]);
+    assert_eq!(of("Ann")?, [1, 2]);
+    assert_eq!(of("École")?, [3], "the letters of ASCII");
+    assert_eq!(of("école")?, [0; 0], "and no others");
+    let starts = tx.by(word::by_text).starts_with("A");
+    assert_eq!(starts.count()?, 2);
+    let range = tx.by(word::by_text).range("A".."B");
+    assert_eq!(range.count()?, 2);
+    let keys = tx.by(word::by_text).keys().collect::<Result<Vec<_>>>()?;
+    assert_eq!(keys, ["ann", "Éa", "École"]);
+    assert_eq!(
+        tx.get::<Word>(1)?.unwrap().text,
+        "Ann",
+        "the row keeps its case"
+    );
+    Ok(())
+}
+
+#[test]
+fn folds_go_together_with_the_other_options() -> Result<()> {
+    let db = TempDb::open(schema![Word])?;
+    db.write(|tx| {
+        tx.insert(&word(1, "Ann"))?;
+        let twin = Word {
+            email: "1@x.ORG".into(),
+            ..word(2, "Bob")
+        };
+        let error = tx.insert(&twin).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::UniqueViolation {
+                index: "by_mail",
+                ..
+            }
+        ));
+        assert_eq!(error.existing_as::<Word>(), Some(1));
+        assert!(tx.get_by(word::by_mail, "1@X.ORG")?.is_some());
+        assert_eq!(tx.by(word::by_nick).eq(None).count()?, 1);
+        tx.update::<Word>(1, |word| word.nick = Some("ANNIE".into()))?;
+        assert_eq!(tx.by(word::by_nick).eq(Some("annie")).count()?, 1);
+        assert!(tx.get_by(word::by_code, "Annie")?.is_some());
+        assert_eq!(
+            tx.by(word::by_forms).count()?,
+            1,
+            "three spellings, one key"
+        );
+        // Only the case changes, so no entry does.
+        tx.update::<Word>(1, |word| word.text = "ANN".into())?;
+        assert_eq!(tx.by(word::by_text).eq("ann").count()?, 1);
+        Ok(())
+    })?;
+    let texts: Vec<_> = Word::SCHEMA
+        .indexes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "unique sparse computed: ascii_fold<str>",
+            "on text: ascii_fold<str>",
+            "unique on email: ascii_fold<str>",
+            "on nick: option<ascii_fold<str>>",
+            "each on forms: ascii_fold<str>",
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn another_version_of_a_function_is_another_index() -> Result<()> {
+    mod first {
+        use super::*;
+        #[derive(Table, Serialize, Deserialize)]
+        #[table(name = "texts")]
+        #[index(by_len, with = Self::len, key = u64)]
+        #[index(long, on(text), when = Self::is_long)]
+        pub(super) struct Text {
+            #[key]
+            pub(super) id: u8,
+            pub(super) text: String,
+        }
+        impl Text {
+            fn len(&self) -> u64 {
+                self.text.len() as u64
+            }
+            fn is_long(&self) -> bool {
+                self.text.len() > 3
+            }
+        }
+    }
+    mod second {
+        use super::*;
+        #[derive(Table, Serialize, Deserialize)]
+        #[table(name = "texts")]
+        #[index(by_len, with = Self::len, key = u64, version = 2)]
+        #[index(long, on(text), when = Self::is_long, version = 3)]
+        pub(super) struct Text {
+            #[key]
+            pub(super) id: u8,
+            pub(super) text: String,
+        }
+        impl Text {
+            fn len(&self) -> u64 {
+                self.text.chars().count() as u64
+            }
+            fn is_long(&self) -> bool {
+                self.text.len() > 5
+            }
+        }
+    }
+    let db = TempDb::open(schema![first::Text])?;
+    db.write(|tx| {
+        tx.insert(&first::Text {
+            id: 1,
+            text: "é".into(),
+        })
+    })?;
+    let error = db.reopen(schema![second::Text]).err().expect("it opened");
+    let text = error.to_string();
+    for line in [
+        "index `by_len` was `computed: u64`, now it is `computed v2: u64`",
+        "index `long` was `partial on text: str`, now it is `partial on text v3: str`",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    Ok(())
+}
+
 #[test]
 fn floats_are_indexed_in_their_order() -> Result<()> {
     let db = three()?;

@@ -10,15 +10,23 @@ use serde::{Deserialize, Serialize};
 use typed_support::Rng;
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two indexes have a field in common"
+)]
 #[index(by_group_name, on(group, name))]
 #[index(by_initial, with = Self::initial, key = Option<char>)]
 #[index(big, on(size), when = Self::is_big)]
+#[index(largest_by_group, on(group, size), desc(size))]
+#[index(by_label, with = Self::label, key = String, hash, when = Self::is_big)]
 struct Item {
     #[key]
     shelf: i8,
     #[key]
     number: u16,
     #[index(unique)]
+    #[index(name = by_folded_name, fold = ascii)]
+    #[index(name = by_name_hash, hash)]
     name: String,
     #[index(unique, sparse)]
     code: Option<u32>,
@@ -31,6 +39,10 @@ struct Item {
 impl Item {
     fn initial(&self) -> Option<char> {
         self.name.chars().next()
+    }
+
+    fn label(&self) -> String {
+        format!("{} of {}", self.size, self.group)
     }
 
     fn is_big(&self) -> bool {
@@ -46,7 +58,7 @@ impl Item {
         Item {
             shelf: id.0,
             number: id.1,
-            name: ["", "x", "y\0", "z"][rng.below(4) as usize].repeat(1 + rng.below(6) as usize),
+            name: ["", "x", "Y\0", "X"][rng.below(4) as usize].repeat(1 + rng.below(6) as usize),
             code: (rng.below(2) == 0).then(|| rng.below(40)),
             tags: (0..rng.below(4))
                 .map(|_| tags[rng.below(5) as usize].to_owned())
@@ -163,11 +175,38 @@ fn check_all(tx: &ReadTxn<'_>, rows: &Rows) -> Result<()> {
             vec![]
         }
     })?;
+    check(
+        tx.by(item::by_folded_name).entries().map(owned),
+        rows,
+        |item| vec![item.name.to_ascii_lowercase()],
+    )?;
+    let largest = tx.by(item::largest_by_group).entries();
+    let largest = largest.map(|entry| entry.map(|((group, size), id)| ((group, Desc(size)), id)));
+    check(largest, rows, |item| vec![(item.group, Desc(item.size))])?;
+    check_hashed(tx, rows)?;
     let pair = tx
         .by(item::by_group_name)
         .entries()
         .map(|entry| entry.map(|((group, name), id)| ((group, name.into_owned()), id)));
     check(pair, rows, |item| vec![(item.group, item.name.clone())])
+}
+
+/// Compares the hash indexes value by value.
+fn check_hashed(tx: &ReadTxn<'_>, rows: &Rows) -> Result<()> {
+    assert_eq!(tx.by(item::by_name_hash).count()?, rows.len() as u64);
+    let big = rows.values().filter(|item| item.is_big());
+    assert_eq!(tx.by(item::by_label).count()?, big.count() as u64);
+    for item in rows.values() {
+        let found = tx.by(item::by_name_hash).eq(&item.name).one()?;
+        assert_eq!(found.as_ref(), Some(item));
+        let same = rows
+            .values()
+            .filter(|other| other.is_big() && other.label() == item.label());
+        let same: Vec<Id> = same.map(Item::id).collect();
+        let found = tx.by(item::by_label).eq(&item.label()).ids();
+        assert_eq!(found.collect::<Result<Vec<_>>>()?, same);
+    }
+    Ok(())
 }
 
 #[test]

@@ -114,6 +114,9 @@ mod gc;
 mod ids;
 pub mod key;
 mod pager;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod sim;
 mod store;
 mod sys;
 pub mod tools;

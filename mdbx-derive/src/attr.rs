@@ -9,7 +9,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::token::Paren;
-use syn::{Attribute, Ident, LitStr, Meta, Path, Result, Token, Type, parenthesized};
+use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Result, Token, Type, parenthesized};
 
 use crate::errors::{Errors, did_you_mean};
 
@@ -19,6 +19,44 @@ pub(crate) struct TableAttr {
     pub(crate) name: Option<LitStr>,
     pub(crate) module: Option<Ident>,
     pub(crate) codec: Option<Path>,
+    pub(crate) crate_path: Option<Path>,
+    pub(crate) raw: Option<Span>,
+    pub(crate) view: Option<ViewAttr>,
+    /// All of them: a table can be renamed more than once.
+    pub(crate) was: Vec<LitStr>,
+    pub(crate) upgrade_from: Option<Type>,
+}
+
+/// `view`, or `view(Debug, ..)` with what to derive for it.
+pub(crate) struct ViewAttr {
+    pub(crate) span: Span,
+    pub(crate) derives: Vec<Path>,
+}
+
+/// `#[field(..)]`, all of them together.
+#[derive(Default)]
+pub(crate) struct FieldAttr {
+    /// The names it had before; it can be renamed more than once.
+    pub(crate) was: Vec<LitStr>,
+}
+
+/// `#[key(..)]` above a type with `#[derive(Key)]`.
+#[derive(Default)]
+pub(crate) struct KeyTypeAttr {
+    pub(crate) stored_as: Option<Type>,
+    pub(crate) crate_path: Option<Path>,
+}
+
+/// `#[view(..)]` above a struct with `#[derive(View)]`.
+#[derive(Default)]
+pub(crate) struct ViewOfAttr {
+    pub(crate) of: Option<Type>,
+    pub(crate) crate_path: Option<Path>,
+}
+
+/// `#[plain(..)]` above a struct with `#[derive(Plain)]`.
+#[derive(Default)]
+pub(crate) struct PlainAttr {
     pub(crate) crate_path: Option<Path>,
 }
 
@@ -39,6 +77,10 @@ pub(crate) struct IndexAttr {
     pub(crate) unique: Option<Span>,
     pub(crate) sparse: Option<Span>,
     pub(crate) each: Option<Span>,
+    pub(crate) fold: Option<Span>,
+    pub(crate) hash: Option<Span>,
+    pub(crate) desc: Option<(Span, Vec<Ident>)>,
+    pub(crate) version: Option<LitInt>,
 }
 
 /// The options that an attribute knows, those of later versions apart.
@@ -51,8 +93,22 @@ struct Grammar {
 
 const TABLE: Grammar = Grammar {
     attribute: "#[table]",
-    known: &["name", "module", "codec", "crate"],
-    later: &["raw", "view", "was", "upgrade_from", "log"],
+    known: &[
+        "name",
+        "module",
+        "codec",
+        "raw",
+        "view",
+        "was",
+        "upgrade_from",
+        "crate",
+    ],
+    later: &["log"],
+};
+const FIELD: Grammar = Grammar {
+    attribute: "#[field]",
+    known: &["was"],
+    later: &[],
 };
 const KEY: Grammar = Grammar {
     attribute: "#[key]",
@@ -61,13 +117,32 @@ const KEY: Grammar = Grammar {
 };
 const FIELD_INDEX: Grammar = Grammar {
     attribute: "#[index]",
-    known: &["unique", "sparse", "each", "when", "name"],
-    later: &["fold", "hash", "desc", "version", "include"],
+    known: &[
+        "unique", "sparse", "each", "fold", "hash", "when", "version", "name",
+    ],
+    later: &["include"],
 };
 const STRUCT_INDEX: Grammar = Grammar {
     attribute: "#[index]",
-    known: &["on", "with", "key", "unique", "sparse", "each", "when"],
+    known: &[
+        "on", "desc", "with", "key", "unique", "sparse", "each", "fold", "hash", "when", "version",
+    ],
     later: FIELD_INDEX.later,
+};
+const KEY_TYPE: Grammar = Grammar {
+    attribute: "#[key]",
+    known: &["as", "crate"],
+    later: &[],
+};
+const VIEW_OF: Grammar = Grammar {
+    attribute: "#[view]",
+    known: &["of", "crate"],
+    later: &[],
+};
+const PLAIN: Grammar = Grammar {
+    attribute: "#[plain]",
+    known: &["crate"],
+    later: &[],
 };
 
 impl TableAttr {
@@ -84,11 +159,67 @@ impl TableAttr {
                 "name" => once(option, &mut self.name, || value(input)),
                 "module" => once(option, &mut self.module, || value(input)),
                 "codec" => once(option, &mut self.codec, || value(input)),
-                _ => once(option, &mut self.crate_path, || {
-                    input.parse::<Token![=]>()?;
-                    input.call(Path::parse_mod_style)
+                "raw" => flag(option, &mut self.raw),
+                "view" => once(option, &mut self.view, || {
+                    Ok(ViewAttr {
+                        span: option.span(),
+                        derives: if input.peek(Paren) {
+                            list(input)?
+                        } else {
+                            Vec::new()
+                        },
+                    })
                 }),
+                "was" => {
+                    self.was.push(value(input)?);
+                    Ok(())
+                }
+                "upgrade_from" => once(option, &mut self.upgrade_from, || value(input)),
+                _ => once(option, &mut self.crate_path, || module_path(input)),
             }
+        });
+    }
+}
+
+impl FieldAttr {
+    pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
+        if matches!(attr.meta, Meta::Path(_)) {
+            errors.at(attr, "#[field] needs an option\nhelp: write #[field(was = \"..\")] where a field was renamed, or leave it out");
+            return;
+        }
+        FIELD.read(attr, errors, None, |_, input| {
+            self.was.push(value(input)?);
+            Ok(())
+        });
+    }
+}
+
+impl KeyTypeAttr {
+    pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
+        KEY_TYPE.read(attr, errors, None, |option, input| {
+            match option.to_string().as_str() {
+                "as" => once(option, &mut self.stored_as, || value(input)),
+                _ => once(option, &mut self.crate_path, || module_path(input)),
+            }
+        });
+    }
+}
+
+impl ViewOfAttr {
+    pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
+        VIEW_OF.read(attr, errors, None, |option, input| {
+            match option.to_string().as_str() {
+                "of" => once(option, &mut self.of, || value(input)),
+                _ => once(option, &mut self.crate_path, || module_path(input)),
+            }
+        });
+    }
+}
+
+impl PlainAttr {
+    pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
+        PLAIN.read(attr, errors, None, |option, input| {
+            once(option, &mut self.crate_path, || module_path(input))
         });
     }
 }
@@ -116,6 +247,10 @@ impl IndexAttr {
             unique: None,
             sparse: None,
             each: None,
+            fold: None,
+            hash: None,
+            desc: None,
+            version: None,
         }
     }
 
@@ -145,11 +280,9 @@ impl IndexAttr {
             .to_string()
             .as_str()
         {
-            "on" => once(option, &mut index.on, || {
-                let list;
-                parenthesized!(list in input);
-                let fields = Punctuated::<Ident, Token![,]>::parse_terminated(&list)?;
-                Ok((option.span(), fields.into_iter().collect()))
+            "on" => once(option, &mut index.on, || Ok((option.span(), list(input)?))),
+            "desc" => once(option, &mut index.desc, || {
+                Ok((option.span(), list(input)?))
             }),
             "with" => once(option, &mut index.with, || value(input)),
             "key" => once(option, &mut index.key, || value(input)),
@@ -164,6 +297,15 @@ impl IndexAttr {
             "unique" => flag(option, &mut self.unique),
             "sparse" => flag(option, &mut self.sparse),
             "each" => flag(option, &mut self.each),
+            "hash" => flag(option, &mut self.hash),
+            "fold" => once(option, &mut self.fold, || {
+                let by: Ident = value(input)?;
+                if by == "ascii" {
+                    return Ok(option.span());
+                }
+                Err(syn::Error::new(by.span(), UNKNOWN_FOLD))
+            }),
+            "version" => once(option, &mut self.version, || value(input)),
             _ => once(option, &mut self.when, || value(input)),
         }
     }
@@ -220,6 +362,8 @@ impl Grammar {
         let spelling = option.to_string();
         let message = if later.contains(&spelling.as_str()) {
             format!("`{option}` in {attribute} is not supported yet")
+        } else if spelling == "desc" && *attribute == "#[index]" {
+            DESC_ON_FIELD.to_owned()
         } else {
             let hint = did_you_mean(&spelling, known.iter().copied());
             let help = match known {
@@ -231,6 +375,12 @@ impl Grammar {
         syn::Error::new(option.span(), message)
     }
 }
+
+const UNKNOWN_FOLD: &str = "the only fold is `ascii`: the others change with the version of Unicode\n\
+    help: for another one compute the key: #[index(name, with = Self::function, key = String, version = 1)]";
+
+const DESC_ON_FIELD: &str = "an index of one field is read backwards with `rev()`, so it needs no `desc`\n\
+    help: in an index of several fields write it above the struct: #[index(by_a_b, on(a, b), desc(b))]";
 
 /// Sets an option that has no value.
 fn flag(option: &Ident, place: &mut Option<Span>) -> Result<()> {
@@ -253,6 +403,20 @@ fn once<T>(option: &Ident, place: &mut Option<T>, read: impl FnOnce() -> Result<
 fn value<T: Parse>(input: ParseStream<'_>) -> Result<T> {
     input.parse::<Token![=]>()?;
     input.parse()
+}
+
+/// Reads `(item, ..)`.
+fn list<T: Parse>(input: ParseStream<'_>) -> Result<Vec<T>> {
+    let list;
+    parenthesized!(list in input);
+    let items = Punctuated::<T, Token![,]>::parse_terminated(&list)?;
+    Ok(items.into_iter().collect())
+}
+
+/// Reads `= path`, where the path may be `crate`.
+fn module_path(input: ParseStream<'_>) -> Result<Path> {
+    input.parse::<Token![=]>()?;
+    input.call(Path::parse_mod_style)
 }
 
 /// Goes to the comma after an option.

@@ -3,14 +3,16 @@
 //! Where a mistake was found the model holds something that compiles in its place. So the compiler reports the
 //! mistake, and nothing that follows from it.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::Span;
+use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Type, Visibility, parse_quote};
+use syn::{Ident, Lifetime, Path, Type, Visibility, parse_quote};
 
 use crate::attr::{IndexAttr, TableAttr};
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::{Ast, AstField, SerdeOption};
+use crate::types::{COLLECTIONS, Kind, first_argument, is_cow_of};
+use crate::view::{View, view};
 
 /// The most components a composite key has.
 const MOST_COMPONENTS: usize = 6;
@@ -24,7 +26,12 @@ pub(crate) struct Model<'i> {
     pub(crate) krate: Path,
     pub(crate) module: Ident,
     pub(crate) name: String,
-    pub(crate) codec: Path,
+    /// The other names it had.
+    pub(crate) was: Vec<String>,
+    pub(crate) layout: Layout,
+    /// The struct of the revision before this one.
+    pub(crate) upgrade_from: Option<&'i Type>,
+    pub(crate) view: Option<View<'i>>,
     /// Those that are stored, in order.
     pub(crate) fields: Vec<Field<'i>>,
     /// The fields of the primary key. Empty only after a mistake.
@@ -33,9 +40,18 @@ pub(crate) struct Model<'i> {
     pub(crate) indexes: Vec<Index>,
 }
 
+/// How rows turn into bytes.
+pub(crate) enum Layout {
+    Encoded(Path),
+    /// They are their bytes, as said here.
+    Raw(Span),
+}
+
 /// A stored field.
 pub(crate) struct Field<'i> {
     pub(crate) name: String,
+    /// The other names it had.
+    pub(crate) was: Vec<String>,
     pub(crate) ty: &'i Type,
     /// The stored shape, if it is not that of the type.
     pub(crate) stored_as: Option<String>,
@@ -46,7 +62,13 @@ pub(crate) struct Field<'i> {
 /// An index.
 pub(crate) struct Index {
     pub(crate) name: Ident,
+    /// The other names it had, as its field was called otherwise.
+    pub(crate) was: Vec<String>,
     pub(crate) is_unique: bool,
+    pub(crate) is_hashed: bool,
+    pub(crate) is_folded: bool,
+    /// Which version of its functions it was built with.
+    pub(crate) version: u32,
     pub(crate) entries: Entries,
     pub(crate) when: Option<Path>,
     /// What its key is made of. Empty only after a mistake.
@@ -68,6 +90,7 @@ pub(crate) enum Entries {
 pub(crate) struct Column {
     pub(crate) value: Value,
     pub(crate) ty: Type,
+    pub(crate) is_descending: bool,
 }
 
 /// Where the value of a component comes from.
@@ -80,36 +103,36 @@ pub(crate) enum Value {
 
 impl<'i> Model<'i> {
     pub(crate) fn new(ast: &'i Ast<'i>, errors: &mut Errors) -> Self {
-        check_serde_on_struct(&ast.serde, errors);
-        for field in &ast.fields {
-            check_serde_on_field(field, errors);
+        let layout = layout(ast, errors);
+        if matches!(layout, Layout::Encoded(_)) {
+            check_serde_on_struct(&ast.serde, errors);
+            for field in &ast.fields {
+                check_serde_on_field(field, errors);
+            }
         }
         let snake = snake_case(&ast.ident.unraw().to_string());
         let TableAttr {
-            name,
-            module,
-            codec,
-            crate_path,
+            name, module, was, ..
         } = &ast.table;
-        if let Some(name) = name {
+        for name in name.iter().chain(was) {
             check_table_name(name, errors);
         }
-        let krate = crate_path
-            .clone()
-            .unwrap_or_else(|| parse_quote!(::mdbx_typed));
+        let name = name.as_ref().map_or(snake.clone(), syn::LitStr::value);
+        check_was(&name, was, ast.fields.iter(), errors);
         Model {
             ident: ast.ident,
             visibility: ast.visibility,
             lifetime: ast.lifetime,
-            codec: codec
-                .clone()
-                .unwrap_or_else(|| parse_quote!(#krate::Bincode)),
             module: module
                 .clone()
                 .unwrap_or_else(|| module_name(&snake, ast.ident.span())),
-            name: name.as_ref().map_or(snake, syn::LitStr::value),
-            krate,
-            fields: stored_fields(ast),
+            name,
+            was: was.iter().map(syn::LitStr::value).collect(),
+            krate: krate(ast.table.crate_path.as_ref()),
+            upgrade_from: ast.table.upgrade_from.as_ref(),
+            view: view(ast, errors),
+            fields: stored_fields(ast, &layout),
+            layout,
             key: primary_key(ast, errors),
             is_auto: is_auto(ast),
             indexes: indexes(ast, errors),
@@ -117,16 +140,82 @@ impl<'i> Model<'i> {
     }
 }
 
-fn stored_fields<'i>(ast: &'i Ast<'i>) -> Vec<Field<'i>> {
-    let stored = ast.fields.iter().filter(|field| !has_serde(field, "skip"));
+/// Returns where `mdbx_typed` is.
+pub(crate) fn krate(given: Option<&Path>) -> Path {
+    given.cloned().unwrap_or_else(|| parse_quote!(::mdbx_typed))
+}
+
+/// Returns how rows are stored. What makes no sense for raw rows is a mistake.
+fn layout(ast: &Ast<'_>, errors: &mut Errors) -> Layout {
+    let TableAttr {
+        codec,
+        view,
+        upgrade_from,
+        ..
+    } = &ast.table;
+    let Some(raw) = ast.table.raw else {
+        let krate = krate(ast.table.crate_path.as_ref());
+        return Layout::Encoded(
+            codec
+                .clone()
+                .unwrap_or_else(|| parse_quote!(#krate::Bincode)),
+        );
+    };
+    if let Some(codec) = codec {
+        errors.at(
+            codec,
+            "a raw row is stored as it is, so it has no codec\nhelp: leave out `raw` or `codec`",
+        );
+    }
+    if let Some(view) = view {
+        errors.at_span(
+            view.span,
+            "a raw row is read where it lies, so it needs no view\nhelp: leave out `view`",
+        );
+    }
+    if let Some(upgrade_from) = upgrade_from {
+        errors.at(
+            upgrade_from,
+            "a raw row is read where it lies, so it cannot be made from another\nhelp: store the new rows in a table of another name and copy them over",
+        );
+    }
+    Layout::Raw(raw)
+}
+
+/// Checks that no name in use is given as one of before.
+fn check_was<'i>(
+    name: &str,
+    was: &[syn::LitStr],
+    fields: impl Iterator<Item = &'i AstField<'i>>,
+    errors: &mut Errors,
+) {
+    const SAME: &str = "this is what it is called now\nhelp: `was` takes the name it had before";
+    for old in was.iter().filter(|old| old.value() == name) {
+        errors.at(old, SAME);
+    }
+    for field in fields {
+        let name = field.ident.unraw().to_string();
+        for old in field.field.was.iter().filter(|old| old.value() == name) {
+            errors.at(old, SAME);
+        }
+    }
+}
+
+fn stored_fields<'i>(ast: &'i Ast<'i>, layout: &Layout) -> Vec<Field<'i>> {
+    let is_raw = matches!(layout, Layout::Raw(_));
+    let stored = ast
+        .fields
+        .iter()
+        .filter(|field| is_raw || !field.has_serde("skip"));
     let field = |field: &'i AstField<'i>| Field {
         name: field.ident.unraw().to_string(),
+        was: field.field.was.iter().map(syn::LitStr::value).collect(),
         ty: field.ty,
-        stored_as: field.serde.iter().find_map(stored_as),
+        stored_as: field.serde.iter().find_map(SerdeOption::stored_as),
         is_unborrowed_cow: ast
             .lifetime
             .is_some_and(|lifetime| is_cow_of(field.ty, lifetime))
-            && !has_serde(field, "borrow"),
+            && !field.has_serde("borrow"),
     };
     stored.map(field).collect()
 }
@@ -164,7 +253,7 @@ fn primary_key(ast: &Ast<'_>, errors: &mut Errors) -> Vec<Column> {
                 "a primary key field cannot be an Option: every row needs a key",
             );
         }
-        if has_serde(field, "skip") {
+        if field.has_serde("skip") {
             errors.at_span(
                 key.span,
                 "a field with #[serde(skip)] is not stored, so it cannot be part of a key",
@@ -239,13 +328,18 @@ fn index_on_field(field: &AstField<'_>, attr: &IndexAttr, errors: &mut Errors) -
         .name
         .clone()
         .unwrap_or_else(|| format_ident!("by_{}", field.ident.unraw(), span = attr.span));
-    if has_serde(field, "skip") {
+    if field.has_serde("skip") {
         errors.at_span(
             attr.span,
             "a field with #[serde(skip)] is not stored, so it cannot be indexed",
         );
     }
-    index(name, attr, vec![Column::of_field(field)], errors)
+    let mut index = index(name, attr, vec![Column::of_field(field)], errors);
+    if attr.name.is_none() {
+        let was = field.field.was.iter();
+        index.was = was.map(|name| format!("by_{}", name.value())).collect();
+    }
+    index
 }
 
 /// Returns an index given above the struct; `None` if it has no name.
@@ -259,11 +353,12 @@ fn index_on_struct(ast: &Ast<'_>, attr: &IndexAttr, errors: &mut Errors) -> Opti
         }
         return None;
     };
-    let columns = match (&attr.on, &attr.with, &attr.key) {
+    let mut columns = match (&attr.on, &attr.with, &attr.key) {
         (Some((_, fields)), None, None) if !fields.is_empty() => columns_of(ast, fields, errors),
         (None, Some(with), Some(key)) => vec![Column {
             value: Value::Computed(with.clone()),
             ty: key.clone(),
+            is_descending: false,
         }],
         (Some((span, _)), _, _) if attr.with.is_some() || attr.key.is_some() => {
             errors.at_span(
@@ -286,7 +381,46 @@ fn index_on_struct(ast: &Ast<'_>, attr: &IndexAttr, errors: &mut Errors) -> Opti
             Vec::new()
         }
     };
+    if let Some((span, fields)) = &attr.desc {
+        turn_around(*span, fields, attr, &mut columns, errors);
+    }
     Some(index(name, attr, columns, errors))
+}
+
+/// Makes the columns of `desc(..)` descending.
+fn turn_around(
+    span: Span,
+    fields: &[Ident],
+    attr: &IndexAttr,
+    columns: &mut [Column],
+    errors: &mut Errors,
+) {
+    if attr.with.is_some() {
+        errors.at_span(
+            span,
+            "`desc` goes with `on(..)`\nhelp: say it in the type of the key: `key = (String, Desc<i64>)`",
+        );
+        return;
+    }
+    let known = attr.on.as_ref().map_or(&[][..], |(_, on)| on);
+    for field in fields {
+        let is_field =
+            |column: &&mut Column| matches!(&column.value, Value::Field(name) if name == field);
+        match columns.iter_mut().find(is_field) {
+            Some(column) => column.is_descending = true,
+            None if known.contains(field) => {}
+            None => {
+                let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+                let hint = did_you_mean(&field.to_string(), names.iter().map(String::as_str));
+                errors.at(
+                    field,
+                    format!(
+                        "`desc` names fields of `on(..)`, and `{field}` is not one of them{hint}"
+                    ),
+                );
+            }
+        }
+    }
 }
 
 /// Returns the columns of `on(..)`; none if one of the fields is unknown.
@@ -307,7 +441,7 @@ fn columns_of(ast: &Ast<'_>, fields: &[Ident], errors: &mut Errors) -> Vec<Colum
             Some(_) if fields[..i].contains(name) => {
                 errors.at(name, format!("the field `{name}` is named twice"));
             }
-            Some(field) if has_serde(field, "skip") => {
+            Some(field) if field.has_serde("skip") => {
                 errors.at(
                     name,
                     "a field with #[serde(skip)] is not stored, so it cannot be indexed",
@@ -349,16 +483,70 @@ fn index(name: Ident, attr: &IndexAttr, mut columns: Vec<Column>, errors: &mut E
         Entries::Sparse => refuse_sparse(&columns, errors),
         Entries::Each => refuse_each(attr, &columns, errors),
     };
+    let is_faulty = is_faulty | refuse_fold(attr, &columns, errors) | refuse_hash(attr, errors);
     if is_faulty {
         columns.clear();
     }
     Index {
         name,
+        was: Vec::new(),
         is_unique: attr.unique.is_some(),
+        is_hashed: attr.hash.is_some(),
+        is_folded: attr.fold.is_some(),
+        version: version(attr, errors),
         entries,
         when: attr.when.clone(),
         columns,
     }
+}
+
+/// Returns the version of the functions of an index: 1 if none is given.
+fn version(attr: &IndexAttr, errors: &mut Errors) -> u32 {
+    let Some(version) = &attr.version else {
+        return 1;
+    };
+    if attr.with.is_none() && attr.when.is_none() {
+        errors.at(
+            version,
+            "`version` counts the versions of a function, and this index has none\nhelp: it goes with `with = function` or `when = function`",
+        );
+    }
+    match version.base10_parse() {
+        Ok(number) if number > 0 => number,
+        _ => {
+            errors.at(version, "`version` is a number from 1");
+            1
+        }
+    }
+}
+
+fn refuse_fold(attr: &IndexAttr, columns: &[Column], errors: &mut Errors) -> bool {
+    let Some(fold) = attr.fold else { return false };
+    match columns {
+        [_, _, ..] => {
+            errors.at_span(
+                fold,
+                "`fold` works on one field\nhelp: compute the key: `with = function, key = (A, B), version = 1`",
+            );
+            true
+        }
+        [column] if matches!(Kind::of(&column.ty), Kind::Integer | Kind::Number) => {
+            errors.at(&column.ty, "`fold = ascii` needs text, such as a String");
+            true
+        }
+        _ => false,
+    }
+}
+
+fn refuse_hash(attr: &IndexAttr, errors: &mut Errors) -> bool {
+    if let (Some(hash), Some(_)) = (attr.hash, &attr.desc) {
+        errors.at_span(
+            hash,
+            "a hash has no order, so `hash` and `desc` exclude each other",
+        );
+        return true;
+    }
+    false
 }
 
 fn refuse_without_option(attr: &IndexAttr, columns: &[Column], errors: &mut Errors) -> bool {
@@ -397,7 +585,7 @@ fn refuse_each(attr: &IndexAttr, columns: &[Column], errors: &mut Errors) -> boo
         [column]
             if matches!(
                 Kind::of(&column.ty),
-                Kind::Integer | Kind::Scalar | Kind::Option(_)
+                Kind::Integer | Kind::Number | Kind::Text | Kind::Option(_)
             ) =>
         {
             errors.at(
@@ -474,21 +662,12 @@ fn not_self_describing(name: &str) -> String {
     )
 }
 
-fn has_serde(field: &AstField<'_>, name: &str) -> bool {
-    field.serde.iter().any(|option| option.name() == name)
-}
-
-/// Returns what a field is stored as by a serde function of the user's.
-fn stored_as(option: &SerdeOption) -> Option<String> {
-    let is_function = matches!(option.name().as_str(), "with" | "serialize_with");
-    is_function.then(|| format!("with {}", compact(&option.value.to_token_stream())))
-}
-
 impl Column {
     fn of_field(field: &AstField<'_>) -> Self {
         Column {
             value: Value::Field(field.ident.clone()),
             ty: field.ty.clone(),
+            is_descending: false,
         }
     }
 
@@ -517,132 +696,6 @@ impl Column {
             _ => None,
         }
     }
-}
-
-const COLLECTIONS: [&str; 4] = ["Vec", "VecDeque", "BTreeSet", "HashSet"];
-
-/// What can be told of a type by how it is spelled. Behind an alias it is unknown; the compiler decides then.
-enum Kind<'t> {
-    Option(Option<&'t Type>),
-    /// Of something else than bytes; named for messages.
-    Collection(&'static str),
-    Integer,
-    Scalar,
-    Unknown,
-}
-
-impl<'t> Kind<'t> {
-    fn of(ty: &'t Type) -> Self {
-        match ty {
-            Type::Array(array) if !is_u8(&array.elem) => Kind::Collection("array"),
-            Type::Reference(reference) => match &*reference.elem {
-                Type::Slice(slice) if !is_u8(&slice.elem) => Kind::Collection("slice"),
-                Type::Path(path) if path.path.is_ident("str") => Kind::Scalar,
-                _ => Kind::Unknown,
-            },
-            Type::Path(path) => path.path.segments.last().map_or(Kind::Unknown, |last| {
-                let argument = first_argument(&last.arguments);
-                match last.ident.to_string().as_str() {
-                    "Option" => Kind::Option(argument),
-                    "Vec" if !argument.is_some_and(is_u8) => Kind::Collection("Vec"),
-                    "VecDeque" => Kind::Collection("VecDeque"),
-                    "BTreeSet" => Kind::Collection("BTreeSet"),
-                    "HashSet" => Kind::Collection("HashSet"),
-                    "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => Kind::Integer,
-                    "u128" | "i128" | "usize" | "isize" | "bool" | "char" | "f32" | "f64"
-                    | "String" | "TotalF64" | "TotalF32" => Kind::Scalar,
-                    _ => Kind::Unknown,
-                }
-            }),
-            _ => Kind::Unknown,
-        }
-    }
-}
-
-fn first_argument(arguments: &PathArguments) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = arguments else {
-        return None;
-    };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })
-}
-
-fn is_u8(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
-}
-
-/// Returns whether the type is a `Cow` of `lifetime`, or has one inside.
-fn is_cow_of(ty: &Type, lifetime: &Lifetime) -> bool {
-    let (mut has_cow, mut has_lifetime) = (false, false);
-    each_token(&ty.to_token_stream(), &mut |token| {
-        if let TokenTree::Ident(ident) = token {
-            has_cow |= ident == "Cow";
-            has_lifetime |= *ident == lifetime.ident;
-        }
-    });
-    has_cow && has_lifetime
-}
-
-fn each_token(tokens: &TokenStream, visit: &mut impl FnMut(&TokenTree)) {
-    for token in tokens.clone() {
-        visit(&token);
-        if let TokenTree::Group(group) = token {
-            each_token(&group.stream(), visit);
-        }
-    }
-}
-
-/// Returns the tokens as text with spaces only where words would run together, however the compiler prints them.
-pub(crate) fn compact(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    let mut out = String::new();
-    for word in text.split_whitespace() {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        if out.ends_with(is_word) && word.starts_with(is_word) {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    out
-}
-
-/// Returns the type with the struct's lifetime set to another one.
-pub(crate) fn with_lifetime(ty: &Type, from: Option<&Lifetime>, to: &Lifetime) -> Type {
-    fn replace(tokens: TokenStream, from: &Lifetime, to: &Lifetime) -> TokenStream {
-        let mut out = TokenStream::new();
-        let mut tokens = tokens.into_iter().peekable();
-        while let Some(token) = tokens.next() {
-            match token {
-                // A lifetime is an apostrophe and a word.
-                TokenTree::Punct(mark) if mark.as_char() == '\'' => {
-                    if tokens
-                        .next_if(
-                            |next| matches!(next, TokenTree::Ident(ident) if *ident == from.ident),
-                        )
-                        .is_some()
-                    {
-                        to.to_tokens(&mut out);
-                    } else {
-                        mark.to_tokens(&mut out);
-                    }
-                }
-                TokenTree::Group(group) => {
-                    let mut new = proc_macro2::Group::new(
-                        group.delimiter(),
-                        replace(group.stream(), from, to),
-                    );
-                    new.set_span(group.span());
-                    new.to_tokens(&mut out);
-                }
-                token => token.to_tokens(&mut out),
-            }
-        }
-        out
-    }
-    let Some(from) = from else { return ty.clone() };
-    syn::parse2(replace(quote!(#ty), from, to)).unwrap_or_else(|_| ty.clone())
 }
 
 fn module_name(snake: &str, span: Span) -> Ident {
@@ -679,27 +732,5 @@ mod tests {
         assert_eq!(snake_case("HTTPLogEntry"), "http_log_entry");
         assert_eq!(snake_case("V2Row"), "v2_row");
         assert_eq!(snake_case("already_snake"), "already_snake");
-    }
-
-    #[test]
-    fn types_print_compactly() {
-        let print = |ty: Type| compact(&ty);
-        assert_eq!(
-            print(parse_quote!(Vec<my::Thing<'static>>)),
-            "Vec<my::Thing<'static>>"
-        );
-        assert_eq!(print(parse_quote!(&'static dyn Foo)), "&'static dyn Foo");
-        assert_eq!(print(parse_quote!((u8, Foo))), "(u8,Foo)");
-    }
-
-    #[test]
-    fn the_lifetime_is_replaced_everywhere() {
-        let from: Lifetime = parse_quote!('a);
-        let to: Lifetime = parse_quote!('static);
-        let ty: Type = parse_quote!((&'a str, Option<Cow<'a, [u8]>>, &'b str));
-        assert_eq!(
-            compact(&with_lifetime(&ty, Some(&from), &to)),
-            "(&'static str,Option<Cow<'static,[u8]>>,&'b str)"
-        );
     }
 }

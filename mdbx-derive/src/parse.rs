@@ -1,6 +1,7 @@
 //! What the user wrote: the input as a tree of the things the model cares about.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
@@ -8,8 +9,9 @@ use syn::{
     Token, Type, Visibility,
 };
 
-use crate::attr::{IndexAttr, KeyAttr, TableAttr};
+use crate::attr::{FieldAttr, IndexAttr, KeyAttr, TableAttr};
 use crate::errors::Errors;
+use crate::types::compact;
 
 /// A struct with `#[derive(Table)]`.
 pub(crate) struct Ast<'i> {
@@ -27,9 +29,13 @@ pub(crate) struct Ast<'i> {
 pub(crate) struct AstField<'i> {
     pub(crate) ident: &'i Ident,
     pub(crate) ty: &'i Type,
+    pub(crate) visibility: &'i Visibility,
     pub(crate) key: Option<KeyAttr>,
     pub(crate) indexes: Vec<IndexAttr>,
+    pub(crate) field: FieldAttr,
     pub(crate) serde: Vec<SerdeOption>,
+    /// The attributes that `serde` was read from, as written.
+    pub(crate) serde_attrs: Vec<&'i Attribute>,
 }
 
 /// One option of a serde attribute.
@@ -48,6 +54,12 @@ impl SerdeOption {
 
     pub(crate) fn span(&self) -> Span {
         self.path.span()
+    }
+
+    /// Returns what a field is stored as by a serde function of the user's, if this names one.
+    pub(crate) fn stored_as(&self) -> Option<String> {
+        let is_function = matches!(self.name().as_str(), "with" | "serialize_with");
+        is_function.then(|| format!("with {}", compact(&self.value.to_token_stream())))
     }
 }
 
@@ -72,6 +84,13 @@ impl<'i> Ast<'i> {
         for attr in &input.attrs {
             ast.read_attr(attr, errors);
         }
+        if let (Some(_), Some(lifetime)) = (ast.table.raw, ast.lifetime) {
+            errors.at(
+                lifetime,
+                "a raw row is the bytes of the page, so it cannot borrow others\nhelp: leave out `raw`, or store arrays such as [u8; 16]",
+            );
+            return None;
+        }
         for field in fields? {
             ast.fields.extend(AstField::read(field, errors));
         }
@@ -90,7 +109,10 @@ impl<'i> Ast<'i> {
                 "#[key] goes above the field, or fields, of the primary key",
             );
         } else if path.is_ident("field") {
-            errors.at(attr, "#[field] is not supported yet");
+            errors.at(
+                attr,
+                "#[field] goes above a field; for the table write #[table(was = \"..\")]",
+            );
         } else if path.is_ident("serde") {
             self.serde.extend(serde_options(attr));
         }
@@ -98,14 +120,22 @@ impl<'i> Ast<'i> {
 }
 
 impl<'i> AstField<'i> {
+    /// Returns whether it has this serde option.
+    pub(crate) fn has_serde(&self, name: &str) -> bool {
+        self.serde.iter().any(|option| option.name() == name)
+    }
+
     fn read(field: &'i Field, errors: &mut Errors) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         let mut ast = AstField {
             ident,
             ty: &field.ty,
+            visibility: &field.vis,
             key: None,
             indexes: Vec::new(),
+            field: FieldAttr::default(),
             serde: Vec::new(),
+            serde_attrs: Vec::new(),
         };
         for attr in &field.attrs {
             let path = attr.path();
@@ -119,9 +149,10 @@ impl<'i> AstField<'i> {
             } else if path.is_ident("table") {
                 errors.at(attr, "#[table] goes above the struct");
             } else if path.is_ident("field") {
-                errors.at(attr, "#[field] is not supported yet");
+                ast.field.read(attr, errors);
             } else if path.is_ident("serde") {
                 ast.serde.extend(serde_options(attr));
+                ast.serde_attrs.push(attr);
             }
         }
         Some(ast)
@@ -181,7 +212,7 @@ fn check_parameters(input: &DeriveInput, errors: &mut Errors) -> bool {
 }
 
 /// Returns the options of a serde attribute. What cannot be read is left to serde, which says what is wrong.
-fn serde_options(attr: &Attribute) -> Vec<SerdeOption> {
+pub(crate) fn serde_options(attr: &Attribute) -> Vec<SerdeOption> {
     let Ok(options) = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else {
         return Vec::new();
     };

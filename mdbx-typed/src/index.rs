@@ -9,7 +9,7 @@ use mdbx_core as core;
 use crate::error::{Error, Result};
 use crate::key::KeyBuf;
 use crate::schema::handles::{IndexHandle, Source, TableHandles, Target};
-use crate::schema::{IndexKeys, Table};
+use crate::schema::{IndexKeys, Table, row};
 
 /// The index entries that one statement removes and adds.
 pub(crate) struct Changes<'a> {
@@ -44,7 +44,7 @@ impl Changes<'_> {
                     max,
                 });
             }
-            if !schema.unique {
+            if !schema.unique || schema.hashed {
                 continue;
             }
             match txn.table(handle.table)?.get(key)? {
@@ -56,6 +56,39 @@ impl Changes<'_> {
                     });
                 }
                 _ => {}
+            }
+        }
+        self.check_hashed::<T>(txn)
+    }
+
+    /// Checks that no other row has one of the new values in a unique hash index. Rows that share the hash are
+    /// compared.
+    fn check_hashed<T: Table>(&self, txn: &dyn Source) -> Result<()> {
+        let rows = txn.table(self.handles.rows.table)?;
+        for (position, hash, exact) in self.new.hashed() {
+            let schema = &T::SCHEMA.indexes[position];
+            let entry = (position, hash, exact);
+            if !schema.unique || self.old.hashed().any(|old| old == entry) {
+                continue;
+            }
+            let (table, index) = (T::SCHEMA.name, schema.name);
+            let mut cursor = txn.table(self.handles.indexes[position].table)?.cursor();
+            let mut next = cursor.seek_exact(hash)?.map(|(_, existing)| existing);
+            while let Some(existing) = next {
+                next = cursor.next_dup()?.map(|(_, existing)| existing);
+                if existing == self.primary_key.as_slice() {
+                    continue;
+                }
+                let bytes = rows
+                    .get(existing)?
+                    .ok_or_else(|| row::dangling(table, index, existing))?;
+                if row::has_exactly::<T>(self.handles, existing, bytes, position, exact)? {
+                    return Err(Error::UniqueViolation {
+                        table,
+                        index,
+                        existing: existing.into(),
+                    });
+                }
             }
         }
         Ok(())

@@ -79,15 +79,64 @@
 //! | --- | --- | --- |
 //! | owns its fields | the struct | decoding, allocating |
 //! | `struct Event<'a>` with `&'a str`, `&'a [u8]`, `Cow` with `#[serde(borrow)]` | `Event<'t>`, borrowed from the transaction | decoding |
+//! | [`#[derive(Plain)]`](macro@Plain) with `#[table(raw)]` | `&'t Tick`, a pointer into the page | a check of the length |
 //!
-//! A row that borrows cannot outlive its transaction, and not a write to it either; the compiler checks both.
+//! A row that borrows cannot outlive its transaction, and not a write to it either; the compiler checks both. Where a
+//! row has to leave the function that read it, [`Held`] takes the snapshot along.
+//!
+//! An owned struct can be read borrowed too: `#[table(view)]` generates `UserRef<'t>`, and a struct with
+//! [`#[derive(View)]`](macro@View) reads the leading fields alone. Both are read by [`get_view`](ReadTxn::get_view) and
+//! [`views`](Query::views).
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! #[table(view)]
+//! struct User {
+//!     #[key]
+//!     id: u64,
+//!     email: String,
+//!     bio: String,
+//! }
+//!
+//! /// What a list of users shows.
+//! #[derive(View)]
+//! #[view(of = User)]
+//! struct Head<'t> {
+//!     id: u64,
+//!     email: &'t str,
+//! }
+//!
+//! /// A row that is its bytes.
+//! #[derive(Table, Plain, Clone, Copy)]
+//! #[table(raw)]
+//! #[repr(C)]
+//! struct Tick {
+//!     #[key]
+//!     at: le::U64,
+//!     price: le::I64,
+//! }
+//!
+//! fn read(db: &Database) -> mdbx_typed::Result<()> {
+//!     let tx = db.read()?;
+//!     let user: Option<User> = tx.get::<User>(1)?; // decoded, allocated
+//!     let user: Option<UserRef<'_>> = tx.get_view::<User, _>(1)?; // decoded, text in the page
+//!     let heads: Vec<Head<'_>> = tx.by(user::primary).views().collect::<mdbx_typed::Result<_>>()?;
+//!     let tick: Option<&Tick> = tx.get::<Tick>(1)?; // in the page
+//!     Ok(())
+//! }
+//! ```
 //!
 //! # Keys
 //!
 //! Keys are stored so that byte order is value order: integers of fixed size, `bool`, `char`, text, byte strings,
-//! `[u8; N]`, `Option`, tuples of up to six, [`TotalF64`], [`TotalF32`] and [`Desc`]. Newtypes and enums without
-//! fields become keys by [`#[derive(Key)]`](macro@Key). The longest key is a little under half a page, 2022 bytes
-//! for pages of 4 KiB.
+//! `[u8; N]`, `Option`, tuples of up to six, [`TotalF64`], [`TotalF32`], [`Desc`] and the numbers of [`le`]. Types of
+//! your own become keys by [`#[derive(Key)]`](macro@Key). The longest key is a little under half a page, 2022 bytes
+//! for pages of 4 KiB; for longer values there are hash indexes.
+//!
+//! All attributes are listed with examples at [`#[derive(Table)]`](macro@Table).
 //!
 //! # Reading the source
 //!
@@ -95,6 +144,7 @@
 //!
 //! - `error`, `shape`: the vocabulary.
 //! - `key`: values to bytes that sort, and ranges of them.
+//! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
 //! - `index`: the entries that one write changes.
@@ -102,7 +152,7 @@
 //! - `query`: many rows, by an index.
 //! - `db`: the database and its transactions.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 // The derives name everything from the root of this crate; this lets its own tests and docs use them too.
 extern crate self as mdbx_typed;
@@ -112,38 +162,47 @@ mod db;
 mod error;
 mod index;
 mod key;
+mod plain;
 mod query;
 mod schema;
 mod shape;
 mod table;
 
 pub use codec::{Bincode, Codec};
-pub use db::{Builder, Database, ReadTxn, WriteTxn};
+pub use db::{Builder, Database, Held, ReadTxn, WriteTxn};
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, Result, SchemaDiff, TableDiff,
 };
 pub use key::{
-    AutoKey, Desc, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail, TotalF32, TotalF64,
+    AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
+    TotalF32, TotalF64,
 };
 pub use mdbx_core::{Geometry, PageSize};
-pub use mdbx_derive::{Key, Table};
-pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token};
+pub use mdbx_derive::{Key, Plain, Table, View};
+pub use plain::{Plain, le};
+pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token, Views};
 pub use schema::{
-    AutoTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource, KeyRef, KeySchema,
-    OwnedTable, Record, RowEntries, Schema, Table, TableSchema, UniqueIndex,
+    AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
+    KeyRef, KeySchema, OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema,
+    UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Database, Desc, Index, Key, ReadTxn, Record, Table, TotalF32, TotalF64, WriteTxn, schema,
+        Database, Desc, Index, Key, Plain, ReadTxn, Record, Table, TotalF32, TotalF64, View,
+        WriteTxn, le, schema,
     };
 }
 
 /// What the derives refer to. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::codec::raw;
+    pub use crate::plain::sum;
     pub use crate::schema::Slot;
+    pub use crate::schema::view::{decode_head, is_field, schema_of};
     pub use crate::shape::{NoShape, Probe};
+    pub use serde;
 }

@@ -27,8 +27,12 @@ pub enum Shape {
     Tuple(&'static [Shape]),
     /// A key component in descending order.
     Desc(&'static Shape),
-    /// An enum without fields: its variants in declaration order.
-    Enum(&'static [&'static str]),
+    /// Text without regard to ASCII case, as a key.
+    AsciiFold(&'static Shape),
+    /// The XXH64 hash of a key.
+    Hashed(&'static Shape),
+    /// An enum without fields: its variants in declaration order, each with the number it has in keys.
+    Enum(&'static [(&'static str, u16)]),
     /// A type this crate does not know, by the tokens that name it.
     Opaque(&'static str),
 }
@@ -62,7 +66,22 @@ impl fmt::Display for Shape {
                 f.write_str(")")
             }
             Shape::Desc(item) => write!(f, "desc<{item}>"),
-            Shape::Enum(variants) => write!(f, "enum<{}>", variants.join(", ")),
+            Shape::AsciiFold(item) => write!(f, "ascii_fold<{item}>"),
+            Shape::Hashed(item) => write!(f, "xxh64<{item}>"),
+            Shape::Enum(variants) => {
+                f.write_str("enum<")?;
+                let mut next = 0;
+                for (i, &(name, number)) in variants.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{name}")?;
+                    // As in Rust, a variant without a number has that of the one before it and one more.
+                    if u32::from(number) != next {
+                        write!(f, " = {number}")?;
+                    }
+                    next = u32::from(number) + 1;
+                }
+                f.write_str(">")
+            }
             Shape::Opaque(tokens) => write!(f, "type {tokens}"),
         }
     }
@@ -193,7 +212,14 @@ mod tests {
             "map<str, list<option<(u8, array<i64, 3>)>>>"
         );
         assert_eq!(Shape::Desc(&Shape::Name("i64")).to_string(), "desc<i64>");
-        assert_eq!(Shape::Enum(&["Red", "Blue"]).to_string(), "enum<Red, Blue>");
+        assert_eq!(
+            Shape::Enum(&[("Red", 0), ("Blue", 7), ("Grey", 8), ("Black", 3)]).to_string(),
+            "enum<Red, Blue = 7, Grey, Black = 3>"
+        );
+        assert_eq!(
+            Shape::Hashed(&Shape::AsciiFold(&Shape::Name("str"))).to_string(),
+            "xxh64<ascii_fold<str>>"
+        );
     }
 
     #[test]

@@ -1,21 +1,18 @@
 //! One record type in one table: reading a row, and the statements that change rows.
 //!
-//! A stored row is the number of its revision, as a varint, and then what the codec wrote. Every statement works in
-//! the same order: the new row's bytes, its keys, all checks, then the changes. So what can be refused is refused
-//! before anything is touched.
+//! Every statement works in the same order: the new row's bytes, its keys, all checks, then the changes. So what can
+//! be refused is refused before anything is touched.
 
 use std::marker::PhantomData;
 
 use mdbx_core as core;
 
-use crate::codec::varint;
-use crate::error::{CodecError, Error, KeyError, Result};
+use crate::error::{Error, KeyError, Result};
 use crate::index::Changes;
 use crate::key::{self, AutoKey, Key, KeyBuf};
 use crate::schema::handles::{Source, TableHandles, Target};
-use crate::schema::{
-    AutoTable, FromRow, Index, IndexKeys, KeyRef, OwnedTable, Record, Table, UniqueIndex,
-};
+use crate::schema::row::{self, dangling};
+use crate::schema::{AutoTable, IndexKeys, KeyRef, OwnedTable, Record, Table, UniqueIndex, ViewOf};
 
 /// What stands for the primary key where an index is named.
 pub(crate) const PRIMARY: &str = "primary";
@@ -26,14 +23,35 @@ pub(crate) fn get<'t, T: Table>(
     handles: &TableHandles,
     key: KeyRef<'_, T>,
 ) -> Result<Option<T::Row<'t>>> {
-    let key = key::encode::<T::Key>(key);
-    match source.table(handles.rows.table)?.get(key.as_slice())? {
-        Some(bytes) => decode_row::<T>(handles, key.as_slice(), bytes).map(Some),
+    get_by_bytes::<T>(source, handles, key::encode::<T::Key>(key).as_slice())
+}
+
+/// Returns the row with these bytes of a primary key.
+pub(crate) fn get_by_bytes<'t, T: Table>(
+    source: &'t impl Source,
+    handles: &TableHandles,
+    key: &[u8],
+) -> Result<Option<T::Row<'t>>> {
+    match source.table(handles.rows.table)?.get(key)? {
+        Some(bytes) => row::decode::<T>(handles, key, bytes).map(Some),
         None => Ok(None),
     }
 }
 
-/// Returns the row with this key in a unique index.
+/// Returns a view of the row with this primary key.
+pub(crate) fn get_view<'t, T: Table, V: ViewOf<'t, T>>(
+    source: &'t impl Source,
+    handles: &TableHandles,
+    key: KeyRef<'_, T>,
+) -> Result<Option<V>> {
+    let key = key::encode::<T::Key>(key);
+    match source.table(handles.rows.table)?.get(key.as_slice())? {
+        Some(bytes) => row::decode_view::<T, V>(handles, key.as_slice(), bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Returns the row with this key in a unique index that is no hash index.
 pub(crate) fn get_by<'t, I: UniqueIndex>(
     source: &'t impl Source,
     handles: &TableHandles,
@@ -47,11 +65,11 @@ pub(crate) fn get_by<'t, I: UniqueIndex>(
         return Ok(None);
     };
     if I::POSITION.is_none() {
-        return decode_row::<I::Table>(handles, key.as_slice(), found).map(Some);
+        return row::decode::<I::Table>(handles, key.as_slice(), found).map(Some);
     }
     match source.table(handles.rows.table)?.get(found)? {
-        Some(bytes) => decode_row::<I::Table>(handles, found, bytes).map(Some),
-        None => Err(dangling::<I>(found)),
+        Some(bytes) => row::decode::<I::Table>(handles, found, bytes).map(Some),
+        None => Err(dangling(I::Table::SCHEMA.name, I::NAME, found)),
     }
 }
 
@@ -63,56 +81,6 @@ pub(crate) fn contains<T: Table>(
 ) -> Result<bool> {
     let key = key::encode::<T::Key>(key);
     Ok(source.table(handles.rows.table)?.contains(key.as_slice())?)
-}
-
-/// Returns the row that `bytes` are; `key` is its primary key, for the error.
-#[inline]
-pub(crate) fn decode_row<'t, T: Table>(
-    handles: &TableHandles,
-    key: &[u8],
-    bytes: &'t [u8],
-) -> Result<T::Row<'t>> {
-    let mut row = bytes;
-    match varint::decode(&mut row) {
-        Some(revision) if revision == u64::from(handles.revision) => {
-            T::Row::from_row(row).map_err(|source| unusable::<T>(key, source))
-        }
-        revision => Err(wrong_revision::<T>(handles, key, revision)),
-    }
-}
-
-#[cold]
-fn unusable<T: Table>(key: &[u8], source: CodecError) -> Error {
-    Error::Codec {
-        table: T::SCHEMA.name,
-        key: key.into(),
-        source,
-    }
-}
-
-#[cold]
-fn wrong_revision<T: Table>(handles: &TableHandles, key: &[u8], revision: Option<u64>) -> Error {
-    match revision.map(u32::try_from) {
-        Some(Ok(rev)) if rev > handles.revision => Error::NewerRow {
-            table: T::SCHEMA.name,
-            rev,
-            known: handles.revision,
-        },
-        _ => unusable::<T>(
-            key,
-            CodecError::decode(T::SCHEMA.codec, "its revision is not in the catalog"),
-        ),
-    }
-}
-
-/// Returns the error that says an entry of `I` leads to a row that is not there.
-#[cold]
-pub(crate) fn dangling<I: Index>(primary_key: &[u8]) -> Error {
-    Error::DanglingIndex {
-        table: I::Table::SCHEMA.name,
-        index: I::NAME,
-        key: primary_key.into(),
-    }
 }
 
 /// Returns the error that says an index, or `primary`, holds bytes that are no key.
@@ -327,7 +295,7 @@ impl<'s, T: Table> Statement<'s, T> {
         else {
             return Ok(false);
         };
-        decode_row::<T>(self.handles, key.as_slice(), bytes)?.index_keys(&mut self.scratch.old);
+        row::decode::<T>(self.handles, key.as_slice(), bytes)?.index_keys(&mut self.scratch.old);
         Ok(true)
     }
 
@@ -343,7 +311,7 @@ impl<'s, T: Table> Statement<'s, T> {
         else {
             return Ok(None);
         };
-        let row: T = decode_row::<T>(self.handles, key.as_slice(), bytes)?;
+        let row: T = row::decode::<T>(self.handles, key.as_slice(), bytes)?;
         row.index_keys(&mut self.scratch.old);
         Ok(Some(row))
     }
@@ -395,9 +363,7 @@ impl<'s, T: Table> Statement<'s, T> {
             new,
         } = &mut *self.scratch;
         bytes.clear();
-        varint::encode(self.handles.revision.into(), bytes);
-        row.encode_row(bytes)
-            .map_err(|source| unusable::<T>(key.as_slice(), source))?;
+        row::encode::<T>(self.handles, key.as_slice(), row, bytes)?;
         row.index_keys(new);
         old.settle();
         new.settle();

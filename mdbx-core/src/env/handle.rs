@@ -419,3 +419,49 @@ impl fmt::Debug for Env {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::process::tests::in_child;
+    use crate::txn::table::Table;
+
+    #[test]
+    fn a_forked_child_can_do_nothing_with_the_environment_and_does_it_no_harm() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.mdbx");
+        let env = Env::open(&path).unwrap();
+        let mut txn = env.write().unwrap();
+        txn.put(Table::MAIN, b"key", b"value").unwrap();
+        txn.commit().unwrap();
+
+        let mut reader = Some(env.read_owned().unwrap());
+        let mut parked = Some(env.read_owned().unwrap().park());
+        let kept = env.read().unwrap();
+        let mut writer = env.write().unwrap();
+        writer.put(Table::MAIN, b"key", b"other").unwrap();
+        let told = in_child(|| {
+            let is_forked = |error| matches!(error, Some(Error::Forked));
+            let told = is_forked(env.read().err())
+                && is_forked(env.write().err())
+                && is_forked(env.try_write().err())
+                && is_forked(env.info().err())
+                && is_forked(env.readers().err())
+                && is_forked(env.clear_dead_readers().err())
+                && is_forked(env.sync().err())
+                && is_forked(kept.try_clone().err())
+                && is_forked(writer.checkpoint().err());
+            drop((reader.take(), parked.take())); // of the child; the parent has its own
+            told
+        });
+        assert!(told);
+        // The parent has all that it had.
+        assert_eq!(env.readers().unwrap().len(), 3);
+        assert_eq!(kept.get(Table::MAIN, b"key").unwrap(), Some(&b"value"[..]));
+        writer.commit().unwrap();
+        assert_eq!(
+            env.read().unwrap().get(Table::MAIN, b"key").unwrap(),
+            Some(&b"other"[..])
+        );
+    }
+}

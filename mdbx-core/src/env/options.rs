@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::format::lck::LockVersion;
 use crate::store::durability::Durability;
 use crate::store::geometry::Geometry;
-use crate::store::open::{OpenOptions, ReclaimOrder, Sharing, Store, Writing};
-use crate::store::orders::{GivenOrders, TableOrder};
+use crate::store::open::{OpenOptions, ReclaimOrder, Store};
+use crate::store::orders::TableOrder;
 use crate::store::slow::{SlowReader, SlowReaderAction, SlowReaderHandler};
 use crate::sys::file::Access;
 use crate::txn::engine::Engine;
@@ -40,22 +40,9 @@ impl Env {
 
 impl EnvOptions {
     pub(crate) fn new() -> EnvOptions {
-        let options = OpenOptions {
-            access: Access::ReadWrite,
-            sharing: Sharing::default(),
-            lock_version: LockVersion::default(),
-            sub_directory: false,
-            create: true,
-            max_readers: 110,
-            max_tables: 256,
-            dirty_limit: 256 << 20,
-            reclaim: ReclaimOrder::default(),
-            writing: Writing::default(),
-            geometry: Geometry::default(),
-            slow_reader: None,
-            orders: GivenOrders::default(),
-        };
-        EnvOptions { options }
+        EnvOptions {
+            options: OpenOptions::default(),
+        }
     }
 
     /// Sets how long the data file is and may become: see there what becomes of what is not set.
@@ -280,6 +267,15 @@ impl EnvOptions {
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.options.create = create;
+        self
+    }
+
+    /// Lets `disk` hear of every effect on the data file before it happens, and decide what becomes of it.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn simulate(mut self, disk: std::sync::Arc<dyn crate::sys::witness::Disk>) -> Self {
+        self.options.watch = crate::sys::witness::Watch(Some(disk));
         self
     }
 

@@ -1,6 +1,6 @@
 //! Typed views over bytes: the only layer that knows an offset.
 //!
-//! Pure: it imports [`error`](crate::error) and [`ids`](crate::ids) only, and touches no file. Someone who holds
+//! Pure: it imports [`error`](crate::error) and [`ids`](crate::ids) only, a hash function for seals, and touches no file. Someone who holds
 //! the format document finds each of its facts in one file here.
 //!
 //! | file | what it lays out |
@@ -14,6 +14,7 @@
 //! | `root` | the 48-byte record of one tree |
 //! | `geometry` | lower, upper and present size of the file, and the packed steps |
 //! | `meta` | the three meta pages, and how they rank |
+//! | `seal` | what a meta says about the pages of its commit, so that one flush is enough |
 //! | `pnl` | the list of page numbers in a record of free pages |
 //! | `lck` | the lock file: its header and the slots of readers |
 
@@ -27,4 +28,5 @@ pub(crate) mod node;
 pub(crate) mod page;
 pub(crate) mod pnl;
 pub(crate) mod root;
+pub(crate) mod seal;
 pub(crate) mod verify;

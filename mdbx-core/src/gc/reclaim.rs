@@ -96,17 +96,19 @@ impl Gc {
     pub(crate) fn new(turn: &Turn<'_>, store: &Store, mut supply: Supply) -> Gc {
         let root = turn.head().meta.gc;
         let (fallback, durability) = (turn.fallback(), turn.durability());
-        let oldest = store.attached.oldest(turn.head(), fallback);
         let newest = turn.head().meta.txnid;
+        let oldest = store
+            .attached
+            .oldest(turn.head().meta.pages_retired, fallback);
         let pages = supply.memory.list();
         // It is rare enough to be worth a sync, but not worth what the last durable snapshot needs.
-        let could_be_oldest = || match durability {
-            Durability::UtterlyNoSync => oldest,
-            _ => store.attached.oldest_seen(newest),
+        let due = &store.compaction_due;
+        let is_worth_a_sync = || {
+            durability != Durability::UtterlyNoSync
+                && due.is_due(newest)
+                && due.is_due(store.attached.oldest_seen(newest))
         };
-        let compacts = if store.compaction_due.is_due(newest)
-            && store.compaction_due.is_due(could_be_oldest())
-        {
+        let compacts = if due.is_due(oldest) || is_worth_a_sync() {
             Compacts::Later
         } else {
             Compacts::No
@@ -315,7 +317,10 @@ impl Gc {
         }
         base.store.move_fallback(base.head, self.durability)?;
         self.state.fallback = newest;
-        let oldest = base.store.attached.oldest(base.head, newest);
+        let oldest = base
+            .store
+            .attached
+            .oldest(base.head.meta.pages_retired, newest);
         let is_newer = oldest > self.state.oldest;
         if is_newer {
             self.move_oldest(oldest);

@@ -173,6 +173,11 @@ impl DirtyList {
         self.slots.iter().map(|slot| (slot.pgno, &*slot.buffer))
     }
 
+    /// Returns whether any page was ever spilled since the list was cleared.
+    pub(crate) fn has_spilled(&self) -> bool {
+        !self.spilled.is_empty()
+    }
+
     /// Returns how many bytes the dirty pages have.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

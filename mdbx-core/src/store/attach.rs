@@ -352,27 +352,29 @@ fn open_error(path: &Path, source: io::Error) -> Error {
 }
 
 #[cfg(test)]
-impl Attached {
+pub(crate) mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sys::file::Access;
+    use crate::sys::lock::Seized;
+    use crate::sys::paths::Paths;
+
     /// Attaches to the lock file of a database that nobody else knows of.
-    pub(crate) fn for_tests(version: LockVersion) -> std::sync::Arc<Attached> {
+    pub(crate) fn attached(version: LockVersion) -> Arc<Attached> {
         let directory = tempfile::tempdir().unwrap();
-        let paths = crate::sys::paths::Paths::resolve(directory.path(), true);
-        let file = std::fs::File::create(&paths.data).unwrap();
+        let paths = Paths::resolve(directory.path(), true);
+        let file = File::create(&paths.data).unwrap();
         let guard = OpenGuard::register(&file, &paths.data).unwrap();
-        let access = crate::sys::file::Access::ReadWrite;
-        let seized = Locks::seize(&file, &paths, access, false, 0).unwrap();
-        let crate::sys::lock::Seized::Alone(locks) = seized else {
+        let seized = Locks::seize(&file, &paths, Access::ReadWrite, false, 0).unwrap();
+        let Seized::Alone(locks) = seized else {
             panic!("nobody else knows of it");
         };
         let attached = Attached::initialise(locks, guard, &paths.lock, version, 1, false).unwrap();
         attached.settle(0).unwrap();
-        std::sync::Arc::new(attached)
+        Arc::new(attached)
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn only_modes_that_leave_something_unsynced_have_to_be_alike() {

@@ -15,6 +15,7 @@ use crate::format::meta::Sign;
 /// | mode | waits for | after the process died | after a power cut, or the death of the system |
 /// | --- | --- | --- | --- |
 /// | `Durable` | its pages, then its meta page | everything committed | everything committed |
+/// | `SingleSync` | both at once | everything committed | everything committed, if this engine opens the file next |
 /// | `NoMetaSync` | its pages | everything committed | everything, but the last commit may be missing |
 /// | `SafeNoSync` | nothing | everything committed | everything up to the last sync |
 /// | `UtterlyNoSync` | nothing | everything committed | everything up to the last sync, or nothing at all |
@@ -34,6 +35,13 @@ pub enum Durability {
     #[default]
     #[doc(alias = "MDBX_SYNC_DURABLE")]
     Durable,
+    /// A commit is on the disk when it returns, after one wait for the disk: its meta page has a checksum of its pages, which
+    /// tells after a power cut whether all of them are there.
+    ///
+    /// libmdbx and earlier versions of this engine do not know that checksum. If one of them is the first to open the file
+    /// after a power cut, it goes back to the last commit that waited twice, which is what one commit in 64 does, and a sync. While
+    /// another process has the database open, all do. The document `docs/single-sync.md` tells the whole protocol.
+    SingleSync,
     /// A commit waits once, for its pages. That it was committed reaches the disk with the next commit or sync.
     #[doc(alias = "MDBX_NOMETASYNC")]
     NoMetaSync,
@@ -54,6 +62,7 @@ impl Durability {
     pub(crate) fn strength(self) -> Strength {
         match self {
             Durability::Durable => Strength::Durable,
+            Durability::SingleSync => Strength::Sealed,
             Durability::NoMetaSync => Strength::MetaLater,
             Durability::SafeNoSync | Durability::UtterlyNoSync => Strength::Weak,
         }
@@ -65,6 +74,9 @@ impl Durability {
 pub(crate) enum Strength {
     /// Its pages are durable before its meta is written, and its meta before it returns.
     Durable,
+    /// Its pages and its meta are durable when it returns, and in no order before. Its meta has a seal, by which an opening
+    /// finds out whether its pages are there.
+    Sealed,
     /// Its pages are durable before its meta is written. The meta is left to the next flush.
     MetaLater,
     /// All of it is left to the next flush, and its meta says so.
@@ -76,7 +88,7 @@ impl Strength {
     pub(crate) fn flushes_pages(self) -> bool {
         match self {
             Strength::Durable | Strength::MetaLater => true,
-            Strength::Weak => false,
+            Strength::Sealed | Strength::Weak => false,
         }
     }
 
@@ -84,7 +96,7 @@ impl Strength {
     pub(crate) fn sign(self) -> Sign {
         match self {
             Strength::Durable | Strength::MetaLater => Sign::Steady,
-            Strength::Weak => Sign::Weak,
+            Strength::Sealed | Strength::Weak => Sign::Weak,
         }
     }
 }
@@ -101,6 +113,7 @@ impl Mode {
     pub(crate) fn get(&self) -> Durability {
         let number = self.0.load(Ordering::Relaxed);
         let modes = [
+            Durability::SingleSync,
             Durability::NoMetaSync,
             Durability::SafeNoSync,
             Durability::UtterlyNoSync,
@@ -122,6 +135,7 @@ mod tests {
     fn a_mode_is_what_it_was_set_to() {
         let modes = [
             Durability::Durable,
+            Durability::SingleSync,
             Durability::NoMetaSync,
             Durability::SafeNoSync,
             Durability::UtterlyNoSync,

@@ -18,6 +18,7 @@ use log::{debug, error, trace};
 
 use crate::error::{Error, PageFault, Result};
 use crate::format::meta::{Meta, MetaBody, Rank, rank};
+use crate::format::seal::{Seal, SealedBody, without_seal};
 use crate::ids::{Pgno, Txnid};
 use crate::store::durability::Strength;
 use crate::store::open::Store;
@@ -35,7 +36,10 @@ impl Store {
     pub(crate) fn flush(&self) -> Result<()> {
         self.check_writable()?;
         let (_, steady) = self.newest_steady()?; // its meta may be waiting for this
-        let is_len_new = self.unsynced.is_len_new();
+        // Weak commits, maybe of other processes, may have changed the length too.
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let is_weak = ranks.iter().any(|rank| rank.txnid > steady);
+        let is_len_new = self.unsynced.is_len_new() || is_weak;
         let flushed = if is_len_new {
             self.file.sync_all()
         } else {
@@ -48,7 +52,7 @@ impl Store {
         self.unsynced.set_len_new(false);
         self.unsynced.clear();
         self.unsynced.set_meta_durable(steady);
-        trace!("flushed the file: file_length_changed={is_len_new}");
+        trace!("flushed the file: with_length={is_len_new}");
         Ok(())
     }
 
@@ -65,13 +69,33 @@ impl Store {
                 self.unsynced.set_meta_durable(meta.txnid);
             }
             Strength::MetaLater => {
-                self.write_body(&body, number)?;
+                self.write_body(&without_seal(&body), number)?;
                 self.unsynced.set_meta_written(meta.txnid);
             }
             // The newest steady meta is another one.
-            Strength::Weak => self.write_body(&body, number)?,
+            Strength::Sealed | Strength::Weak => self.write_body(&without_seal(&body), number)?,
         }
         Ok(())
+    }
+
+    /// Writes a meta with its seal over the tail of `head`, which is the commit point, and waits for it and its pages.
+    ///
+    /// For everybody else it is a weak one: the sign has to follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the environment takes no more writes then.
+    pub(crate) fn write_sealed_meta(&self, meta: &Meta, seal: Seal, head: &Head) -> Result<()> {
+        self.write_body(&seal.behind(&meta.write_body()), head.tail)?;
+        self.flush()?;
+        self.sealed.store(meta.txnid.0, Ordering::Release);
+        self.unsynced.raise(1);
+        Ok(())
+    }
+
+    /// Returns whether all of the snapshot `txnid` is on the disk, though its meta is weak: this process has sealed it.
+    pub(crate) fn is_sealed(&self, txnid: Txnid) -> bool {
+        self.sealed.load(Ordering::Acquire) == txnid.0
     }
 
     /// Makes the newest snapshot, that of `head`, durable, and has its meta say so; tells whether there was anything to do.
@@ -96,7 +120,12 @@ impl Store {
             self.unsynced.clear(); // what else was written belongs to nothing that was committed
             return Ok(is_settled);
         }
-        self.flush()?;
+        // Of a sealed commit only the sign is missing.
+        if self.is_sealed(newest) && self.unsynced.pages() <= 1 {
+            self.unsynced.clear();
+        } else {
+            self.flush()?;
+        }
         let mut body = load_body(&self.map, self.page_size, number)?;
         Meta::make_steady(&mut body, boot_id());
         self.write_durable_body(&body, number)?;
@@ -139,7 +168,7 @@ impl Store {
     }
 
     /// Writes a meta without waiting for the disk.
-    fn write_body(&self, body: &MetaBody, number: usize) -> Result<()> {
+    fn write_body(&self, body: &SealedBody, number: usize) -> Result<()> {
         self.check_writable()?;
         self.unsynced.raise(1); // before anybody can see it
         let at = body_offset(self.page_size, number);
@@ -151,7 +180,7 @@ impl Store {
     fn write_durable_body(&self, body: &MetaBody, number: usize) -> Result<()> {
         self.check_writable()?;
         let at = body_offset(self.page_size, number);
-        let written = self.file.write_durable_at(body, at);
+        let written = self.file.write_durable_at(&without_seal(body), at);
         written.map_err(|source| self.give_up("write a meta page", source))
     }
 
@@ -174,12 +203,16 @@ impl Store {
             return;
         };
         // If no meta is steady, there is nothing else to open, and nothing better than what the weak ones lead to.
-        for (number, _) in (0..).zip(ranks).filter(|(_, rank)| rank.txnid > steady) {
+        // What was sealed was flushed, and was promised.
+        let durable = steady.max(Txnid(self.sealed.load(Ordering::Acquire)));
+        for (number, _) in (0..).zip(ranks).filter(|(_, rank)| rank.txnid > durable) {
             if let Ok(mut body) = load_body(&self.map, self.page_size, number) {
                 Meta::forget_boot(&mut body);
                 let at = body_offset(self.page_size, number);
                 // If this fails too, nothing more can be done.
-                let _ = self.file.write_at(&[IoSlice::new(&body)], at);
+                let _ = self
+                    .file
+                    .write_at(&[IoSlice::new(&without_seal(&body))], at);
             }
         }
     }

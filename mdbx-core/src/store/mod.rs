@@ -3,7 +3,9 @@
 //! | file | its job |
 //! | --- | --- |
 //! | `open` | open or create |
+//! | `create` | make a database, so that a crash leaves one or none |
 //! | `recover` | choose the meta to start from, and recover |
+//! | `seal` | whether all pages of the newest commit are in the file |
 //! | `troika` | the three metas: recent, last steady, next to overwrite |
 //! | `newest` | the newest of them, found while others commit |
 //! | `attach` | the lock file: made, joined, left |
@@ -30,6 +32,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod compaction;
+pub(crate) mod create;
 pub(crate) mod durability;
 pub(crate) mod fallback;
 pub(crate) mod flush;
@@ -43,6 +46,7 @@ pub(crate) mod readers;
 pub(crate) mod recover;
 pub(crate) mod resize;
 pub(crate) mod room;
+pub(crate) mod seal;
 pub(crate) mod slots;
 pub(crate) mod slow;
 pub(crate) mod sweep;

@@ -5,7 +5,6 @@
 //!
 //! Source: format document, "Creating a file", "Choosing a snapshot" and "Geometry and file size".
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -18,10 +17,11 @@ use log::info;
 use crate::error::{Error, Result};
 use crate::format::geometry::{PageCounts, pages_per_unit};
 use crate::format::lck::{LockVersion, modes, shortest_file};
-use crate::format::meta::Meta;
-use crate::ids::{PageSize, Pgno, Txnid};
+use crate::format::meta::{Meta, Sign};
+use crate::ids::{PageSize, Pgno};
 use crate::store::attach::{Attached, Wish};
 use crate::store::compaction::CompactionDue;
+use crate::store::create::{create, create_directory, finish_creation, is_unfinished};
 use crate::store::durability::{Durability, Mode};
 use crate::store::geometry::Geometry;
 use crate::store::names::Names;
@@ -35,7 +35,7 @@ use crate::sys::lock::{Locks, OpenGuard, Seized};
 use crate::sys::map::Map;
 use crate::sys::mapped_file::MappedFile;
 use crate::sys::paths::Paths;
-use crate::sys::process::{boot_id, random_id};
+use crate::sys::witness::Watch;
 
 /// The number of the next environment.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
@@ -60,6 +60,29 @@ pub(crate) struct OpenOptions {
     pub(crate) geometry: Geometry,
     pub(crate) slow_reader: Option<SlowReaderHandler>,
     pub(crate) orders: GivenOrders,
+    /// Who is told what happens to the data file.
+    pub(crate) watch: Watch,
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions {
+            access: Access::ReadWrite,
+            sharing: Sharing::default(),
+            lock_version: LockVersion::default(),
+            sub_directory: false,
+            create: true,
+            max_readers: 110,
+            max_tables: 256,
+            dirty_limit: 256 << 20,
+            reclaim: ReclaimOrder::default(),
+            writing: Writing::default(),
+            geometry: Geometry::default(),
+            slow_reader: None,
+            orders: GivenOrders::default(),
+            watch: Watch::default(),
+        }
+    }
 }
 
 /// With whom a database is shared.
@@ -108,7 +131,9 @@ pub(crate) struct Store {
     pub(crate) file: Box<dyn DataFile>,
     /// The length of the file in pages, when it was last measured. A writer changes it, maybe of another process.
     pub(crate) file_pages: AtomicU64,
-    /// Held while it is measured.
+    /// The newest snapshot when the holder of the writer's turn last knew the length.
+    pub(crate) measured_at: AtomicU64,
+    /// Held while the file is measured.
     pub(crate) measuring: Mutex<()>,
     /// When to move what is written towards the start of the file.
     pub(crate) compaction_due: CompactionDue,
@@ -124,6 +149,8 @@ pub(crate) struct Store {
     pub(crate) mode: Mode,
     /// What may not be on the disk.
     pub(crate) unsynced: Unsynced,
+    /// The newest snapshot that this process has sealed and flushed; 0 if there is none.
+    pub(crate) sealed: AtomicU64,
     /// Whether what is not on the disk at the end is left so.
     pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
@@ -165,7 +192,10 @@ impl Store {
         let (access, exclusive) = (options.access, options.sharing.exclusive);
         let seized = Locks::seize(file.file(), &paths, access, exclusive, shortest_file())?;
         let found = match seized {
-            Seized::Alone(locks) => open_alone(&file, locks, guard, &paths, options)?,
+            Seized::Alone(locks) => {
+                let watched = options.watch.over(Box::new(&file));
+                open_alone(&*watched, locks, guard, &paths, options)?
+            }
             Seized::Shared(locks) => open_shared(&file, locks, guard, &paths, options)?,
         };
         let meta = &found.meta;
@@ -182,12 +212,7 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        if let Some(bytes) = options.writing.sync_bytes {
-            found.unsynced.set_bytes(bytes, page_size);
-        }
-        if let Some(period) = options.writing.sync_period {
-            found.unsynced.set_period(period);
-        }
+        set_thresholds(&found.unsynced, options, page_size);
         let file = writable(file, found.writes_through_map, page_size, &map).map_err(failed)?;
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
@@ -199,8 +224,9 @@ impl Store {
             access,
             page_size,
             map,
-            file,
+            file: options.watch.over(file),
             file_pages: AtomicU64::new(file_pages),
+            measured_at: AtomicU64::new(0),
             measuring: Mutex::new(()),
             compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(Arc::clone(&attached)),
@@ -211,6 +237,7 @@ impl Store {
             reclaim: options.reclaim,
             mode: Mode::new(found.durability),
             unsynced: found.unsynced,
+            sealed: AtomicU64::new(0),
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             writer_lost: AtomicBool::new(false),
@@ -223,9 +250,19 @@ impl Store {
     }
 }
 
+/// Sets when a commit is to be durable, as far as it was asked for: for all processes.
+fn set_thresholds(unsynced: &Unsynced, options: &OpenOptions, page_size: PageSize) {
+    if let Some(bytes) = options.writing.sync_bytes {
+        unsynced.set_bytes(bytes, page_size);
+    }
+    if let Some(period) = options.writing.sync_period {
+        unsynced.set_period(period);
+    }
+}
+
 /// Makes or finds a database that nobody else has open, and lets others in.
 fn open_alone(
-    file: &OsFile,
+    file: &dyn DataFile,
     locks: Locks,
     guard: OpenGuard,
     paths: &Paths,
@@ -244,7 +281,7 @@ fn open_alone(
         options.sharing.exclusive,
     )?;
     let may_write = options.access == Access::ReadWrite;
-    let is_new = may_write && options.create && file.len().map_err(failed)? == 0;
+    let is_new = may_write && options.create && is_unfinished(file).map_err(failed)?;
     if is_new {
         create(file, &paths.data, &options.geometry)?;
     }
@@ -260,11 +297,12 @@ fn open_alone(
     } else {
         unsynced.forget_meta(steady);
     }
-    if meta.txnid != steady {
+    if meta.sign != Sign::Steady {
         // How many pages they are is not known.
         unsynced.raise(u64::from(meta.geometry.first_unallocated.0));
     }
     if may_write {
+        finish_creation(file, paths, &meta, &options.watch).map_err(failed)?;
         prepare_length(file, &meta).map_err(failed)?;
     }
     attached.settle(modes_of(options)).map_err(failed)?;
@@ -336,7 +374,7 @@ fn modes_of(options: &OpenOptions) -> u32 {
         ReclaimOrder::OldestFirst => 0,
     };
     let durability = match options.writing.durability {
-        Durability::Durable => 0,
+        Durability::Durable | Durability::SingleSync => 0, // beside others both wait twice
         Durability::NoMetaSync => modes::NO_META_SYNC,
         Durability::SafeNoSync => modes::SAFE_NO_SYNC,
         Durability::UtterlyNoSync => modes::UTTERLY_NO_SYNC,
@@ -400,51 +438,16 @@ fn open_file(paths: &Paths, options: &OpenOptions) -> io::Result<OsFile> {
         && options.create
         && options.sub_directory
     {
-        std::fs::create_dir_all(directory)?;
+        create_directory(directory)?;
+    }
+    if options.create {
+        options.watch.before_create(&paths.data)?;
     }
     OsFile::open(&paths.data, options.create)
 }
 
-/// Writes the metas of a new database, and makes the file and its name durable.
-fn create(file: &OsFile, path: &Path, geometry: &Geometry) -> Result<()> {
-    let (page_size, counts) = geometry.for_new_file()?;
-    let (boot_id, dxbid) = (boot_id(), random_id());
-    let mut pages = vec![0; 3 * page_size.bytes()];
-    for (page, number) in pages.chunks_exact_mut(page_size.bytes()).zip(0..) {
-        Meta::fresh(
-            page_size,
-            counts,
-            Txnid(u64::from(number) + 1),
-            boot_id,
-            dxbid,
-        )
-        .write_page(number, page);
-    }
-    // The file is empty until it has its metas, so that one left by a process that died in between can be created again.
-    let written = file
-        .write_at(&[io::IoSlice::new(&pages)], 0)
-        .and_then(|()| file.set_len(Pgno(counts.now).offset(page_size)))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| sync_directory_of(path));
-    written.map_err(|source| Error::Open {
-        path: path.to_owned(),
-        source,
-    })?;
-    let (path, page_size) = (path.display(), page_size.bytes());
-    info!("created {path}: page_size={page_size}");
-    Ok(())
-}
-
-/// Makes the name of a new file durable.
-pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-}
-
 /// Makes the file as long as its meta says, and a whole number of pages, its own and the operating system's.
-fn prepare_length(file: &OsFile, meta: &Meta) -> io::Result<()> {
+fn prepare_length(file: &dyn DataFile, meta: &Meta) -> io::Result<()> {
     let unit = pages_per_unit(meta.page_size) * meta.page_size.bytes() as u64;
     let len = file.len()?;
     let wanted = Pgno(meta.geometry.now)

@@ -35,9 +35,10 @@ use crate::error::{Error, Result};
 use crate::format::lck::{HELD, IDLE, PARKED};
 use crate::ids::Txnid;
 use crate::store::attach::Attached;
-use crate::store::slots::{Announced, Slot};
+use crate::store::slots::Announced;
 use crate::store::sweep::readers_error;
 use crate::sys::process;
+use crate::sys::region::Slot;
 
 /// The states of a place.
 const UNBOUND: u32 = 0;
@@ -262,7 +263,7 @@ impl Readers {
         alone.or_else(|| (0..attached.slots).find(|&number| is_unused(number)))
     }
 
-    fn slot(&self, number: &SlotNumber) -> Slot<'_> {
+    fn slot(&self, number: &SlotNumber) -> &Slot {
         self.attached.slot(number.slot)
     }
 
@@ -410,4 +411,241 @@ fn this_thread() -> (usize, u64) {
             Cell::new((THREADS.fetch_add(1, Ordering::Relaxed), process::thread_id()));
     }
     THREAD.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::lck::{CHANGED, LockVersion, TOUCHED, UNCHANGED};
+    use crate::ids::Pgno;
+    use crate::store::attach::tests::attached;
+
+    fn readers() -> Readers {
+        Readers::new(attached(LockVersion::V7))
+    }
+
+    fn snapshot(txnid: u64) -> Announced {
+        Announced {
+            txnid: Txnid(txnid),
+            pages_used: Pgno(10 * u32::try_from(txnid).unwrap()),
+            pages_retired: 100,
+        }
+    }
+
+    /// What a writer finds that looks with `limit`.
+    fn oldest(readers: &Readers, limit: u64) -> u64 {
+        let Txnid(oldest) = readers.attached.oldest(100, Txnid(limit));
+        oldest
+    }
+
+    #[test]
+    fn the_oldest_snapshot_counts_and_is_told_to_others() {
+        let readers = readers();
+        let attached = &readers.attached;
+        assert_eq!(oldest(&readers, 4), 4);
+        let [a, b] = [(); 2].map(|()| readers.take().unwrap());
+        assert_eq!(
+            oldest(&readers, 5),
+            5,
+            "without a snapshot they protect nothing"
+        );
+        readers.pin(&a, snapshot(7));
+        readers.pin(&b, snapshot(6));
+        assert_eq!(oldest(&readers, 9), 6);
+        assert_eq!(attached.cached_oldest().load(Ordering::Relaxed), 6);
+        assert_eq!(attached.end_of_pages(), Pgno(70));
+        assert_eq!(attached.oldest_reader(Txnid(6)), None);
+        assert_eq!(
+            attached.oldest_reader(Txnid(9)).unwrap().snapshot,
+            snapshot(6)
+        );
+        readers.release(&b);
+        assert_eq!(oldest(&readers, 9), 7);
+        assert_eq!(
+            oldest(&readers, 6),
+            6,
+            "what is asked for is never exceeded"
+        );
+        readers.release(&a);
+        assert_eq!((oldest(&readers, 9), attached.taken()), (9, 0));
+        assert_eq!(attached.end_of_pages(), Pgno(0));
+    }
+
+    #[test]
+    fn a_slot_below_what_is_protected_is_emptied_and_its_reader_notices() {
+        let readers = readers();
+        assert_eq!(oldest(&readers, 8), 8);
+        let slot = readers.take().unwrap();
+        readers.pin(&slot, snapshot(7));
+        assert!(!readers.has(&slot, Txnid(7)));
+        assert_eq!(oldest(&readers, 9), 9);
+        readers.pin(&slot, snapshot(9));
+        assert!(readers.has(&slot, Txnid(9)));
+    }
+
+    #[test]
+    fn the_flag_is_written_only_when_somebody_has_looked() {
+        let readers = readers();
+        let flag = || readers.attached.refresh_flag().load(Ordering::Relaxed);
+        let slot = readers.take().unwrap();
+        readers.attached.note_commit();
+        readers.pin(&slot, snapshot(5));
+        assert_eq!(flag(), 0);
+        oldest(&readers, 9);
+        assert_eq!(flag(), UNCHANGED);
+        readers.release(&slot);
+        assert_eq!(flag(), TOUCHED);
+        oldest(&readers, 9);
+        let slot = readers.take().unwrap();
+        readers.pin_clone(&slot, snapshot(9));
+        assert_eq!(flag(), CHANGED);
+        readers.release(&slot);
+        assert_eq!(flag(), CHANGED, "what is told is not hidden");
+    }
+
+    #[test]
+    fn a_full_table_is_an_error_until_a_slot_is_given_back() {
+        let readers = readers();
+        let slots: Vec<_> = (0..110).map(|_| readers.take().unwrap()).collect();
+        assert!(matches!(
+            readers.take(),
+            Err(Error::ReadersFull { max: 110 })
+        ));
+        readers.hold(&slots[0]);
+        assert!(readers.take().is_err(), "a slot that is kept is taken");
+        readers.release(&slots[0]);
+        assert!(readers.take().is_ok());
+        for slot in &slots[1..] {
+            readers.release(slot);
+        }
+        let attached = &readers.attached;
+        let is_bound =
+            |&number: &usize| attached.slot(number).process.load(Ordering::Relaxed) == attached.pid;
+        let bound = attached.used_slots().filter(is_bound).count();
+        assert!(
+            bound <= readers.kept_mask + 1,
+            "{bound} slots are kept from others"
+        );
+    }
+
+    #[test]
+    fn slots_do_not_share_cache_lines_while_there_are_others() {
+        let readers = readers();
+        let mut slots: Vec<_> = (0..55).map(|_| readers.take().unwrap().slot).collect();
+        slots.sort_unstable();
+        assert_eq!(slots, (0..110).step_by(2).collect::<Vec<_>>());
+        assert_eq!(readers.take().unwrap().slot, 1);
+    }
+
+    #[test]
+    fn a_slot_that_others_took_away_is_left_alone() {
+        let readers = readers();
+        let slot = readers.take().unwrap();
+        readers.pin(&slot, snapshot(5));
+        let shared = readers.slot(&slot);
+        shared.process.store(4711, Ordering::Relaxed); // another process has it now
+        shared.txnid.store(6, Ordering::Relaxed);
+        assert!(!readers.is_ours(&slot));
+        readers.release(&slot);
+        assert_eq!(shared.txnid.load(Ordering::Relaxed), 6);
+        assert_ne!(readers.take().unwrap().slot, slot.slot);
+        assert_eq!(shared.process.load(Ordering::Relaxed), 4711);
+    }
+
+    #[test]
+    fn readers_of_dead_processes_are_removed_and_no_others() {
+        let readers = readers();
+        let attached = &readers.attached;
+        let own = readers.take().unwrap();
+        readers.pin(&own, snapshot(7));
+        for (number, process) in [(2, 0x7FFF_FFF0), (4, 0x7FFF_FFF1), (6, 0x7FFF_FFF0)] {
+            let slot = attached.slot(number);
+            slot.txnid.store(5, Ordering::Relaxed);
+            slot.process.store(process, Ordering::Relaxed);
+            attached.readers_len().store(7, Ordering::Relaxed);
+        }
+        assert_eq!(oldest(&readers, 9), 5);
+        assert_eq!(attached.sweep().unwrap(), 3);
+        assert_eq!(attached.sweep().unwrap(), 0);
+        assert_eq!(oldest(&readers, 9), 7);
+    }
+
+    #[test]
+    fn only_a_parked_reader_can_be_ousted_and_it_learns_that_when_it_comes_back() {
+        let readers = readers();
+        let attached = &readers.attached;
+        let slot = readers.take().unwrap();
+        readers.pin(&slot, snapshot(5));
+        let entry = attached.oldest_reader(Txnid(9)).unwrap();
+        assert_eq!(entry.thread, Some(process::thread_id()));
+        assert!(!attached.oust(&entry));
+        readers.park(&slot);
+        assert!(readers.unpark(&slot, Txnid(5)), "nobody needed the room");
+        readers.park(&slot);
+        assert!(attached.oust(&entry));
+        assert!(!attached.oust(&entry));
+        assert_eq!(oldest(&readers, 9), 9);
+        assert_eq!(attached.taken(), 1);
+        assert!(!readers.unpark(&slot, Txnid(5)));
+        assert_eq!((attached.taken(), attached.entries().count()), (1, 0));
+        readers.pin(&slot, snapshot(8));
+        assert_eq!(attached.entries().next().unwrap().snapshot, snapshot(8));
+    }
+
+    #[test]
+    fn a_reader_that_comes_back_while_it_is_ousted_has_its_snapshot_or_knows_that_it_has_not() {
+        let readers = readers();
+        let attached = &readers.attached;
+        let slot = readers.take().unwrap();
+        let rounds = 2000;
+        let done = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    if let Some(entry) = attached.oldest_reader(Txnid::MAX) {
+                        attached.oust(&entry);
+                    }
+                }
+            });
+            for round in 1..rounds {
+                readers.pin(&slot, snapshot(round));
+                readers.park(&slot);
+                let expected = if readers.unpark(&slot, Txnid(round)) {
+                    Txnid(round)
+                } else {
+                    Txnid::MAX
+                };
+                assert_eq!(attached.oldest_seen(Txnid::MAX), expected);
+            }
+            done.store(1, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_snapshot_handed_from_slot_to_slot_is_never_missed() {
+        let readers = readers();
+        let attached = &readers.attached;
+        let done = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut has = readers.take().unwrap();
+                readers.pin(&has, snapshot(5));
+                done.store(1, Ordering::Release);
+                for _ in 0..20_000 {
+                    let next = readers.take().unwrap();
+                    readers.pin_clone(&next, snapshot(5));
+                    readers.release(&has);
+                    has = next;
+                }
+                done.store(2, Ordering::Release);
+            });
+            while done.load(Ordering::Acquire) == 0 {
+                std::hint::spin_loop();
+            }
+            while done.load(Ordering::Acquire) == 1 {
+                assert!(oldest(&readers, 9) <= 5);
+                attached.note_commit();
+            }
+        });
+    }
 }

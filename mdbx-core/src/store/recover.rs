@@ -16,7 +16,9 @@ use log::{info, warn};
 use crate::error::{Error, PageFault, Result};
 use crate::format::limits::PAGE_HEADER;
 use crate::format::meta::{META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, rank};
+use crate::format::seal::without_seal;
 use crate::ids::{PageSize, Pgno, Txnid};
+use crate::store::seal;
 use crate::store::troika::body_offset;
 use crate::sys::file::DataFile;
 use crate::sys::process::boot_id;
@@ -45,7 +47,7 @@ pub(crate) struct Start {
 }
 
 /// Chooses the meta to start from: the newest, unless it was not durable before the machine was restarted; then the
-/// newest durable one, and the newer ones are made void.
+/// newest durable one, and the newer ones are made void. A weak one is durable if its seal holds.
 ///
 /// A weak meta of this boot stays as it is: nobody lost what it leads to.
 ///
@@ -103,6 +105,12 @@ pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Resu
         if !may_write {
             return Err(wanna_recovery());
         }
+        if metas.is_sealed(recent, file)? {
+            info!("the newest commit of {shown} is on the disk as a whole: snapshot={newest}");
+            make_steady(file, metas.page_size, recent)
+                .map_err(|source| open_error(path, source))?;
+            continue;
+        }
         warn!("rolling back {shown}: snapshot={newest} was lost when the machine stopped");
         void(file, metas.page_size, recent).map_err(|source| open_error(path, source))?;
     }
@@ -147,6 +155,18 @@ impl<'f> Metas<'f> {
             .map_err(|fault| fault.into_error(self.path, u32::from(low)))
     }
 
+    /// Returns whether the commit of a valid meta is in the file as a whole, as its seal tells.
+    ///
+    /// Only a file with a steady meta may ask: in another one, pages of what the commit builds on were used again.
+    fn is_sealed(&self, number: usize, file: &dyn DataFile) -> Result<bool> {
+        let Ok(meta) = self.parse(number) else {
+            return Ok(false);
+        };
+        let [low, ..] = number.to_le_bytes();
+        seal::holds(Pgno(low.into()), &self.bodies[number], &meta, file)
+            .map_err(|source| open_error(self.path, source))
+    }
+
     /// Returns what is wrong with a file in which no meta is known durable.
     fn nothing_durable(&self) -> Error {
         let newest = self.meta(self.ranking.recent).err();
@@ -189,13 +209,23 @@ fn read_body(
     Ok(body)
 }
 
+/// Makes everything in the file durable, and has a meta say so of its commit.
+fn make_steady(file: &dyn DataFile, page_size: PageSize, number: usize) -> io::Result<()> {
+    file.sync_all()?;
+    let mut body = [0; META_BODY.end - META_BODY.start];
+    let at = body_offset(page_size, number);
+    file.read_exact_at(&mut body, at)?;
+    Meta::make_steady(&mut body, boot_id());
+    file.write_durable_at(&without_seal(&body), at)
+}
+
 /// Makes a meta void: it then ranks below all others.
 fn void(file: &dyn DataFile, page_size: PageSize, number: usize) -> io::Result<()> {
     let mut body = [0; META_BODY.end - META_BODY.start];
     let at = body_offset(page_size, number);
     file.read_exact_at(&mut body, at)?;
     Meta::make_void(&mut body);
-    file.write_durable_at(&body, at)
+    file.write_durable_at(&without_seal(&body), at)
 }
 
 fn bad_meta(number: u32, reason: &'static str) -> Error {

@@ -53,7 +53,7 @@ impl Store {
                 ..last
             });
         }
-        let now = self.attached.oldest(base, limit);
+        let now = self.attached.oldest(base.meta.pages_retired, limit);
         (now > oldest).then_some(now)
     }
 

@@ -82,7 +82,8 @@ impl Store {
         });
         match synced {
             Ok(true) => debug!("synced {path} before it is closed"),
-            Ok(false) => {}
+            // Who writes now, in another process, has it open and syncs after us.
+            Ok(false) | Err(Error::WriterBusy) => {}
             Err(error) => error!("closing {path} without its last commits being durable: {error}"),
         }
     }

@@ -93,9 +93,6 @@ impl<'s> Turn<'s> {
 
     fn begin(store: &'s Store, locking: io::Result<Locking<'s>>) -> Result<Turn<'s>> {
         let lock = TurnLock::new(store, locking)?;
-        if !store.attached.is_alone() {
-            store.measure()?; // others make the file longer and shorter
-        }
         let (head, pin) = newest(store)?;
         let durability = store.mode.get();
         let fallback = store.fallback(&head, durability)?;
@@ -220,7 +217,7 @@ fn check_sound(store: &Store) -> Result<()> {
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     check_sound(store)?;
-    let head = store.newest()?;
+    let head = store.newest_measured()?;
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:

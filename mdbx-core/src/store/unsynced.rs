@@ -173,9 +173,10 @@ fn low_half(txnid: Txnid) -> u32 {
 mod tests {
     use super::*;
     use crate::format::lck::LockVersion;
+    use crate::store::attach::tests::attached;
 
     fn unsynced() -> Unsynced {
-        let unsynced = Unsynced::new(Attached::for_tests(LockVersion::V7));
+        let unsynced = Unsynced::new(attached(LockVersion::V7));
         unsynced.forget_meta(Txnid(7));
         unsynced
     }

@@ -83,6 +83,37 @@ pub(crate) trait DataFile: Send + Sync + fmt::Debug {
     fn sync_all(&self) -> io::Result<()>;
 }
 
+/// What is lent for a while is as good as the file itself.
+impl<F: DataFile + ?Sized> DataFile for &F {
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_exact_at(buf, offset)
+    }
+
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
+        (**self).write_at(parts, offset)
+    }
+
+    fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        (**self).write_durable_at(bytes, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        (**self).len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        (**self).set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        (**self).sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        (**self).sync_all()
+    }
+}
+
 /// A data file of the operating system.
 #[derive(Debug)]
 pub(crate) struct OsFile {

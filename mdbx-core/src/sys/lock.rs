@@ -178,13 +178,13 @@ impl Locks {
                 Round::Refused
             });
         };
-        // Else somebody has the data file without having the lock file: on the way in or out, or a reader that could not
-        // write it. To read byte 0 is enough to find out.
         if lock_file.try_set(Range::FIRST_BYTE, Claim::Write)?
             && let Some(alone) = self.try_alone()?
         {
             return Ok(alone);
         }
+        // If we have byte 0, somebody has the data file without it: on the way in or out, or a reader that could not write
+        // the lock file. To read byte 0 is enough to find out.
         if !lock_file.try_set(Range::FIRST_BYTE, Claim::Read)? {
             return Ok(Round::Again); // somebody makes it, or gives it up
         }
@@ -240,6 +240,15 @@ impl Locks {
     /// Returns the lock file.
     pub(crate) fn lock_file(&self) -> Option<&File> {
         self.lock_file.as_ref().map(LockedFile::file)
+    }
+
+    /// Returns whether another process has the database open now.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn are_shared(&self) -> io::Result<bool> {
+        self.data.is_locked_by_others(Range::WHOLE)
     }
 
     /// Shows others that this process is alive, for as long as it is. Returns whether it could: another process may

@@ -9,6 +9,7 @@
 //! - [`lock`]: the locks that make us its only user, or one of several.
 //! - [`file`](mod@file): positioned reads and writes, length, and the sync flavours, as one small trait.
 //! - [`mapped_file`]: a data file whose pages are written through a mapping.
+//! - [`witness`]: a data file that tells a test what is about to happen to it.
 //! - [`map`]: the read-only mapping of the data file, and the pins that allow to read from it.
 //! - [`shared`]: bytes of the mapping that a writer may be changing, read as atomics.
 //! - [`region`]: the memory that processes share, as atomics.
@@ -32,3 +33,4 @@ pub(crate) mod prefetch;
 pub(crate) mod process;
 pub(crate) mod region;
 pub(crate) mod shared;
+pub(crate) mod witness;

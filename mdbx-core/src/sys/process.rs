@@ -55,7 +55,24 @@ pub(crate) fn thread_id() -> u64 {
 /// Source: format document, "Boot id".
 pub(crate) fn boot_id() -> [u8; 16] {
     static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
+    #[cfg(feature = "sim")]
+    if let Some(boot_id) = SIMULATED_BOOT.get() {
+        return boot_id;
+    }
     *BOOT_ID.get_or_init(|| kernel_uuid("boot_id"))
+}
+
+#[cfg(feature = "sim")]
+thread_local! {
+    /// What this thread takes for the id of the boot, if not the real one.
+    static SIMULATED_BOOT: std::cell::Cell<Option<[u8; 16]>> = const { std::cell::Cell::new(None) };
+}
+
+/// Lets this thread take `boot_id` for the id of the current boot, as if the machine had been restarted; with `None`
+/// the real one again.
+#[cfg(feature = "sim")]
+pub fn set_boot_id(boot_id: Option<[u8; 16]>) {
+    SIMULATED_BOOT.set(boot_id);
 }
 
 /// Returns 16 random bytes that name a new database; zero when there are none to be had, which is legal.
@@ -81,8 +98,36 @@ fn reversed_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Runs `check` in a child process that has a copy of this one's memory, and returns what it returns there; `false`
+    /// if it panics.
+    pub(crate) fn in_child(check: impl FnOnce() -> bool) -> bool {
+        // SAFETY: in the child there is this thread alone. It calls `check`, which allocates, what the C library prepares
+        // for, and takes no lock that another thread could have had but those of this crate, of which `check` sees to it
+        // that none is held. Then it ends without running anything that the parent left behind.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "there is room for a process");
+        if child == 0 {
+            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+            let status = i32::from(!checked.unwrap_or(false));
+            // SAFETY: it ends the process at once.
+            unsafe { libc::_exit(status) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is where the answer goes, and the child is ours.
+        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        waited == child && status == 0
+    }
+
+    #[test]
+    fn a_child_process_is_another_generation() {
+        watch_forks();
+        let before = generation();
+        assert!(in_child(|| generation() == before + 1));
+        assert_eq!(generation(), before);
+    }
 
     #[test]
     fn the_boot_id_is_stored_last_byte_first() {

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::format::geometry::PageCounts;
 use crate::format::meta::Meta;
 use crate::format::root::TreeRoot;
+use crate::gc::reclaim::Gc;
 use crate::ids::Txnid;
 use crate::pager::dirty::DirtyList;
 use crate::pager::spill::write_pages;
@@ -135,9 +136,14 @@ impl<'env> WriteTxn<'env> {
         if strength.flushes_pages() {
             store.flush()?; // every page is durable before a meta says so
         }
-        store.write_meta(&meta, head.tail, strength)?; // the commit point, and what was promised holds when it returns
+        // The commit point, and what was promised holds when it returns.
+        if strength == Strength::Sealed {
+            store.write_sealed_meta(&meta, self.seal(&meta), head)?; // it tells whether the pages are there
+        } else {
+            store.write_meta(&meta, head.tail, strength)?;
+        }
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
-        store.attached.note_commit(); // the next writer looks at the readers anew
+        store.note_commit(commit_id); // the next writer looks at the readers anew
         self.failed.set(false);
         self.log_commit(&meta, strength);
         Ok(Some(commit_id))
@@ -164,7 +170,8 @@ impl<'env> WriteTxn<'env> {
         let is_cut = u64::from(meta.geometry.now) < store.file_pages.load(Ordering::Relaxed);
         let must_be_durable = is_resized
             || is_cut
-            || wanted == Strength::Weak && store.unsynced.is_due(self.unwritten_pages())
+            || !wanted.flushes_pages() && store.unsynced.is_due(self.unwritten_pages())
+            || wanted == Strength::Sealed && !self.can_be_sealed(meta)
             // Otherwise it relies on a snapshot to return to.
             || self.durability != Durability::UtterlyNoSync && !store.has_steady()?;
         Ok(if must_be_durable {
@@ -176,10 +183,18 @@ impl<'env> WriteTxn<'env> {
 
     /// Returns how many pages the commit has to write.
     fn unwritten_pages(&self) -> u64 {
-        let gc = self.gc.borrow();
-        let lists = self.tables.dirty().chain([gc.dirty()]);
-        let bytes: usize = lists.map(DirtyList::bytes).sum();
+        let bytes = self.unwritten_bytes(&self.gc.borrow());
         (bytes / self.engine.store.page_size.bytes()) as u64
+    }
+
+    /// Returns how many bytes the commit has to write, its meta not counted.
+    pub(super) fn unwritten_bytes(&self, gc: &Gc) -> usize {
+        self.dirty_lists(gc).map(DirtyList::bytes).sum()
+    }
+
+    /// Returns the pages of all tables that the commit has to write.
+    pub(super) fn dirty_lists<'t>(&'t self, gc: &'t Gc) -> impl Iterator<Item = &'t DirtyList> {
+        self.tables.dirty().chain([gc.dirty()])
     }
 
     fn save_tree_roots(&mut self) -> Result<()> {
@@ -245,8 +260,8 @@ impl<'env> WriteTxn<'env> {
     /// Writes all pages that are not in the file yet.
     fn write_dirty_pages(&self) -> Result<()> {
         let gc = self.gc.borrow();
-        let lists = self.tables.dirty().chain([gc.dirty()]);
-        write_pages(&self.engine.store, lists.flat_map(DirtyList::iter))?;
+        let pages = self.dirty_lists(&gc).flat_map(DirtyList::iter);
+        write_pages(&self.engine.store, pages)?;
         trace!("wrote the pages of the commit");
         Ok(())
     }
@@ -261,9 +276,9 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::store::open::{OpenOptions, ReclaimOrder, Store, Writing};
+    use crate::store::open::{OpenOptions, Store, Writing};
     use crate::store::turn::Turn;
-    use crate::sys::file::{Access, DataFile, OsFile};
+    use crate::sys::file::{DataFile, OsFile};
     use crate::txn::engine::Engine;
 
     /// What a file was asked to wait for, and whether that is to fail.
@@ -336,22 +351,11 @@ mod tests {
 
     fn open(path: &Path, durability: Durability) -> Result<(Engine, Arc<Disk>)> {
         let options = OpenOptions {
-            access: Access::ReadWrite,
-            sharing: crate::store::open::Sharing::default(),
-            lock_version: crate::format::lck::LockVersion::default(),
-            sub_directory: false,
-            create: true,
-            max_readers: 1,
-            max_tables: 1,
-            dirty_limit: 1 << 20,
-            reclaim: ReclaimOrder::default(),
             writing: Writing {
                 durability,
                 ..Writing::default()
             },
-            geometry: crate::store::geometry::Geometry::default(),
-            slow_reader: None,
-            orders: crate::store::orders::GivenOrders::default(),
+            ..OpenOptions::default()
         };
         let mut engine = Engine::new(Store::open(path, &options)?);
         let disk = Arc::new(Disk::default());

@@ -18,6 +18,7 @@
 //! | `nested` | a write transaction inside another |
 //! | `canary` | three numbers of the user's that every commit carries along |
 //! | `relocate` | pages moved nearer to the start of the file, contents unchanged |
+//! | `seal` | the seal of a commit: which commits can have one, and what it says |
 //! | `commit` | the order of writes and syncs that makes a commit atomic |
 
 pub(crate) mod canary;
@@ -32,6 +33,7 @@ pub(crate) mod range;
 pub(crate) mod read;
 pub(crate) mod reads;
 pub(crate) mod relocate;
+pub(crate) mod seal;
 pub(crate) mod sizes;
 pub(crate) mod table;
 pub(crate) mod table_mut;

@@ -1,8 +1,8 @@
 //! Table handles and flags, and the records of tables as one transaction sees them.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::ops::BitOr;
+use std::sync::OnceLock;
 
 use crate::error::{Error, PageFault, Result};
 use crate::format::limits::{max_key_len, max_key_len_dup_sort, max_table_name_len};
@@ -215,14 +215,14 @@ struct RecordMark {
     is_gone: bool,
 }
 
-type Block = Box<[OnceCell<OpenTable>; BLOCK]>;
+type Block = Box<[OnceLock<OpenTable>; BLOCK]>;
 
 /// The records of tables as one transaction sees them, each read once.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) main: OpenTable,
-    few: [OnceCell<OpenTable>; FEW],
-    more: OnceCell<Box<[OnceCell<Block>]>>,
+    few: [OnceLock<OpenTable>; FEW],
+    more: OnceLock<Box<[OnceLock<Block>]>>,
 }
 
 impl Tables {
@@ -230,8 +230,8 @@ impl Tables {
     pub(crate) fn new(main: TreeRoot, order: TableOrder) -> Tables {
         Tables {
             main: OpenTable::new(main, order),
-            few: [const { OnceCell::new() }; FEW],
-            more: OnceCell::new(),
+            few: [const { OnceLock::new() }; FEW],
+            more: OnceLock::new(),
         }
     }
 
@@ -305,7 +305,7 @@ impl Tables {
         let order = store.orders.of(name_of(store, table)?);
         let cell = self.cell_mut(store, table)?;
         let dirty = cell.take().and_then(|before| before.dirty); // of one that it was dropped from before
-        *cell = OnceCell::from(OpenTable {
+        *cell = OnceLock::from(OpenTable {
             changed: true,
             dirty,
             ..OpenTable::new(root, order)
@@ -402,9 +402,9 @@ impl Tables {
     fn loaded(&self) -> impl Iterator<Item = &OpenTable> {
         let blocks = self.more.get().into_iter().flatten();
         let more = blocks
-            .filter_map(OnceCell::get)
+            .filter_map(OnceLock::get)
             .flat_map(|block| block.iter());
-        let named = self.few.iter().chain(more).filter_map(OnceCell::get);
+        let named = self.few.iter().chain(more).filter_map(OnceLock::get);
         std::iter::once(&self.main).chain(named)
     }
 
@@ -415,22 +415,22 @@ impl Tables {
         std::iter::once((None, &mut self.main)).chain(named)
     }
 
-    fn cell(&self, store: &Store, table: Table) -> Result<&OnceCell<OpenTable>> {
+    fn cell(&self, store: &Store, table: Table) -> Result<&OnceLock<OpenTable>> {
         let number = number_of(store, table)?;
         let Some(beyond) = number.checked_sub(FEW) else {
             return Ok(&self.few[number]);
         };
         let blocks = || {
             let count = store.names.capacity().div_ceil(BLOCK);
-            (0..count).map(|_| OnceCell::new()).collect()
+            (0..count).map(|_| OnceLock::new()).collect()
         };
         let block = self.more.get_or_init(blocks).get(beyond / BLOCK);
         let block = block.ok_or(Error::ForeignTable)?;
-        let cells = block.get_or_init(|| Box::new([const { OnceCell::new() }; BLOCK]));
+        let cells = block.get_or_init(|| Box::new([const { OnceLock::new() }; BLOCK]));
         Ok(&cells[beyond % BLOCK])
     }
 
-    fn cell_mut(&mut self, store: &Store, table: Table) -> Result<&mut OnceCell<OpenTable>> {
+    fn cell_mut(&mut self, store: &Store, table: Table) -> Result<&mut OnceLock<OpenTable>> {
         self.cell(store, table)?; // it has its place
         let number = number_of(store, table)?;
         let Some(beyond) = number.checked_sub(FEW) else {
@@ -456,9 +456,9 @@ impl Tables {
 
 /// Returns the places of named tables that there are so far, with their numbers.
 fn named_cells<'c>(
-    few: &'c mut [OnceCell<OpenTable>; FEW],
-    more: &'c mut OnceCell<Box<[OnceCell<Block>]>>,
-) -> impl Iterator<Item = (usize, &'c mut OnceCell<OpenTable>)> {
+    few: &'c mut [OnceLock<OpenTable>; FEW],
+    more: &'c mut OnceLock<Box<[OnceLock<Block>]>>,
+) -> impl Iterator<Item = (usize, &'c mut OnceLock<OpenTable>)> {
     let blocks = more.get_mut().into_iter().flatten().enumerate();
     let blocks = blocks.filter_map(|(number, block)| Some((number, block.get_mut()?)));
     let more = blocks.flat_map(|(number, block)| {

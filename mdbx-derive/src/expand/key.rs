@@ -1,14 +1,23 @@
 //! `#[derive(Key)]`: newtypes and enums without fields as parts of keys.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
-use syn::{Data, DeriveInput, Fields, Member};
+use syn::spanned::Spanned;
+use syn::{
+    Data, DataEnum, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, Member, Path, Type, Variant,
+};
 
+use super::record::{at, shape_of};
+use crate::attr::KeyTypeAttr;
 use crate::errors::Errors;
+use crate::model::krate;
 
 /// Expands the derive.
 pub(crate) fn key(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
+    let mut attr = KeyTypeAttr::default();
+    let own = input.attrs.iter().filter(|own| own.path().is_ident("key"));
+    own.for_each(|own| attr.read(own, &mut errors));
     for parameter in &input.generics.params {
         errors.at(
             parameter,
@@ -16,8 +25,9 @@ pub(crate) fn key(input: &DeriveInput) -> TokenStream {
         );
     }
     let body = match &input.data {
-        Data::Struct(data) => newtype(input, &data.fields, &mut errors),
-        Data::Enum(data) => fieldless_enum(input, data, &mut errors),
+        _ if attr.stored_as.is_some() => converted(input, &attr),
+        Data::Struct(data) => newtype(input, &attr, &data.fields, &mut errors),
+        Data::Enum(data) => Some(fieldless_enum(input, &attr, data, &mut errors)),
         Data::Union(_) => {
             errors.at(
                 &input.ident,
@@ -33,110 +43,217 @@ pub(crate) fn key(input: &DeriveInput) -> TokenStream {
     }
 }
 
-fn newtype(input: &DeriveInput, fields: &Fields, errors: &mut Errors) -> Option<TokenStream> {
+/// Writes a key that is stored as another type: `#[key(as = i64)]`.
+fn converted(input: &DeriveInput, attr: &KeyTypeAttr) -> Option<TokenStream> {
+    let ty = attr.stored_as.as_ref()?;
+    let krate = krate(attr.crate_path.as_ref());
+    let ident = &input.ident;
+    let kind = ident.to_string();
+    let back = quote!(<#ident as ::core::convert::TryFrom<#ty>>::try_from(__stored));
+    let back = at(ty.span(), back);
+    let bytes = KeyBytes {
+        ty,
+        encode: quote! {
+            let __stored = <#ty as ::core::convert::From<&#ident>>::from(__key);
+            let __inner = <#ty as #krate::KeyField>::key_ref(&__stored);
+        },
+        decode: quote! {
+            let __stored: #ty = ::core::convert::From::from(__owned);
+            #back.map_err(|_| #krate::KeyError::malformed(#kind))
+        },
+    };
+    let key = bytes.key(ident, &krate);
+    let key_field = key_field(ident, &krate);
+    Some(quote!(#key #key_field))
+}
+
+fn newtype(
+    input: &DeriveInput,
+    attr: &KeyTypeAttr,
+    fields: &Fields,
+    errors: &mut Errors,
+) -> Option<TokenStream> {
     if fields.len() != 1 {
         errors.at(
             &input.ident,
-            "a key struct has exactly one field\nhelp: for a key of several fields mark each of them with #[key]",
+            "a key struct has exactly one field\n\
+             help: for a key of several fields mark each of them with #[key]; \
+             for one that is stored as another type write #[key(as = Type)]",
         );
     }
     let field = fields.iter().next()?;
     let member: Member = fields.members().next()?;
+    let krate = krate(attr.crate_path.as_ref());
     let (ident, ty) = (&input.ident, &field.ty);
-    let inner = quote!(<#ty as ::mdbx_typed::KeyField>::Key);
-    let from_key = quote! {
-        ::core::result::Result::Ok(#ident {
-            #member: ::core::convert::From::from(<#inner as ::mdbx_typed::Key>::into_owned(__out)),
-        })
+    let bytes = KeyBytes {
+        ty,
+        encode: quote!(let __inner = #krate::KeyField::key_ref(&__key.#member);),
+        decode: quote! {
+            ::core::result::Result::Ok(#ident { #member: ::core::convert::From::from(__owned) })
+        },
     };
-    let shape = quote!(<#inner as ::mdbx_typed::Key>::SHAPE);
-    let shaped = shaped(input, &shape);
-    Some(quote! {
-        #[automatically_derived]
-        impl ::mdbx_typed::Key for #ident {
-            type Ref<'a> = &'a #ident;
-            type Out<'a> = #ident;
-            type Owned = #ident;
-            const WIDTH: ::core::option::Option<usize> = <#inner as ::mdbx_typed::Key>::WIDTH;
-            const SHAPE: ::mdbx_typed::Shape = #shape;
+    let key = bytes.key(ident, &krate);
+    let key_field = key_field(ident, &krate);
+    let shaped = shaped(ident, &krate, &shape_of_row(&krate, ty));
+    Some(quote!(#key #key_field #shaped))
+}
 
-            fn encode(__key: &#ident, __place: ::mdbx_typed::Place, __out: &mut ::mdbx_typed::KeyBuf) {
-                let __inner = ::mdbx_typed::KeyField::key_ref(&__key.#member);
-                <#inner as ::mdbx_typed::Key>::encode(__inner, __place, __out);
+/// Writes the shape that a newtype has in a row: that of what is inside.
+fn shape_of_row(krate: &Path, ty: &Type) -> TokenStream {
+    let shape = shape_of(krate, ty);
+    quote!({
+        #[allow(unused_imports, reason = "most types have a shape")]
+        use #krate::__private::NoShape as _;
+        #shape
+    })
+}
+
+/// How a key is written and read as one of another type.
+struct KeyBytes<'i> {
+    /// The type it is written as.
+    ty: &'i Type,
+    /// Makes `__inner`, its reference, of `__key`.
+    encode: TokenStream,
+    /// Makes the result of `__owned`, its owned form.
+    decode: TokenStream,
+}
+
+impl KeyBytes<'_> {
+    /// Writes the key. What the type must be able to do stands at it, so that one that is no key is reported there.
+    fn key(&self, ident: &Ident, krate: &Path) -> TokenStream {
+        let KeyBytes { ty, encode, decode } = self;
+        let inner = quote!(<<#ty as #krate::KeyField>::Key as #krate::Key>);
+        let items = quote! {
+            const WIDTH: ::core::option::Option<usize> = #inner::WIDTH;
+            const SHAPE: #krate::Shape = #inner::SHAPE;
+
+            fn encode(__key: &#ident, __place: #krate::Place, __out: &mut #krate::KeyBuf) {
+                #encode
+                #inner::encode(__inner, __place, __out);
             }
+        };
+        let items = at(ty.span(), items);
+        let read = at(ty.span(), quote!(#inner::decode(__bytes, __place)));
+        let own = at(ty.span(), quote!(#inner::into_owned(__out)));
+        quote! {
+            #[automatically_derived]
+            impl #krate::Key for #ident {
+                type Ref<'a> = &'a #ident;
+                type Out<'a> = #ident;
+                type Owned = #ident;
+                #items
 
-            fn decode<'a>(
-                __bytes: &mut &'a [u8],
-                __place: ::mdbx_typed::Place,
-            ) -> ::core::result::Result<#ident, ::mdbx_typed::KeyError> {
-                let __out = <#inner as ::mdbx_typed::Key>::decode(__bytes, __place)?;
-                #from_key
-            }
+                #[allow(clippy::unnecessary_fallible_conversions, reason = "some conversions cannot fail")]
+                fn decode<'a>(
+                    __bytes: &mut &'a [u8],
+                    __place: #krate::Place,
+                ) -> ::core::result::Result<#ident, #krate::KeyError> {
+                    let __out = #read?;
+                    let __owned = #own;
+                    #decode
+                }
 
-            fn into_owned(__out: #ident) -> #ident {
-                __out
+                fn into_owned(__out: #ident) -> #ident {
+                    __out
+                }
             }
         }
+    }
+}
 
-        #shaped
-    })
+/// Returns the numbers that variants are stored as: their discriminants, counted as Rust does.
+fn discriminants<'i>(variants: impl Iterator<Item = &'i Variant>, errors: &mut Errors) -> Vec<u16> {
+    let mut next = Some(0u16);
+    let mut numbers = Vec::new();
+    for variant in variants {
+        let number = match &variant.discriminant {
+            None => next,
+            Some((
+                _,
+                Expr::Lit(ExprLit {
+                    lit: Lit::Int(number),
+                    ..
+                }),
+            )) => number.base10_parse().ok(),
+            Some(_) => None,
+        };
+        if number.is_none() {
+            let message = "a key enum is stored as its discriminant, which is a number from 0 to 65535, written out";
+            match &variant.discriminant {
+                Some((_, discriminant)) => errors.at(discriminant, message),
+                None => errors.at(&variant.ident, message),
+            }
+        }
+        let number = number.unwrap_or(0);
+        numbers.push(number);
+        next = number.checked_add(1);
+    }
+    numbers
+}
+
+fn check_variants(ident: &Ident, data: &DataEnum, errors: &mut Errors) {
+    for variant in &data.variants {
+        if !variant.fields.is_empty() {
+            errors.at(
+                &variant.ident,
+                "a key enum has no fields: its order would depend on them\n\
+                 help: write #[key(as = Type)] to store it as another type",
+            );
+        }
+    }
+    if data.variants.is_empty() {
+        errors.at(ident, "a key enum has at least one variant");
+    }
 }
 
 fn fieldless_enum(
     input: &DeriveInput,
-    data: &syn::DataEnum,
+    attr: &KeyTypeAttr,
+    data: &DataEnum,
     errors: &mut Errors,
-) -> Option<TokenStream> {
-    for variant in data
-        .variants
-        .iter()
-        .filter(|variant| !variant.fields.is_empty())
-    {
-        errors.at(
-            &variant.ident,
-            "a key enum has no fields: its order would depend on them",
-        );
-    }
-    for variant in &data.variants {
-        if let Some((_, discriminant)) = &variant.discriminant {
-            errors.at(
-                discriminant,
-                "a key enum is stored by the position of its variants, so it has no discriminants",
-            );
-        }
-    }
-    if data.variants.len() > 256 {
-        errors.at(&input.ident, "a key enum has at most 256 variants");
-        return None;
-    }
+) -> TokenStream {
+    check_variants(&input.ident, data, errors);
+    let krate = krate(attr.crate_path.as_ref());
     let ident = &input.ident;
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
     let names = variants.iter().map(ToString::to_string);
-    let numbers: Vec<_> = (0..=u8::MAX).take(variants.len()).collect();
+    let numbers = discriminants(data.variants.iter(), errors);
     let kind = ident.to_string();
-    let shape = quote!(::mdbx_typed::Shape::Enum(&[#(#names),*]));
-    let shaped = shaped(input, &shape);
-    Some(quote! {
+    let shape = quote!(#krate::Shape::Enum(&[#((#names, #numbers)),*]));
+    let is_wide = numbers.iter().any(|&number| number > u16::from(u8::MAX));
+    let (number, width) = if is_wide {
+        (quote!(u16), 2usize)
+    } else {
+        (quote!(u8), 1usize)
+    };
+    let numbers: Vec<_> = numbers
+        .iter()
+        .map(|&number| Literal::u16_unsuffixed(number))
+        .collect();
+    let key_field = key_field(ident, &krate);
+    let shaped = shaped(ident, &krate, &shape);
+    quote! {
         #[automatically_derived]
-        impl ::mdbx_typed::Key for #ident {
+        impl #krate::Key for #ident {
             type Ref<'a> = &'a #ident;
             type Out<'a> = #ident;
             type Owned = #ident;
-            const WIDTH: ::core::option::Option<usize> = ::core::option::Option::Some(1);
-            const SHAPE: ::mdbx_typed::Shape = #shape;
+            const WIDTH: ::core::option::Option<usize> = ::core::option::Option::Some(#width);
+            const SHAPE: #krate::Shape = #shape;
 
-            fn encode(__key: &#ident, _: ::mdbx_typed::Place, __out: &mut ::mdbx_typed::KeyBuf) {
-                __out.push(match *__key { #(#ident::#variants => #numbers,)* });
+            fn encode(__key: &#ident, __place: #krate::Place, __out: &mut #krate::KeyBuf) {
+                let __number: #number = match *__key { #(#ident::#variants => #numbers,)* };
+                <#number as #krate::Key>::encode(__number, __place, __out);
             }
 
             fn decode<'a>(
                 __bytes: &mut &'a [u8],
-                __place: ::mdbx_typed::Place,
-            ) -> ::core::result::Result<#ident, ::mdbx_typed::KeyError> {
-                match <u8 as ::mdbx_typed::Key>::decode(__bytes, __place)? {
+                __place: #krate::Place,
+            ) -> ::core::result::Result<#ident, #krate::KeyError> {
+                match <#number as #krate::Key>::decode(__bytes, __place)? {
                     #(#numbers => ::core::result::Result::Ok(#ident::#variants),)*
-                    #[allow(unreachable_patterns, reason = "an enum can have a variant for every byte")]
-                    _ => ::core::result::Result::Err(::mdbx_typed::KeyError::malformed(#kind)),
+                    #[allow(unreachable_patterns, reason = "an enum can have a variant for every number")]
+                    _ => ::core::result::Result::Err(#krate::KeyError::malformed(#kind)),
                 }
             }
 
@@ -145,26 +262,32 @@ fn fieldless_enum(
             }
         }
 
+        #key_field
         #shaped
-    })
+    }
 }
 
-/// Writes what both kinds have: the type as a field of keys, and its shape as a field of rows.
-fn shaped(input: &DeriveInput, shape: &TokenStream) -> TokenStream {
-    let ident = &input.ident;
+/// Writes the type as a field of keys.
+fn key_field(ident: &Ident, krate: &Path) -> TokenStream {
     quote! {
         #[automatically_derived]
-        impl ::mdbx_typed::KeyField for #ident {
+        impl #krate::KeyField for #ident {
             type Key = #ident;
 
             fn key_ref(&self) -> &#ident {
                 self
             }
         }
+    }
+}
 
+/// Writes the shape of the type as a field of rows. One that is stored as another type in keys has none: serde stores
+/// it in a way of its own.
+fn shaped(ident: &Ident, krate: &Path, shape: &TokenStream) -> TokenStream {
+    quote! {
         #[automatically_derived]
-        impl ::mdbx_typed::Shaped for #ident {
-            const SHAPE: ::mdbx_typed::Shape = #shape;
+        impl #krate::Shaped for #ident {
+            const SHAPE: #krate::Shape = #shape;
         }
     }
 }

@@ -5,9 +5,13 @@
 //! beside the struct, where its name is in scope.
 
 mod key;
+mod plain;
 mod record;
+mod view;
 
 pub(crate) use key::key;
+pub(crate) use plain::plain;
+pub(crate) use view::view;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;

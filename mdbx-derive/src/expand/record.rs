@@ -3,9 +3,10 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Lifetime, Type, Visibility, parse_quote};
+use syn::{Lifetime, Path, Type, Visibility, parse_quote};
 
-use crate::model::{Column, Entries, Field, Index, Model, Value, compact, with_lifetime};
+use crate::model::{Column, Entries, Field, Index, Layout, Model, Value};
+use crate::types::{compact, with_lifetime};
 
 /// Writes everything that stands next to the struct.
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
@@ -19,6 +20,10 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
         .enumerate()
         .map(|(position, index)| index_impl(model, position, index));
     let primary = primary_impl(model);
+    let view = model
+        .view
+        .as_ref()
+        .map(|view| super::view::generated(model, view));
     let warnings = model
         .fields
         .iter()
@@ -36,6 +41,8 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
             #(#markers)*
             #(#warnings)*
         };
+
+        #view
     }
 }
 
@@ -100,7 +107,7 @@ fn record(model: &Model<'_>) -> TokenStream {
     let Model {
         krate,
         ident,
-        codec,
+        layout,
         lifetime,
         ..
     } = model;
@@ -119,6 +126,15 @@ fn record(model: &Model<'_>) -> TokenStream {
         key_span(&model.key),
         quote!(fn key(&self) -> #krate::KeyRef<'_, Self::Table> { #key }),
     );
+    let encode = match layout {
+        Layout::Encoded(codec) => quote!(<#codec as #krate::Codec>::encode(self, __out)),
+        Layout::Raw(span) => {
+            let encode = quote!(#krate::__private::raw::encode::<Self>(self, __out));
+            let encode = at(*span, encode);
+            quote!(#encode; ::core::result::Result::Ok(()))
+        }
+    };
+    let from_row = from_row(model, &row);
     let pushes = model
         .indexes
         .iter()
@@ -135,7 +151,7 @@ fn record(model: &Model<'_>) -> TokenStream {
                 &self,
                 __out: &mut ::std::vec::Vec<u8>,
             ) -> ::core::result::Result<(), #krate::CodecError> {
-                <#codec as #krate::Codec>::encode(self, __out)
+                #encode
             }
 
             #[allow(unused_variables, reason = "not every table has an index")]
@@ -144,11 +160,63 @@ fn record(model: &Model<'_>) -> TokenStream {
             }
         }
 
+        #from_row
+    }
+}
+
+/// Writes how a row is made of its bytes. A raw row is not made at all.
+fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
+    let Model {
+        krate,
+        ident,
+        layout,
+        lifetime,
+        upgrade_from,
+        ..
+    } = model;
+    let codec = match layout {
+        Layout::Encoded(codec) => codec,
+        Layout::Raw(span) => {
+            let from_row = quote! {
+                fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
+                    #krate::__private::raw::decode(__bytes)
+                }
+            };
+            let from_row = at(*span, from_row);
+            return quote! {
+                #[automatically_derived]
+                impl<#row> #krate::FromRow<#row> for &#row #ident {
+                    #from_row
+                }
+            };
+        }
+    };
+    let generics = lifetime.map(|lifetime| quote!(<#lifetime>));
+    let from_generation = upgrade_from.map(|old| {
+        let function = quote! {
+            fn from_generation(
+                __bytes: &#row [u8],
+                __generation: usize,
+            ) -> ::core::result::Result<Self, #krate::CodecError> {
+                match usize::checked_sub(__generation, 1) {
+                    ::core::option::Option::None => #krate::FromRow::from_row(__bytes),
+                    ::core::option::Option::Some(__generation) => {
+                        <#old as #krate::FromRow<#row>>::from_generation(__bytes, __generation)
+                            .map(::core::convert::Into::<Self>::into)
+                    }
+                }
+            }
+        };
+        at(old.span(), function)
+    });
+    quote! {
         #[automatically_derived]
         impl<#row> #krate::FromRow<#row> for #ident #generics {
             fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
                 <#codec as #krate::Codec>::decode(__bytes)
             }
+
+            #from_generation
         }
     }
 }
@@ -159,15 +227,17 @@ fn table(model: &Model<'_>) -> TokenStream {
         krate,
         ident,
         name,
-        codec,
+        was,
+        layout,
         ..
     } = model;
     let table = table_type(model);
-    let row = if model.lifetime.is_some() {
-        quote!(#ident<'__t>)
-    } else {
-        quote!(#ident)
+    let row = match (layout, model.lifetime) {
+        (Layout::Raw(_), _) => quote!(&'__t #ident),
+        (_, Some(_)) => quote!(#ident<'__t>),
+        _ => quote!(#ident),
     };
+    let (codec_id, codec_name, encoded) = codec(model);
     let key = if model.key.is_empty() {
         quote!(u64)
     } else {
@@ -181,7 +251,47 @@ fn table(model: &Model<'_>) -> TokenStream {
     let key_fields = model.key.iter().map(column_name);
     let fields = model.fields.iter().map(|field| field_schema(model, field));
     let indexes = model.indexes.iter().map(|index| index_schema(model, index));
-    let owned = model.lifetime.is_none().then(|| {
+    let previous = previous(model);
+    let markers = table_markers(model);
+    quote! {
+        #[automatically_derived]
+        impl #krate::Table for #table {
+            #type_key = #key;
+            type Row<'__t> = #row;
+            const SCHEMA: &'static #krate::TableSchema = &#krate::TableSchema {
+                name: #name,
+                was: &[#(#was),*],
+                key: #krate::KeySchema {
+                    fields: &[#(#key_fields),*],
+                    shape: #of_key::SHAPE,
+                    width: #of_key::WIDTH,
+                },
+                codec_id: #codec_id,
+                codec: #codec_name,
+                fields: &[#(#fields),*],
+                indexes: &[#(#indexes),*],
+                previous: #previous,
+                slot: <Self as #krate::Table>::slot,
+                index_keys: <Self as #krate::Table>::stored_index_keys,
+            };
+
+            fn slot() -> usize {
+                static SLOT: #krate::__private::Slot = #krate::__private::Slot::new();
+                SLOT.get()
+            }
+        }
+
+        #encoded
+        #markers
+    }
+}
+
+/// Writes what a table can do that not every one can.
+fn table_markers(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ident, .. } = model;
+    let table = table_type(model);
+    let is_owned = model.lifetime.is_none() && matches!(model.layout, Layout::Encoded(_));
+    let owned = is_owned.then(|| {
         quote! {
             #[automatically_derived]
             impl #krate::OwnedTable for #ident {}
@@ -194,54 +304,75 @@ fn table(model: &Model<'_>) -> TokenStream {
         };
         at(key_span(&model.key), auto_impl)
     });
-    quote! {
-        #[automatically_derived]
-        impl #krate::Table for #table {
-            #type_key = #key;
-            type Row<'__t> = #row;
-            const SCHEMA: &'static #krate::TableSchema = &#krate::TableSchema {
-                name: #name,
-                key: #krate::KeySchema {
-                    fields: &[#(#key_fields),*],
-                    shape: #of_key::SHAPE,
-                    width: #of_key::WIDTH,
-                },
-                codec_id: <#codec as #krate::Codec>::ID,
-                codec: <#codec as #krate::Codec>::NAME,
-                fields: &[#(#fields),*],
-                indexes: &[#(#indexes),*],
-                slot: <Self as #krate::Table>::slot,
+    quote!(#owned #auto)
+}
+
+/// Writes the schema of the revision before this one, if there is one.
+fn previous(model: &Model<'_>) -> TokenStream {
+    let Some(old) = model.upgrade_from else {
+        return quote!(::core::option::Option::None);
+    };
+    let krate = &model.krate;
+    let old = static_type(model, old);
+    let old = at(old.span(), quote!(<#old as #krate::Table>::SCHEMA));
+    quote!(::core::option::Option::Some(#old))
+}
+
+/// Returns the number and the name of the codec, and the impl that says which one it is.
+fn codec(model: &Model<'_>) -> (TokenStream, TokenStream, TokenStream) {
+    let krate = &model.krate;
+    match &model.layout {
+        Layout::Raw(_) => (
+            quote!(#krate::__private::raw::ID),
+            quote!(#krate::__private::raw::NAME),
+            TokenStream::new(),
+        ),
+        Layout::Encoded(codec) => {
+            let table = table_type(model);
+            let encoded = quote! {
+                #[automatically_derived]
+                impl #krate::EncodedTable for #table {
+                    type Codec = #codec;
+                }
             };
-
-            fn slot() -> usize {
-                static SLOT: #krate::__private::Slot = #krate::__private::Slot::new();
-                SLOT.get()
-            }
+            (
+                quote!(<#codec as #krate::Codec>::ID),
+                quote!(<#codec as #krate::Codec>::NAME),
+                encoded,
+            )
         }
-
-        #owned
-        #auto
     }
 }
 
 fn field_schema(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     let Model { krate, .. } = model;
-    let name = &field.name;
-    let shape = if let Some(stored_as) = &field.stored_as {
+    let (name, was) = (&field.name, &field.was);
+    let shape = if let Layout::Raw(_) = model.layout {
+        let ty = field.ty;
+        let plain = at(ty.span(), quote!(<#ty as #krate::Plain>));
+        quote!(#plain::SHAPE)
+    } else if let Some(stored_as) = &field.stored_as {
         quote!(#krate::Shape::Opaque(#stored_as))
     } else {
-        let ty = static_type(model, field.ty);
-        let tokens = compact(&ty);
-        quote!(#krate::Shape::or_opaque(<#krate::__private::Probe<#ty>>::SHAPE, #tokens))
+        shape_of(krate, &static_type(model, field.ty))
     };
-    quote!(#krate::FieldSchema { name: #name, shape: #shape })
+    quote!(#krate::FieldSchema { name: #name, was: &[#(#was),*], shape: #shape })
+}
+
+/// Writes the shape of a type, which is opaque where the type says nothing of it.
+pub(super) fn shape_of(krate: &Path, ty: &Type) -> TokenStream {
+    let tokens = compact(ty);
+    quote!(#krate::Shape::or_opaque(<#krate::__private::Probe<#ty>>::SHAPE, #tokens))
 }
 
 fn index_schema(model: &Model<'_>, index: &Index) -> TokenStream {
     let Model { krate, module, .. } = model;
     let Index {
         name,
+        was,
         is_unique,
+        is_hashed,
+        version,
         when,
         columns,
         ..
@@ -267,10 +398,13 @@ fn index_schema(model: &Model<'_>, index: &Index) -> TokenStream {
     quote! {
         #krate::IndexSchema {
             name: #spelling,
+            was: &[#(#was),*],
             unique: #is_unique,
             entries: #krate::RowEntries::#entries,
             partial: #is_partial,
             source: #krate::IndexSource::#source,
+            version: #version,
+            hashed: #is_hashed,
             shape: #of_key::SHAPE,
             width: #of_key::WIDTH,
         }
@@ -292,6 +426,9 @@ fn primary_impl(model: &Model<'_>) -> TokenStream {
         }
 
         #[automatically_derived]
+        impl #krate::OrderedIndex for #module::primary {}
+
+        #[automatically_derived]
         impl #krate::UniqueIndex for #module::primary {}
     }
 }
@@ -301,23 +438,18 @@ fn index_impl(model: &Model<'_>, position: usize, index: &Index) -> TokenStream 
     let name = &index.name;
     let spelling = name.to_string();
     let table = table_type(model);
-    let key = match (index.columns.as_slice(), index.entries) {
-        ([], _) => quote!(u64),
-        (columns, Entries::One) => tuple(columns.iter().map(|column| key_type(model, column))),
-        (columns, Entries::Sparse) => tuple(
-            columns
-                .iter()
-                .map(|column| sparse_key_type(model, column, columns.len())),
-        ),
-        (columns, Entries::Each) => {
-            tuple(columns.iter().map(|column| element_key_type(model, column)))
-        }
-    };
+    let key = index_key_type(model, index);
     let type_key = at(key_span(&index.columns), quote!(type Key));
     let unique = index.is_unique.then(|| {
         quote! {
             #[automatically_derived]
             impl #krate::UniqueIndex for #module::#name {}
+        }
+    });
+    let ordered = (!index.is_hashed).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #krate::OrderedIndex for #module::#name {}
         }
     });
     quote! {
@@ -329,7 +461,38 @@ fn index_impl(model: &Model<'_>, position: usize, index: &Index) -> TokenStream 
             const NAME: &'static str = #spelling;
         }
 
+        #ordered
         #unique
+    }
+}
+
+/// Returns the kind of key of an index: that of its columns, with what its options make of it.
+fn index_key_type(model: &Model<'_>, index: &Index) -> TokenStream {
+    let columns = &index.columns;
+    if columns.is_empty() {
+        return quote!(u64);
+    }
+    let span = key_span(columns);
+    let krate = at(span, &model.krate);
+    let column_key = |column: &Column| {
+        let mut key = match index.entries {
+            Entries::One => key_type(model, column),
+            Entries::Sparse => sparse_key_type(model, column, columns.len()),
+            Entries::Each => element_key_type(model, column),
+        };
+        if index.is_folded {
+            key = quote_spanned!(span=> <#key as #krate::Fold>::Folded);
+        }
+        if column.is_descending {
+            key = quote_spanned!(span=> #krate::Desc<#key>);
+        }
+        key
+    };
+    let key = tuple(columns.iter().map(column_key));
+    if index.is_hashed {
+        quote_spanned!(span=> #krate::Hashed<#key>)
+    } else {
+        key
     }
 }
 
@@ -359,7 +522,10 @@ fn push(model: &Model<'_>, position: usize, index: &Index) -> TokenStream {
             }
         }
     };
-    let guard = index.when.as_ref().map(|when| quote!(if #when(self)));
+    let guard = index.when.as_ref().map(|when| {
+        let condition = quote_spanned!(when.span()=> #when(self));
+        quote!(if #condition)
+    });
     quote!(#guard { #(#computed)* #body })
 }
 
@@ -492,7 +658,7 @@ fn column_name(column: &Column) -> String {
 }
 
 /// Returns the tokens as if they were all written at `span`.
-fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
+pub(super) fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
     let place = |token: TokenTree| match token {
         TokenTree::Group(group) => {
             let mut group = Group::new(group.delimiter(), at(span, group.stream()));

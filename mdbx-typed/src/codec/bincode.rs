@@ -44,6 +44,12 @@ impl Codec for Bincode {
             Err(error) => Err(CodecError::decode(Self::NAME, error)),
         }
     }
+
+    fn decode_head<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
+        bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
+            .map(|(value, _)| value)
+            .map_err(|error| CodecError::decode(Self::NAME, error))
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +170,16 @@ mod tests {
         assert_eq!(row.text.as_ptr(), stored[1..].as_ptr());
         assert_eq!(row.bytes.as_ptr(), stored[3..].as_ptr());
         assert!(matches!(row.cow, Cow::Borrowed("c")));
+    }
+
+    #[test]
+    fn leading_fields_can_be_read_alone() {
+        let stored = b"\x07\x02hi\x01\x00";
+        assert_eq!(
+            Bincode::decode_head::<(u8, &str)>(stored).unwrap(),
+            (7, "hi")
+        );
+        assert!(Bincode::decode_head::<(u8, &str)>(&stored[..2]).is_err());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Values to bytes and back.
 //!
 //! The codec of each table is part of the catalog, so a file is never read with another one than it was written
-//! with. [`Bincode`] is the default; `bincode.rs` is the only file that knows what is behind it.
+//! with. [`Bincode`] is the default; `bincode.rs` is the only file that knows what is behind it. The rows of
+//! `#[table(raw)]` go through no codec: `raw`.
 
 mod bincode;
+pub mod raw;
 pub(crate) mod varint;
 
 pub use bincode::Bincode;
@@ -32,4 +34,16 @@ pub trait Codec: 'static {
     ///
     /// [`CodecError`] when they are not a `T`, or when bytes are left over.
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError>;
+
+    /// Returns the value that `bytes` begin with: the leading fields of a struct, for views. It may borrow from them.
+    ///
+    /// A codec need not have it; views of its tables are then an error.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when they do not begin with a `T`.
+    fn decode_head<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
+        let _ = bytes;
+        Err(CodecError::decode(Self::NAME, "this codec has no views"))
+    }
 }

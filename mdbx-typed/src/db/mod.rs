@@ -2,10 +2,13 @@
 //!
 //! - `open`: makes the tables of the file those of the program, or says how they differ.
 //! - `txn`: the two kinds of transaction.
+//! - `held`: rows that outlive the function that read them.
 
+mod held;
 mod open;
 mod txn;
 
+pub use held::Held;
 pub use txn::{ReadTxn, WriteTxn};
 
 use std::fmt;
@@ -15,8 +18,9 @@ use std::sync::Arc;
 use mdbx_core::{Env, EnvOptions, Geometry};
 
 use crate::error::{Error, OpenError, Result};
+use crate::key;
 use crate::schema::handles::TableHandles;
-use crate::schema::{Schema, Table, TableSchema};
+use crate::schema::{KeyRef, Schema, Table, TableSchema};
 use txn::Shared;
 
 /// An open database. Clones are handles of the same one; it closes with the last of them.
@@ -100,6 +104,17 @@ impl Database {
             self.inner.env.read_owned()?,
             Shared::Owned(Arc::clone(&self.inner)),
         ))
+    }
+
+    /// Takes hold of the row with this primary key in a snapshot of its own, so that it can outlive the function.
+    ///
+    /// For several rows begin one transaction, `Arc::new(db.read_owned()?)`, and [hold](ReadTxn::hold) them there.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Database::read) and [`ReadTxn::get`].
+    pub fn hold<T: Table>(&self, key: KeyRef<'_, T>) -> Result<Option<Held<T>>> {
+        Held::new(&Arc::new(self.read_owned()?), key::encode::<T::Key>(key))
     }
 
     /// Runs `f` in a write transaction and commits when it returns `Ok`. An error or a panic rolls back.
@@ -304,7 +319,12 @@ impl Builder {
     /// As [`Database::open`].
     pub fn open(self, path: impl AsRef<Path>, schema: &Schema) -> Result<Database, OpenError> {
         open::check_names(schema)?;
-        let tables_of = |table: &&TableSchema| 1 + table.indexes.len();
+        // A renamed table is opened under both of its names.
+        let names_of = |was: &[&str]| 1 + was.len();
+        let tables_of = |table: &&TableSchema| {
+            let indexes = table.indexes.iter().map(|index| names_of(index.was));
+            names_of(table.was) * (1 + indexes.sum::<usize>())
+        };
         let max_tables = 1 + schema.tables().iter().map(tables_of).sum::<usize>();
         let env = self.options.max_tables(max_tables).open(path)?;
         let tables = open::tables(&env, schema)?;

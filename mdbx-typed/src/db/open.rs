@@ -9,8 +9,8 @@ use mdbx_core::{Env, TableFlags};
 
 use crate::error::{Change, OpenError, SchemaDiff, TableDiff};
 use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
-use crate::schema::handles::{KeyLimits, Source, TableHandles, find_table};
-use crate::schema::{IndexSchema, Schema, TableSchema, diff};
+use crate::schema::handles::{KeyLimits, Revisions, Source, TableHandles, find_table};
+use crate::schema::{IndexSchema, Names, Schema, TableSchema, diff, rename};
 
 /// Checks that no two structs have the same table.
 pub(super) fn check_names(schema: &Schema) -> Result<(), OpenError> {
@@ -40,12 +40,16 @@ pub(super) fn tables(env: &Env, schema: &Schema) -> Result<Vec<Option<TableHandl
     let mut tables = Vec::new();
     for table in schema.tables() {
         let record = catalog.table(table.name)?;
-        let revision = record.map_or(catalog::FIRST_REVISION, |record| record.current().number);
+        let current = record.map_or(catalog::FIRST_REVISION, |record| record.current().number);
+        let revisions = Revisions {
+            current,
+            older: Box::default(),
+        };
         let slot = (table.slot)();
         if tables.len() <= slot {
             tables.resize_with(slot + 1, || None);
         }
-        tables[slot] = Some(TableHandles::open(&txn, table, limits, revision)?);
+        tables[slot] = Some(TableHandles::open(&txn, table, limits, revisions)?);
     }
     Ok(tables)
 }
@@ -75,11 +79,23 @@ fn load_catalog(source: &dyn Source) -> Result<Catalog, OpenError> {
     }
 }
 
-/// What a file lacks that can be created without touching a row.
+/// What a file lacks, or calls otherwise, that can be made good without touching a row.
 #[derive(Default)]
 struct Missing {
     tables: Vec<&'static TableSchema>,
     indexes: Vec<(&'static TableSchema, &'static IndexSchema)>,
+    renamed: Vec<Renamed>,
+}
+
+/// A table or an index that is stored under another name, or with fields of other names.
+struct Renamed {
+    /// The engine table in the file, and what it will be called.
+    from: String,
+    to: String,
+    /// The same for its entry in the catalog.
+    from_key: Vec<u8>,
+    to_key: Vec<u8>,
+    record: Vec<u8>,
 }
 
 impl Missing {
@@ -89,12 +105,10 @@ impl Missing {
         let mut missing = Missing::default();
         let mut diff = SchemaDiff::default();
         for table in schema.tables() {
-            let changes = match catalog.table(table.name)? {
+            let changes = match rename::find_table(&catalog, schema, table)? {
                 None => missing.add_table(source, table)?,
-                Some(record) => {
-                    let mut changes = diff::table(table, &record);
-                    missing.compare_indexes(source, &catalog, table, &mut changes)?;
-                    changes
+                Some((stored_name, record)) => {
+                    missing.compare_table(source, &catalog, table, stored_name, &record)?
                 }
             };
             if !changes.is_empty() {
@@ -133,21 +147,71 @@ impl Missing {
         Ok(changes)
     }
 
+    /// Compares a table with its record; `stored_name` is the one it has in the file.
+    fn compare_table(
+        &mut self,
+        source: &dyn Source,
+        catalog: &Catalog,
+        table: &'static TableSchema,
+        stored_name: &'static str,
+        record: &TableRecord,
+    ) -> Result<Vec<Change>, OpenError> {
+        let names = rename::names(table, record);
+        let mut changes = diff::table(table, record, &names);
+        if stored_name != table.name && find_table(source, table.name)?.is_some() {
+            changes.push(Change::Uncatalogued {
+                name: table.name.into(),
+            });
+        }
+        let renamed = record.renamed(table);
+        if changes.is_empty() && (stored_name != table.name || renamed != *record) {
+            self.renamed.push(Renamed {
+                from: stored_name.into(),
+                to: table.name.into(),
+                from_key: catalog::table_key(stored_name),
+                to_key: catalog::table_key(table.name),
+                record: renamed.encode(),
+            });
+        }
+        let stored = StoredTable {
+            name: stored_name,
+            names: &names,
+        };
+        self.compare_indexes(source, catalog, table, &stored, &mut changes)?;
+        Ok(changes)
+    }
+
     fn compare_indexes(
         &mut self,
         source: &dyn Source,
         catalog: &Catalog,
         table: &'static TableSchema,
+        stored: &StoredTable<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<(), OpenError> {
+        let mut known = Vec::new();
         for index in table.indexes {
             let full_name = catalog::index_table(table.name, index.name);
-            match catalog.index(table.name, index.name)? {
-                Some(record) => changes.extend(diff::index(index, &record)),
+            match rename::find_index(catalog, table, stored.name, index)? {
+                Some((stored_name, record)) => {
+                    known.push(stored_name);
+                    changes.extend(diff::index(index, &record, stored.names));
+                    let from = catalog::index_table(stored.name, stored_name);
+                    let renamed = record.renamed(index);
+                    if from != full_name || renamed != record {
+                        self.renamed.push(Renamed {
+                            from,
+                            to: full_name,
+                            from_key: catalog::index_key(stored.name, stored_name),
+                            to_key: catalog::index_key(table.name, index.name),
+                            record: renamed.encode(),
+                        });
+                    }
+                }
                 None if find_table(source, &full_name)?.is_some() => {
                     changes.push(Change::Uncatalogued { name: full_name });
                 }
-                None if source.table(source.open_table(table.name)?)?.is_empty() => {
+                None if source.table(source.open_table(stored.name)?)?.is_empty() => {
                     self.indexes.push((table, index));
                 }
                 None => changes.push(Change::IndexAdded {
@@ -155,9 +219,8 @@ impl Missing {
                 }),
             }
         }
-        let is_known = |name: &String| table.indexes.iter().any(|index| index.name == name);
-        for index in catalog.index_names(table.name) {
-            if !is_known(&index) {
+        for index in catalog.index_names(stored.name) {
+            if !known.contains(&index.as_str()) {
                 changes.push(Change::IndexRemoved { index });
             }
         }
@@ -165,7 +228,7 @@ impl Missing {
     }
 
     fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.indexes.is_empty()
+        self.tables.is_empty() && self.indexes.is_empty() && self.renamed.is_empty()
     }
 
     /// Creates what is missing, and describes it in the catalog.
@@ -173,6 +236,9 @@ impl Missing {
         let catalog = txn.create_table(catalog::TABLE, TableFlags::empty())?;
         if txn.get(catalog, &catalog::app_key())?.is_none() {
             txn.put(catalog, &catalog::app_key(), &catalog::app_record())?;
+        }
+        for renamed in &self.renamed {
+            renamed.apply(txn, catalog)?;
         }
         for table in &self.tables {
             txn.create_table(table.name, TableFlags::empty())?;
@@ -191,6 +257,24 @@ impl Missing {
                 &record.encode(),
             )?;
         }
+        Ok(())
+    }
+}
+
+/// A table as the file has it.
+struct StoredTable<'a> {
+    name: &'static str,
+    names: &'a Names<'a>,
+}
+
+impl Renamed {
+    fn apply(&self, txn: &mut core::WriteTxn<'_>, catalog: core::Table) -> Result<(), OpenError> {
+        if self.from != self.to {
+            let table = txn.open_table(&self.from)?;
+            txn.rename_table(table, &self.to)?;
+        }
+        txn.delete(catalog, &self.from_key)?;
+        txn.put(catalog, &self.to_key, &self.record)?;
         Ok(())
     }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
-use super::Inner;
+use super::{Held, Inner};
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::{self, Key};
 use crate::query::{Query, RowOf};
 use crate::schema::handles::{Source, Target};
-use crate::schema::{AutoTable, Index, KeyRef, OwnedTable, Record, Table, UniqueIndex};
+use crate::schema::{AutoTable, Index, KeyRef, OwnedTable, Record, Table, UniqueIndex, ViewOf};
 use crate::table::{self, Scratch, Statement};
 
 /// The database a transaction belongs to.
@@ -101,6 +101,25 @@ impl<'db> ReadTxn<'db> {
     }
 }
 
+impl ReadTxn<'static> {
+    /// Takes hold of a row of this snapshot, so that it can outlive the function: `tx.hold(&event)`. Returns `None` if
+    /// the row is not in the snapshot.
+    ///
+    /// All that is held of one transaction shares its snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn hold<R: Record>(self: &Arc<Self>, row: &R) -> Result<Option<Held<R::Table>>> {
+        Held::new(self, key::encode::<<R::Table as Table>::Key>(row.key()))
+    }
+
+    /// Returns the row with these bytes of a primary key.
+    pub(super) fn get_by_bytes<T: Table>(&self, key: &[u8]) -> Result<Option<T::Row<'_>>> {
+        table::get_by_bytes::<T>(&self.core, self.inner().require::<T>()?, key)
+    }
+}
+
 impl<'db> WriteTxn<'db> {
     pub(super) fn new(core: core::WriteTxn<'db>, inner: &'db Inner) -> Self {
         WriteTxn::with(Writer::Own(core), inner)
@@ -150,8 +169,22 @@ macro_rules! reads {
                 index: I,
                 key: <I::Key as Key>::Ref<'_>,
             ) -> Result<Option<RowOf<'_, I>>> {
-                let _ = index;
+                if I::Key::IS_HASHED {
+                    return self.by(index).eq(key).first();
+                }
                 table::get_by::<I>(&self.core, self.inner().require::<I::Table>()?, key)
+            }
+
+            /// Returns a view of the row with this primary key: `tx.get_view::<User, UserRef<'_>>(7)`.
+            ///
+            /// # Errors
+            ///
+            /// As [`get`](Self::get).
+            pub fn get_view<'t, T: Table, V: ViewOf<'t, T>>(
+                &'t self,
+                key: KeyRef<'_, T>,
+            ) -> Result<Option<V>> {
+                table::get_view::<T, V>(&self.core, self.inner().require::<T>()?, key)
             }
 
             /// Returns whether there is a row with this primary key, without reading it.

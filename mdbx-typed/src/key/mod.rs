@@ -13,14 +13,19 @@
 //! | `Option<T>` | `00` for `None`, `01` and then `T` for `Some` |
 //! | tuples, composite keys | the components one after the other; the tuple's place is that of its last component |
 //! | [`Desc<T>`] | `T` as if more followed, every byte inverted |
+//! | [`AsciiFold`] | text with `A` to `Z` as `a` to `z` |
+//! | [`Hashed<T>`] | 8 bytes: the XXH64 hash, with seed 0, of `T` as a last component, big endian |
+//! | enums without fields | the discriminant, one byte, or two big endian if one of them is above 255 |
 //!
-//! - `int`, `float`, `bytes`, `option`, `tuple`: the rows of this table.
+//! - `int`, `float`, `bytes`, `option`, `tuple`, `fold`, `hash`: the rows of this table; the derive writes the last.
 //! - `buf`: [`KeyBuf`], which holds short keys without allocating.
 //! - `range`: key ranges and prefixes as ranges of bytes.
 
 mod buf;
 mod bytes;
 mod float;
+mod fold;
+mod hash;
 mod int;
 mod option;
 mod range;
@@ -29,6 +34,8 @@ mod tuple;
 pub use buf::KeyBuf;
 pub use bytes::TextTail;
 pub use float::{TotalF32, TotalF64};
+pub use fold::{AsciiFold, Fold};
+pub use hash::Hashed;
 pub use option::Desc;
 pub(crate) use range::KeyRange;
 pub use tuple::PrefixOf;
@@ -65,8 +72,18 @@ pub trait Key: 'static {
     /// What the catalog says about it.
     const SHAPE: Shape;
 
+    /// Whether the bytes are a hash, so that equal bytes may be different keys.
+    #[doc(hidden)]
+    const IS_HASHED: bool = false;
+
     /// Appends the bytes of `key` to `out`.
     fn encode(key: Self::Ref<'_>, place: Place, out: &mut KeyBuf);
+
+    /// Appends bytes that no other key has: those of a whole key, or of what was hashed.
+    #[doc(hidden)]
+    fn encode_exact(key: Self::Ref<'_>, out: &mut KeyBuf) {
+        Self::encode(key, Place::Last, out);
+    }
 
     /// Takes one key off the front of `bytes`.
     ///
@@ -167,5 +184,7 @@ fn take_array<'a, const N: usize>(
     Ok(head)
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

@@ -56,23 +56,31 @@ impl<T: KeyField> KeyField for Option<T> {
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Table, Serialize, Deserialize)]
-/// #[index(newest_by_author, with = Self::newest, key = (String, Desc<i64>))]
+/// #[index(newest_by_author, on(author, written_at), desc(written_at))]
+/// #[index(longest_by_author, with = Self::length, key = (String, Desc<u64>))]
 /// struct Post {
 ///     #[key(auto)]
 ///     id: u64,
 ///     author: String,
 ///     written_at: i64,
+///     text: String,
 /// }
 ///
 /// impl Post {
-///     fn newest(&self) -> (String, Desc<i64>) {
-///         (self.author.clone(), Desc(self.written_at))
+///     fn length(&self) -> (String, Desc<u64>) {
+///         (self.author.clone(), Desc(self.text.len() as u64))
 ///     }
 /// }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Desc<T>(pub T);
+
+impl<T> From<T> for Desc<T> {
+    fn from(value: T) -> Self {
+        Desc(value)
+    }
+}
 
 impl<T: PartialOrd> PartialOrd for Desc<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {

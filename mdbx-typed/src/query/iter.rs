@@ -13,9 +13,9 @@ use super::token::Token;
 use super::{PrimaryKey, RowOf};
 use crate::error::{Error, KeyError, Result};
 use crate::key::{self, Key};
-use crate::schema::Index;
 use crate::schema::handles::TableHandles;
-use crate::table::{PRIMARY, dangling, decode_row, malformed_key};
+use crate::schema::{Index, Table, ViewOf, row};
+use crate::table::{PRIMARY, malformed_key};
 
 /// A query that found its tables.
 pub(super) struct Opened<'t> {
@@ -93,17 +93,15 @@ fn primary_of<I: Index>(pair: Pair<'_>) -> Result<<PrimaryKey<I> as Key>::Out<'_
     key::decode::<PrimaryKey<I>>(primary_bytes::<I>(pair)).map_err(wrong)
 }
 
-/// Returns the row of an entry: its value among the rows, looked up for an index.
-fn row_of<'t, I: Index>(opened: &Opened<'t>, pair: Pair<'t>) -> Result<RowOf<'t, I>> {
+/// Returns the primary key of an entry and the bytes of its row: its value among the rows, looked up for an index.
+fn row_of<'t, I: Index>(opened: &Opened<'t>, pair: Pair<'t>) -> Result<Pair<'t>> {
     let key = primary_bytes::<I>(pair);
-    let bytes = if I::POSITION.is_none() {
-        Some(pair.1)
-    } else {
-        opened.rows.get(key)?
-    };
-    match bytes {
-        Some(bytes) => decode_row::<I::Table>(opened.handles, key, bytes),
-        None => Err(dangling::<I>(key)),
+    if I::POSITION.is_none() {
+        return Ok(pair);
+    }
+    match opened.rows.get(key)? {
+        Some(bytes) => Ok((key, bytes)),
+        None => Err(row::dangling(I::Table::SCHEMA.name, I::NAME, key)),
     }
 }
 
@@ -168,7 +166,37 @@ impl<'t, I: Index> Iterator for Rows<'t, I> {
         let last = &mut self.last;
         self.pairs.next_as(|opened, pair| {
             *last = Some(pair);
-            row_of::<I>(opened, pair)
+            let (key, bytes) = row_of::<I>(opened, pair)?;
+            row::decode::<I::Table>(opened.handles, key, bytes)
+        })
+    }
+}
+
+/// The rows of a query as views. From [`Query::views`](super::Query::views).
+///
+/// A view lives as long as the transaction is borrowed; the iterator may be gone by then.
+#[must_use = "an iterator does nothing until it is asked for items"]
+pub struct Views<'t, I: Index, V> {
+    pairs: Pairs<'t, I>,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<'t, I: Index, V> Views<'t, I, V> {
+    pub(super) fn new(pairs: Pairs<'t, I>) -> Self {
+        Views {
+            pairs,
+            view: PhantomData,
+        }
+    }
+}
+
+impl<'t, I: Index, V: ViewOf<'t, I::Table>> Iterator for Views<'t, I, V> {
+    type Item = Result<V>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.pairs.next_as(|opened, pair| {
+            let (key, bytes) = row_of::<I>(opened, pair)?;
+            row::decode_view::<I::Table, V>(opened.handles, key, bytes)
         })
     }
 }
@@ -215,7 +243,16 @@ impl<I: Index> std::fmt::Debug for Rows<'_, I> {
     }
 }
 
+impl<I: Index, V> std::fmt::Debug for Views<'_, I, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Views")
+            .field("index", &I::NAME)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<I: Index> FusedIterator for Rows<'_, I> {}
+impl<'t, I: Index, V: ViewOf<'t, I::Table>> FusedIterator for Views<'t, I, V> {}
 impl<I: Index> FusedIterator for Entries<'_, I> {}
 impl<I: Index> FusedIterator for Ids<'_, I> {}
 impl<I: Index> FusedIterator for Keys<'_, I> {}

@@ -8,18 +8,20 @@ mod iter;
 mod scan;
 mod token;
 
-pub use iter::{Entries, Ids, Keys, Rows};
+pub use iter::{Entries, Ids, Keys, Rows, Views};
 pub use token::{ParseTokenError, Token};
 
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
+use mdbx_core::TableRef;
+
 use crate::error::{Error, Result};
-use crate::key::{Key, KeyRange, PrefixOf, TextTail};
+use crate::key::{Key, KeyBuf, KeyRange, PrefixOf, TextTail};
 use crate::schema::handles::{Source, TableHandles};
-use crate::schema::{Index, Table};
+use crate::schema::{Index, OrderedIndex, Table, ViewOf, row};
 use iter::Pairs;
-use scan::{Direction, Plan, Scan};
+use scan::{Check, Direction, Plan, Scan};
 
 /// The kind of primary key that the rows of an index have.
 pub(crate) type PrimaryKey<I> = <<I as Index>::Table as Table>::Key;
@@ -52,6 +54,8 @@ pub struct Query<'t, I: Index> {
     handles: Option<&'t TableHandles>,
     plan: Plan,
     after: Option<Token>,
+    /// What was hashed, if one key of a hash index is wanted: rows with other values may share the hash.
+    exact: Option<KeyBuf>,
     index: PhantomData<I>,
 }
 
@@ -62,6 +66,7 @@ impl<'t, I: Index> Query<'t, I> {
             handles,
             plan: Plan::everything(),
             after: None,
+            exact: None,
             index: PhantomData,
         }
     }
@@ -69,13 +74,22 @@ impl<'t, I: Index> Query<'t, I> {
     /// Chooses one key.
     pub fn eq(mut self, key: <I::Key as Key>::Ref<'_>) -> Self {
         self.plan.range = KeyRange::exactly::<I::Key>(key);
+        self.exact = I::Key::IS_HASHED.then(|| {
+            let mut exact = KeyBuf::new();
+            I::Key::encode_exact(key, &mut exact);
+            exact
+        });
         self
     }
 
     /// Chooses the keys in a range: `..`, `a..b`, `a..=b`, `a..` and so on, or a pair of
     /// [`Bound`](std::ops::Bound)s. A range that ends before it starts is empty.
-    pub fn range<'q>(mut self, range: impl RangeBounds<<I::Key as Key>::Ref<'q>>) -> Self {
+    pub fn range<'q>(mut self, range: impl RangeBounds<<I::Key as Key>::Ref<'q>>) -> Self
+    where
+        I: OrderedIndex,
+    {
         self.plan.range = KeyRange::between::<I::Key>(&range);
+        self.exact = None;
         self
     }
 
@@ -122,6 +136,28 @@ impl<'t, I: Index> Query<'t, I> {
     /// Returns the rows.
     pub fn rows(self) -> Rows<'t, I> {
         Rows::new(self.pairs())
+    }
+
+    /// Returns the rows as views: only their leading fields, borrowed from the page.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct User { #[key] id: u64, email: String, bio: String }
+    /// #[derive(View)]
+    /// #[view(of = User)]
+    /// struct Head<'t> {
+    ///     id: u64,
+    ///     email: &'t str,
+    /// }
+    ///
+    /// fn addresses<'t>(tx: &'t ReadTxn<'_>) -> mdbx_typed::Result<Vec<&'t str>> {
+    ///     let heads = tx.by(user::primary).views::<Head<'_>>();
+    ///     heads.map(|head| Ok(head?.email)).collect()
+    /// }
+    /// ```
+    pub fn views<V: ViewOf<'t, I::Table>>(self) -> Views<'t, I, V> {
+        Views::new(self.pairs())
     }
 
     /// Returns keys and primary keys, without reading a row.
@@ -184,7 +220,7 @@ impl<'t, I: Index> Query<'t, I> {
         Ok(self.limit_to(1).scan()?.1.next()?.is_some())
     }
 
-    /// Returns how many results there are, without reading a row.
+    /// Returns how many results there are, without reading a row; for one key of a hash index it reads them.
     ///
     /// All of an index, or all entries of a key, are counted at once.
     ///
@@ -258,11 +294,19 @@ impl<'t, I: Index> Query<'t, I> {
                     })?,
             ),
         };
+        let check = match (self.exact, I::POSITION) {
+            (Some(exact), Some(position)) => {
+                let rows = self.source.table(handles.rows.table)?;
+                Some(check::<I>(handles, rows, position, exact))
+            }
+            _ => None,
+        };
         let scan = Scan::new(
             self.source.table(index.table)?,
             index.has_duplicates,
             self.plan,
             after,
+            check,
         )?;
         Ok((handles, scan))
     }
@@ -279,6 +323,21 @@ impl<'t, I: Index> Query<'t, I> {
             })
         }))
     }
+}
+
+/// Returns what tells whether the row of an entry of a hash index has the value that was hashed.
+fn check<'t, I: Index>(
+    handles: &'t TableHandles,
+    rows: TableRef<'t>,
+    position: usize,
+    exact: KeyBuf,
+) -> Check<'t> {
+    Box::new(move |(_, key)| {
+        let bytes = rows
+            .get(key)?
+            .ok_or_else(|| row::dangling(I::Table::SCHEMA.name, I::NAME, key))?;
+        row::has_exactly::<I::Table>(handles, key, bytes, position, exact.as_slice())
+    })
 }
 
 impl<I: Index> std::fmt::Debug for Query<'_, I> {

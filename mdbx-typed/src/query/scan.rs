@@ -66,6 +66,9 @@ enum Position<'t> {
     End,
 }
 
+/// Tells whether an entry is one of the results; those of a hash index may belong to another key.
+pub(super) type Check<'t> = Box<dyn Fn(Pair<'t>) -> Result<bool> + 't>;
+
 /// A running query over one engine table.
 pub(super) struct Scan<'t> {
     table: TableRef<'t>,
@@ -76,6 +79,7 @@ pub(super) struct Scan<'t> {
     left: usize,
     /// Whether the scan starts at the very first entry of its range.
     is_whole: bool,
+    check: Option<Check<'t>>,
 }
 
 impl<'t> Scan<'t> {
@@ -85,6 +89,7 @@ impl<'t> Scan<'t> {
         has_duplicates: bool,
         plan: Plan,
         end: Option<End>,
+        check: Option<Check<'t>>,
     ) -> Result<Self> {
         let cursor = table.cursor();
         let (left, is_whole) = (plan.limit, end.is_none());
@@ -96,6 +101,7 @@ impl<'t> Scan<'t> {
             position: Position::End,
             left,
             is_whole,
+            check,
         };
         let first = match end {
             None => scan.find_first()?,
@@ -110,11 +116,18 @@ impl<'t> Scan<'t> {
         if self.left == 0 {
             return Ok(None);
         }
-        let next = match self.position {
+        let mut next = match self.position {
             Position::Before(pair) => Some(pair),
             Position::On => self.step()?,
             Position::End => None,
         };
+        while let (Some(pair), Some(check)) = (next, &self.check) {
+            if !self.is_within(pair.0) || check(pair)? {
+                break;
+            }
+            // One by one also where only one entry of each key counts: this one did not.
+            next = self.step_by_entry()?;
+        }
         let within = next.filter(|pair| self.is_within(pair.0));
         self.position = if within.is_some() {
             Position::On
@@ -128,6 +141,13 @@ impl<'t> Scan<'t> {
     /// Returns how many entries are left.
     pub(super) fn count(mut self) -> Result<u64> {
         let limit = self.left as u64;
+        if self.check.is_some() {
+            let mut count = 0;
+            while self.next()?.is_some() {
+                count += 1;
+            }
+            return Ok(count);
+        }
         if self.is_whole
             && self.plan.range.is_full()
             && !(self.plan.is_distinct && self.has_duplicates)
@@ -149,13 +169,19 @@ impl<'t> Scan<'t> {
         Ok(count.min(limit))
     }
 
-    /// Moves to the next entry in the direction of the plan.
+    /// Moves to the next entry that counts, in the direction of the plan.
     fn step(&mut self) -> Result<Option<Pair<'t>>> {
-        Ok(match (self.plan.direction, self.plan.is_distinct) {
-            (Direction::Forward, false) => self.cursor.next()?,
-            (Direction::Forward, true) => self.cursor.next_key()?,
-            (Direction::Backward, false) => self.cursor.prev()?,
-            (Direction::Backward, true) => self.cursor.prev_key()?,
+        match (self.plan.direction, self.plan.is_distinct) {
+            (_, false) => self.step_by_entry(),
+            (Direction::Forward, true) => Ok(self.cursor.next_key()?),
+            (Direction::Backward, true) => Ok(self.cursor.prev_key()?),
+        }
+    }
+
+    fn step_by_entry(&mut self) -> Result<Option<Pair<'t>>> {
+        Ok(match self.plan.direction {
+            Direction::Forward => self.cursor.next()?,
+            Direction::Backward => self.cursor.prev()?,
         })
     }
 

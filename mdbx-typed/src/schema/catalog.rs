@@ -164,6 +164,20 @@ impl TableRecord {
         }
     }
 
+    /// Returns the record with the names of the struct, whose layout is that of the newest revision.
+    pub(crate) fn renamed(&self, schema: &TableSchema) -> Self {
+        let mut record = TableRecord::new(self.id, schema);
+        let newest = record.revisions.pop();
+        record.revisions.clone_from(&self.revisions);
+        if let (Some(now), Some(stored)) = (newest, record.revisions.last_mut()) {
+            *stored = Revision {
+                number: stored.number,
+                ..now
+            };
+        }
+        record
+    }
+
     /// Returns the revision that rows are written in. A record always has one.
     pub(crate) fn current(&self) -> &Revision {
         &self.revisions[self.revisions.len() - 1]
@@ -236,7 +250,8 @@ pub(crate) enum IndexKind {
 
 impl IndexKind {
     pub(crate) fn of(schema: &IndexSchema) -> Self {
-        if schema.unique {
+        // Rows with other values may share a hash, so that a hash alone is never unique.
+        if schema.unique && !schema.hashed {
             IndexKind::Unique
         } else {
             IndexKind::Duplicates
@@ -278,6 +293,11 @@ impl IndexRecord {
             definition: schema.to_string(),
             fingerprint: fingerprint(schema),
         }
+    }
+
+    /// Returns the record with the definition that the struct has for the same entries.
+    pub(crate) fn renamed(&self, schema: &IndexSchema) -> Self {
+        IndexRecord::new(self.id, schema)
     }
 
     /// Returns the bytes of the record.
@@ -410,6 +430,7 @@ mod tests {
     fn table() -> TableRecord {
         let schema = TableSchema {
             name: "u",
+            was: &[],
             key: KeySchema {
                 fields: &["id"],
                 shape: Shape::Name("u8"),
@@ -419,10 +440,13 @@ mod tests {
             codec: "c",
             fields: &[FieldSchema {
                 name: "id",
+                was: &[],
                 shape: Shape::Name("u8"),
             }],
             indexes: &[],
+            previous: None,
             slot: || 0,
+            index_keys: |_, _, _| Ok(()),
         };
         TableRecord::new(3, &schema)
     }
@@ -430,10 +454,13 @@ mod tests {
     fn index() -> IndexRecord {
         let schema = IndexSchema {
             name: "by_x",
+            was: &[],
             unique: false,
             entries: RowEntries::One,
             partial: false,
             source: IndexSource::Fields(&["x"]),
+            version: 1,
+            hashed: false,
             shape: Shape::Name("u8"),
             width: Some(1),
         };

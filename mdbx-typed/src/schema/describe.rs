@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use super::IndexKeys;
+use crate::codec::raw;
+use crate::error::CodecError;
 use crate::shape::Shape;
 
 /// The tables of a program: `schema![User, Event]`.
@@ -48,6 +51,8 @@ macro_rules! schema {
 pub struct TableSchema {
     /// The stored name.
     pub name: &'static str,
+    /// The names it was stored under before: `#[table(was = "..")]`.
+    pub was: &'static [&'static str],
     /// The primary key.
     pub key: KeySchema,
     /// The number of the row codec.
@@ -58,9 +63,14 @@ pub struct TableSchema {
     pub fields: &'static [FieldSchema],
     /// The indexes, in order.
     pub indexes: &'static [IndexSchema],
+    /// The revision before this one: `#[table(upgrade_from = ..)]`.
+    pub previous: Option<&'static TableSchema>,
     /// [`Table::slot`](crate::Table).
     #[doc(hidden)]
     pub slot: fn() -> usize,
+    /// [`Table::stored_index_keys`](crate::Table).
+    #[doc(hidden)]
+    pub index_keys: fn(&[u8], usize, &mut IndexKeys) -> Result<(), CodecError>,
 }
 
 /// The primary key of a table.
@@ -79,6 +89,8 @@ pub struct KeySchema {
 pub struct FieldSchema {
     /// Its name.
     pub name: &'static str,
+    /// The names it had before: `#[field(was = "..")]`.
+    pub was: &'static [&'static str],
     /// Its shape.
     pub shape: Shape,
 }
@@ -88,6 +100,8 @@ pub struct FieldSchema {
 pub struct IndexSchema {
     /// Its name.
     pub name: &'static str,
+    /// The names it had before, when it is named after a field that was renamed.
+    pub was: &'static [&'static str],
     /// Whether at most one row may have each key.
     pub unique: bool,
     /// How many entries a row has.
@@ -96,6 +110,10 @@ pub struct IndexSchema {
     pub partial: bool,
     /// Where its keys come from.
     pub source: IndexSource,
+    /// Which version of its functions made the keys, counting from 1.
+    pub version: u32,
+    /// Whether the keys are hashes.
+    pub hashed: bool,
     /// The shape of its keys.
     pub shape: Shape,
     /// The length of its keys in bytes, if it is always the same.
@@ -123,40 +141,95 @@ pub enum IndexSource {
 }
 
 impl TableSchema {
+    /// Returns whether a row is the bytes of its struct: `#[table(raw)]`.
+    #[must_use]
+    pub const fn is_raw(&self) -> bool {
+        self.codec_id == raw::ID
+    }
+
+    /// Returns the shape of the rows `generation` revisions back; `None` if there are not that many.
+    #[must_use]
+    pub fn generation(&self, generation: usize) -> Option<&TableSchema> {
+        (0..generation).try_fold(self, |schema, _| schema.previous)
+    }
+
     /// Returns the fingerprint of the row layout: of the codec and of the fields with their shapes.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        fingerprint(&RowText(self))
+        self.fingerprint_as(&Names::default())
+    }
+
+    /// Returns the fingerprint that the row layout has under the names of a file.
+    pub(crate) fn fingerprint_as(&self, names: &Names<'_>) -> u64 {
+        fingerprint(&RowText(self, names))
+    }
+}
+
+/// How a file calls fields, where it is not how the struct calls them.
+#[derive(Debug, Default)]
+pub(crate) struct Names<'a>(pub(crate) Vec<(&'static str, &'a str)>);
+
+impl<'a> Names<'a> {
+    /// Returns the stored name of a field.
+    pub(crate) fn stored(&self, field: &'a str) -> &'a str {
+        let renamed = self.0.iter().find(|(now, _)| *now == field);
+        renamed.map_or(field, |&(_, stored)| stored)
+    }
+
+    fn join(&self, fields: &[&'static str]) -> String {
+        let stored: Vec<&str> = fields.iter().map(|field| self.stored(field)).collect();
+        stored.join(", ")
+    }
+}
+
+impl KeySchema {
+    /// Returns the canonical text under the names of a file.
+    pub(crate) fn text(&self, names: &Names<'_>) -> String {
+        format!("{}: {}", names.join(self.fields), self.shape)
+    }
+}
+
+impl IndexSchema {
+    /// Returns the canonical text, without the name, under the names of a file.
+    pub(crate) fn text(&self, names: &Names<'_>) -> String {
+        let unique = if self.unique { "unique " } else { "" };
+        let entries = match self.entries {
+            RowEntries::One => "",
+            RowEntries::Sparse => "sparse ",
+            RowEntries::Each => "each ",
+        };
+        let partial = if self.partial { "partial " } else { "" };
+        let source = match self.source {
+            IndexSource::Fields(fields) => format!("on {}", names.join(fields)),
+            IndexSource::Computed => "computed".to_owned(),
+        };
+        let version = match self.version {
+            0 | 1 => String::new(),
+            version => format!(" v{version}"),
+        };
+        format!(
+            "{unique}{entries}{partial}{source}{version}: {}",
+            self.shape
+        )
     }
 }
 
 impl fmt::Display for KeySchema {
     /// Writes the canonical text: `country, city: (str, str)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.fields.join(", "), self.shape)
+        f.write_str(&self.text(&Names::default()))
     }
 }
 
 impl fmt::Display for IndexSchema {
     /// Writes the canonical text, without the name: `unique sparse on phone: str`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.unique { "unique " } else { "" })?;
-        f.write_str(match self.entries {
-            RowEntries::One => "",
-            RowEntries::Sparse => "sparse ",
-            RowEntries::Each => "each ",
-        })?;
-        f.write_str(if self.partial { "partial " } else { "" })?;
-        match self.source {
-            IndexSource::Fields(fields) => write!(f, "on {}", fields.join(", "))?,
-            IndexSource::Computed => f.write_str("computed")?,
-        }
-        write!(f, ": {}", self.shape)
+        f.write_str(&self.text(&Names::default()))
     }
 }
 
 /// The canonical text of a row layout: a line for the codec and one for each field.
-struct RowText<'a>(&'a TableSchema);
+struct RowText<'a>(&'a TableSchema, &'a Names<'a>);
 
 impl fmt::Display for RowText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,7 +237,7 @@ impl fmt::Display for RowText<'_> {
         self.0
             .fields
             .iter()
-            .try_for_each(|field| writeln!(f, "{}: {}", field.name, field.shape))
+            .try_for_each(|field| writeln!(f, "{}: {}", self.1.stored(field.name), field.shape))
     }
 }
 
@@ -193,6 +266,7 @@ mod tests {
 
     const TABLE: TableSchema = TableSchema {
         name: "users",
+        was: &[],
         key: KeySchema {
             fields: &["id"],
             shape: Shape::Name("u64"),
@@ -203,29 +277,36 @@ mod tests {
         fields: &[
             FieldSchema {
                 name: "id",
+                was: &[],
                 shape: Shape::Name("u64"),
             },
             FieldSchema {
                 name: "phone",
+                was: &[],
                 shape: Shape::Option(&Shape::Name("str")),
             },
         ],
         indexes: &[IndexSchema {
             name: "by_phone",
+            was: &[],
             unique: true,
             entries: RowEntries::Sparse,
             partial: false,
             source: IndexSource::Fields(&["phone"]),
+            version: 1,
+            hashed: false,
             shape: Shape::Name("str"),
             width: None,
         }],
+        previous: None,
         slot: || 0,
+        index_keys: |_, _, _| Ok(()),
     };
 
     #[test]
     fn canonical_texts_never_change() {
         assert_eq!(
-            RowText(&TABLE).to_string(),
+            RowText(&TABLE, &Names::default()).to_string(),
             "codec 1 bincode-2-standard\nid: u64\nphone: option<str>\n"
         );
         assert_eq!(TABLE.key.to_string(), "id: u64");
@@ -238,6 +319,26 @@ mod tests {
             ..TABLE.indexes[0]
         };
         assert_eq!(computed.to_string(), "each partial computed: str");
+        let second = IndexSchema {
+            version: 2,
+            shape: Shape::Hashed(&Shape::Name("str")),
+            ..computed
+        };
+        assert_eq!(second.to_string(), "each partial computed v2: xxh64<str>");
+    }
+
+    #[test]
+    fn texts_are_written_under_the_names_of_the_file() {
+        let names = Names(vec![("phone", "telephone")]);
+        assert_eq!(
+            TABLE.indexes[0].text(&names),
+            "unique sparse on telephone: str"
+        );
+        assert_eq!(
+            RowText(&TABLE, &names).to_string(),
+            "codec 1 bincode-2-standard\nid: u64\ntelephone: option<str>\n"
+        );
+        assert_ne!(TABLE.fingerprint_as(&names), TABLE.fingerprint());
     }
 
     #[test]

@@ -1,30 +1,34 @@
 //! Where a stored table and its struct disagree, field by field.
 
 use super::catalog::{IndexKind, IndexRecord, Revision, StoredField, TableRecord};
-use super::describe::fingerprint;
+use super::describe::{Names, fingerprint};
 use super::{IndexSchema, TableSchema};
 use crate::error::Change;
 
-/// Returns the differences in the primary key and in the row layout.
-pub(crate) fn table(schema: &TableSchema, stored: &TableRecord) -> Vec<Change> {
+/// Returns the differences in the primary key and in the row layout. `names` are those of the file.
+pub(crate) fn table(schema: &TableSchema, stored: &TableRecord, names: &Names<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
-    let key = schema.key.to_string();
-    if stored.key != key {
+    if stored.key != schema.key.text(names) {
         changes.push(Change::Key {
             stored: stored.key.clone(),
-            now: key,
+            now: schema.key.to_string(),
         });
     }
     let revision = stored.current();
-    if revision.fingerprint != schema.fingerprint() {
-        row(schema, revision, &mut changes);
+    if revision.fingerprint != schema.fingerprint_as(names) {
+        row(schema, revision, names, &mut changes);
     }
     changes
 }
 
 /// Returns the difference between an index of the struct and the stored one of the same name, if there is one.
-pub(crate) fn index(schema: &IndexSchema, stored: &IndexRecord) -> Option<Change> {
-    let same = stored.fingerprint == fingerprint(schema) && stored.kind == IndexKind::of(schema);
+pub(crate) fn index(
+    schema: &IndexSchema,
+    stored: &IndexRecord,
+    names: &Names<'_>,
+) -> Option<Change> {
+    let same = stored.fingerprint == fingerprint(&schema.text(names))
+        && stored.kind == IndexKind::of(schema);
     (!same).then(|| Change::IndexChanged {
         index: schema.name.into(),
         stored: stored.definition.clone(),
@@ -32,7 +36,7 @@ pub(crate) fn index(schema: &IndexSchema, stored: &IndexRecord) -> Option<Change
     })
 }
 
-fn row(schema: &TableSchema, stored: &Revision, changes: &mut Vec<Change>) {
+fn row(schema: &TableSchema, stored: &Revision, names: &Names<'_>, changes: &mut Vec<Change>) {
     if (stored.codec_id, stored.codec.as_str()) != (schema.codec_id, schema.codec) {
         changes.push(Change::Codec {
             stored: stored.codec.clone(),
@@ -41,7 +45,8 @@ fn row(schema: &TableSchema, stored: &Revision, changes: &mut Vec<Change>) {
     }
     for field in schema.fields {
         let now = field.shape.to_string();
-        match stored.fields.iter().find(|old| old.name == field.name) {
+        let stored_name = names.stored(field.name);
+        match stored.fields.iter().find(|old| old.name == stored_name) {
             None => changes.push(Change::FieldAdded {
                 field: field.name.into(),
                 shape: now,
@@ -56,7 +61,10 @@ fn row(schema: &TableSchema, stored: &Revision, changes: &mut Vec<Change>) {
             Some(_) => {}
         }
     }
-    let is_kept = |old: &&StoredField| schema.fields.iter().any(|field| field.name == old.name);
+    let is_kept = |old: &&StoredField| {
+        let mut fields = schema.fields.iter();
+        fields.any(|field| names.stored(field.name) == old.name)
+    };
     for old in stored.fields.iter().filter(|old| !is_kept(old)) {
         changes.push(Change::FieldRemoved {
             field: old.name.clone(),
@@ -73,7 +81,7 @@ fn row(schema: &TableSchema, stored: &Revision, changes: &mut Vec<Change>) {
     let after: Vec<&str> = schema
         .fields
         .iter()
-        .map(|field| field.name)
+        .map(|field| names.stored(field.name))
         .filter(|name| before.contains(name))
         .collect();
     if before != after {

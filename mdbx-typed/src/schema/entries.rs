@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 
+use super::Record;
 use crate::key::{Key, KeyBuf, Place};
 
 /// The keys a row has in the indexes of its table. A [`Record`](crate::Record) adds them.
@@ -12,6 +13,8 @@ pub struct IndexKeys {
     /// The bytes of all keys, one after the other.
     bytes: KeyBuf,
     entries: Vec<Entry>,
+    /// Set to look for one key; none is kept then.
+    search: Option<Search>,
 }
 
 /// One key: an index by its position, and where the key's bytes are.
@@ -20,18 +23,55 @@ struct Entry {
     index: usize,
     start: usize,
     end: usize,
+    /// Where what was hashed ends, which follows the hash; `None` if the key is no hash.
+    exact_end: Option<usize>,
+}
+
+/// A key that a row may have.
+#[derive(Debug)]
+struct Search {
+    index: usize,
+    exact: KeyBuf,
+    is_found: bool,
 }
 
 impl IndexKeys {
     /// Adds a key of the index at position `index`.
     pub fn push<K: Key>(&mut self, index: usize, key: K::Ref<'_>) {
+        if let Some(search) = &mut self.search {
+            search.look::<K>(index, key);
+            return;
+        }
         let start = self.bytes.len();
         K::encode(key, Place::Last, &mut self.bytes);
+        let end = self.bytes.len();
+        let mut exact_end = None;
+        if K::IS_HASHED {
+            K::encode_exact(key, &mut self.bytes);
+            exact_end = Some(self.bytes.len());
+        }
         self.entries.push(Entry {
             index,
             start,
-            end: self.bytes.len(),
+            end,
+            exact_end,
         });
+    }
+
+    /// Returns whether `row` has a key of the index at position `index` with these exact bytes.
+    ///
+    /// It tells apart values that share a hash.
+    pub(crate) fn has_exactly(row: &impl Record, index: usize, exact: KeyBuf) -> bool {
+        let mut keys = IndexKeys {
+            search: Some(Search {
+                index,
+                exact,
+                is_found: false,
+            }),
+            ..IndexKeys::default()
+        };
+        row.index_keys(&mut keys);
+        keys.search.is_some_and(|search| search.is_found)
     }
 
     /// Removes all keys and keeps the memory.
@@ -42,16 +82,34 @@ impl IndexKeys {
 
     /// Sorts the keys and drops repeated ones: a row with the tag `red` twice is in the index once.
     pub(crate) fn settle(&mut self) {
-        let IndexKeys { bytes, entries } = self;
+        let IndexKeys { bytes, entries, .. } = self;
         let bytes = bytes.as_slice();
-        let part = |entry: &Entry| (entry.index, &bytes[entry.start..entry.end]);
+        // A hash is as long as every other one, so that what follows it comes into the order after it.
+        let part = |entry: &Entry| {
+            let exact = &bytes[entry.end..entry.exact_end.unwrap_or(entry.end)];
+            (entry.index, &bytes[entry.start..entry.end], exact)
+        };
         entries.sort_unstable_by(|a, b| part(a).cmp(&part(b)));
         entries.dedup_by(|a, b| part(a) == part(b));
     }
 
-    /// Returns the keys, each with the position of its index.
+    /// Returns the distinct keys, each with the position of its index. They must be settled.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        self.entries.iter().map(|entry| self.part(entry))
+        let is_new =
+            |i: usize| i == 0 || self.part(&self.entries[i - 1]) != self.part(&self.entries[i]);
+        let entries = self.entries.iter().enumerate();
+        entries
+            .filter(move |&(i, _)| is_new(i))
+            .map(|(_, entry)| self.part(entry))
+    }
+
+    /// Returns the hashed keys: the position of the index, the hash, and what was hashed.
+    pub(crate) fn hashed(&self) -> impl Iterator<Item = (usize, &[u8], &[u8])> {
+        let bytes = self.bytes.as_slice();
+        self.entries.iter().filter_map(move |entry| {
+            let (index, key) = self.part(entry);
+            Some((index, key, &bytes[entry.end..entry.exact_end?]))
+        })
     }
 
     /// Returns the keys that are not in `other`. Both must be settled.
@@ -70,6 +128,16 @@ impl IndexKeys {
 
     fn part(&self, entry: &Entry) -> (usize, &[u8]) {
         (entry.index, &self.bytes.as_slice()[entry.start..entry.end])
+    }
+}
+
+impl Search {
+    fn look<K: Key>(&mut self, index: usize, key: K::Ref<'_>) {
+        if index == self.index && !self.is_found {
+            let mut exact = KeyBuf::new();
+            K::encode_exact(key, &mut exact);
+            self.is_found = exact.as_slice() == self.exact.as_slice();
+        }
     }
 }
 

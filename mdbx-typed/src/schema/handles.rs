@@ -117,7 +117,10 @@ impl KeyLimits {
 
     /// Returns the longest primary key: it is a key of the rows and a duplicate in most indexes.
     pub(crate) fn primary(self, schema: &TableSchema) -> usize {
-        let is_duplicate = schema.indexes.iter().any(|index| !index.unique);
+        let is_duplicate = schema
+            .indexes
+            .iter()
+            .any(|index| IndexKind::of(index) == IndexKind::Duplicates);
         if is_duplicate {
             self.plain.min(self.duplicate)
         } else {
@@ -134,6 +137,14 @@ impl KeyLimits {
     }
 }
 
+/// Which revisions the rows of a table have.
+#[derive(Debug)]
+pub(crate) struct Revisions {
+    pub(crate) current: u32,
+    /// As [`TableHandles::older`].
+    pub(crate) older: Box<[(u32, usize)]>,
+}
+
 /// What a database keeps for each table of its schema.
 #[derive(Debug)]
 pub(crate) struct TableHandles {
@@ -143,6 +154,8 @@ pub(crate) struct TableHandles {
     pub(crate) indexes: Box<[IndexHandle]>,
     /// The revision that rows are written in.
     pub(crate) revision: u32,
+    /// The older revisions that rows may have, each with how many structs back it was written.
+    pub(crate) older: Box<[(u32, usize)]>,
 }
 
 /// One engine table, and what must be known to use it.
@@ -161,7 +174,7 @@ impl TableHandles {
         source: &dyn Source,
         schema: &TableSchema,
         limits: KeyLimits,
-        revision: u32,
+        revisions: Revisions,
     ) -> core::Result<Self> {
         let rows = IndexHandle {
             table: source.open_table(schema.name)?,
@@ -186,7 +199,8 @@ impl TableHandles {
         Ok(TableHandles {
             rows,
             indexes,
-            revision,
+            revision: revisions.current,
+            older: revisions.older,
         })
     }
 

@@ -4,7 +4,10 @@
 //! - `entries`: the index keys of one row.
 //! - `describe`: a table as data, and the canonical text that fingerprints are made of.
 //! - `slot`: the process-wide number of a table type.
+//! - `view`: the leading fields of a row.
+//! - `row`: a stored row, with its revision.
 //! - `catalog`: what the file says about its tables.
+//! - `rename`: what the file calls by another name.
 //! - `diff`: where the two disagree.
 //! - `handles`: the engine tables behind a table type.
 
@@ -14,11 +17,18 @@ pub(crate) mod diff;
 mod entries;
 pub(crate) mod handles;
 mod record;
+pub(crate) mod rename;
+pub(crate) mod row;
 mod slot;
+pub(crate) mod view;
 
+pub(crate) use describe::Names;
 pub use describe::{
     FieldSchema, IndexSchema, IndexSource, KeySchema, RowEntries, Schema, TableSchema,
 };
 pub use entries::IndexKeys;
-pub use record::{AutoTable, FromRow, Index, KeyRef, OwnedTable, Record, Table, UniqueIndex};
+pub use record::{
+    AutoTable, FromRow, Index, KeyRef, OrderedIndex, OwnedTable, Record, Table, UniqueIndex,
+};
 pub use slot::Slot;
+pub use view::{EncodedTable, ViewOf};

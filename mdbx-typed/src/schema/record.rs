@@ -30,6 +30,17 @@ pub trait Table: 'static {
     /// Returns the number of this table type in this process.
     #[doc(hidden)]
     fn slot() -> usize;
+
+    /// Adds the index keys of the row that `bytes` are, without its revision, as written `generation` structs back.
+    #[doc(hidden)]
+    fn stored_index_keys(
+        bytes: &[u8],
+        generation: usize,
+        keys: &mut IndexKeys,
+    ) -> Result<(), CodecError> {
+        Self::Row::from_generation(bytes, generation)?.index_keys(keys);
+        Ok(())
+    }
 }
 
 /// A value that can be stored. Implemented by `#[derive(Table)]`.
@@ -72,7 +83,13 @@ impl<R: Record> Record for &R {
     }
 }
 
-/// A value that is made from the bytes of a stored row, and may borrow them. Implemented by `#[derive(Table)]`.
+/// A value that is made from the bytes of a stored row, and may borrow them. Implemented by `#[derive(Table)]` and
+/// `#[derive(View)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not made from stored rows",
+    label = "neither a row nor a view",
+    note = "add `#[derive(Table)]` to the struct"
+)]
 pub trait FromRow<'t>: Sized {
     /// Returns the row that `bytes` are, all of them.
     ///
@@ -80,6 +97,23 @@ pub trait FromRow<'t>: Sized {
     ///
     /// [`CodecError`] when they are no such row.
     fn from_row(bytes: &'t [u8]) -> Result<Self, CodecError>;
+
+    /// Returns the row that `bytes` are, which was written by an older struct: `generation` steps of
+    /// `#[table(upgrade_from = ..)]` back, 0 being this one.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`] when they are no such row, or when there is no such struct.
+    fn from_generation(bytes: &'t [u8], generation: usize) -> Result<Self, CodecError> {
+        if generation == 0 {
+            Self::from_row(bytes)
+        } else {
+            Err(CodecError::decode(
+                "the program",
+                "it was written by an older struct, which this one cannot be made from",
+            ))
+        }
+    }
 }
 
 /// A table whose rows do not borrow, so that they can be read, changed and written back.
@@ -113,6 +147,14 @@ pub trait Index: Copy + 'static {
     /// Its name; `primary` for the primary key.
     const NAME: &'static str;
 }
+
+/// An index whose entries are in the order of its keys: every index but those with `#[index(hash)]`.
+#[diagnostic::on_unimplemented(
+    message = "a range needs an index in order, and `{Self}` is not known to be one",
+    label = "a hash index finds equal keys only",
+    note = "of an index with `hash` ask for one key with `eq`; in generic code ask for an `OrderedIndex`"
+)]
+pub trait OrderedIndex: Index {}
 
 /// An index with at most one row for each key.
 #[diagnostic::on_unimplemented(

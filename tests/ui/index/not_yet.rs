@@ -2,23 +2,12 @@ use mdbx_typed::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[derive(Table, Serialize, Deserialize)]
-#[index(by_name_age, on(name, age), desc(age))]
-#[index(by_length, with = Self::length, key = u64, version = 2)]
+#[index(by_name, on(name), include(age))]
 struct User {
     #[key]
     id: u64,
-    #[index(fold = ascii)]
     name: String,
-    #[index(hash)]
-    bio: String,
-    #[field(was = "years")]
     age: u32,
-}
-
-impl User {
-    fn length(&self) -> u64 {
-        self.id
-    }
 }
 
 fn main() {}

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::store::open::sync_directory_of;
+use crate::store::create::sync_directory_of;
 use crate::sys::process::random_id;
 
 /// A file being written.

@@ -120,8 +120,8 @@ fn a_killed_process_of_one_engine_stops_none_of_the_other_and_loses_nothing() {
         kill(victim, durable, rounds(12));
         kill(victim, durable.spill(), rounds(3));
         kill(victim, weak, rounds(5));
-        kill(victim, durable.write_map(), rounds(2));
-        kill(victim, weak.write_map(), rounds(2));
+        kill(victim, durable.write_map(), rounds(3));
+        kill(victim, weak.write_map(), rounds(3));
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use mdbx_core::tools::check::check;
 use mdbx_core::tools::copy::CopyOptions;
 use mdbx_core::{
-    Env, Error, Geometry, PageSize, ParkedTxn, ReadTxn, SlowReader, SlowReaderAction, Table,
-    WriteTxn,
+    Durability, Env, Error, Geometry, PageSize, ParkedTxn, ReadTxn, SlowReader, SlowReaderAction,
+    Table, WriteTxn,
 };
 
 use crate::engine::{Database, Each, Outcome, Parked, Reading, Snapshot, Writing};
@@ -36,9 +36,14 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
     if opening.ends_slow_readers {
         options = options.slow_reader_handler(end_slow_reader);
     }
-    if opening.mode != Mode::Durable || opening.write_map {
-        return Err("there is only one mode".into());
-    }
+    let options = options
+        .write_map(opening.write_map)
+        .durability(match opening.mode {
+            Mode::Durable => Durability::Durable,
+            Mode::NoMetaSync => Durability::NoMetaSync,
+            Mode::SafeNoSync => Durability::SafeNoSync,
+            Mode::UtterlyNoSync => Durability::UtterlyNoSync,
+        });
     Ok(Box::new(options.open(path)?))
 }
 
@@ -109,11 +114,12 @@ impl Database for Env {
     }
 
     fn sync(&self) -> Outcome<()> {
+        Env::sync(self)?;
         Ok(())
     }
 
-    fn set_sync_bytes(&self, _bytes: u64) -> Outcome<()> {
-        Ok(())
+    fn set_sync_bytes(&self, bytes: u64) -> Outcome<()> {
+        Ok(Env::set_sync_bytes(self, bytes)?)
     }
 
     fn check(&self) -> Outcome<Vec<String>> {
@@ -134,7 +140,7 @@ impl Database for Env {
     }
 
     fn close(self: Box<Self>) -> Outcome<()> {
-        Ok(())
+        Ok(Env::close(*self)?)
     }
 }
 

@@ -1,0 +1,16 @@
+use mdbx_typed::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Table, Serialize, Deserialize)]
+struct Doc {
+    #[key]
+    id: u64,
+    #[index(hash)]
+    body: String,
+}
+
+fn find(tx: &ReadTxn<'_>) {
+    let _ = tx.by(doc::by_body).starts_with("a");
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use mdbx_typed::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Table, Serialize, Deserialize)]
+struct User {
+    #[key]
+    id: u64,
+    #[index(hash)]
+    score: f64,
+}
+
+fn main() {}

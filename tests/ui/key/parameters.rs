@@ -1,0 +1,6 @@
+use mdbx_typed::prelude::*;
+
+#[derive(Key)]
+struct Id<T>(T);
+
+fn main() {}

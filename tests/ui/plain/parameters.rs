@@ -1,0 +1,10 @@
+use mdbx_typed::prelude::*;
+
+#[derive(Plain, Clone, Copy)]
+#[repr(C)]
+struct Pair<T> {
+    first: T,
+    second: T,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use mdbx_typed::prelude::*;
+
+#[derive(Plain, Clone, Copy)]
+struct Size {
+    width: le::U16,
+    height: le::U16,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use mdbx_typed::prelude::*;
+
+#[derive(Table)]
+struct Nothing;
+
+fn main() {}
