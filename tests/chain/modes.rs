@@ -7,7 +7,7 @@ use mdbx_core::{Durability, EnvOptions};
 pub(crate) type Mode = (&'static str, fn(EnvOptions) -> EnvOptions);
 
 /// All that are tried.
-pub(crate) const MODES: [Mode; 9] = [
+pub(crate) const MODES: [Mode; 10] = [
     ("durable", |options| options),
     ("single sync", |options| {
         options.durability(Durability::SingleSync)
@@ -27,6 +27,9 @@ pub(crate) const MODES: [Mode; 9] = [
     }),
     ("durable in a writable map", |options| {
         options.write_map(true)
+    }),
+    ("single sync in a writable map", |options| {
+        options.durability(Durability::SingleSync).write_map(true)
     }),
     ("no meta sync in a writable map", |options| {
         options.durability(Durability::NoMetaSync).write_map(true)
