@@ -3,6 +3,8 @@
 //! A power cut is played on copies of the file of an open environment, which are opened as in another boot of the
 //! machine.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use std::fs;

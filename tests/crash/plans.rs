@@ -17,7 +17,7 @@ const HABITS: [(&str, Habit); 9] = [
 ];
 
 /// What their commits promise.
-pub(crate) const MODES: [(&str, Modes); 6] = [
+const MODES: [(&str, Modes); 6] = [
     ("durable", Modes::Only(Durability::Durable)),
     ("single", Modes::Only(Durability::SingleSync)),
     ("nometa", Modes::Only(Durability::NoMetaSync)),
