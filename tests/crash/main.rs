@@ -138,19 +138,26 @@ fn repeat(only: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// A number of a tally.
+type Count = fn(&Tally) -> u64;
+
 /// Shows how many states there were: of each workload in each way, and of each kind.
 fn show(tallies: &[Tally]) {
     let (ways, column) = (plans::ways(), |text: &str| print!("{text:>12}"));
     print!("{:<18}", "states");
-    ways.iter().for_each(|(way, ..)| column(way));
+    for (way, ..) in &ways {
+        column(way);
+    }
     println!();
     for ((name, ..), tallies) in plans::names().iter().zip(tallies.chunks(ways.len())) {
         print!("{name:<18}");
         let states = tallies.iter().map(Tally::states);
-        states.for_each(|states| column(&states.to_string()));
+        for states in states {
+            column(&states.to_string());
+        }
         println!();
     }
-    let kinds: [(&str, fn(&Tally) -> u64); 5] = [
+    let kinds: [(&str, Count); 5] = [
         ("after power cuts", |tally| {
             tally.power.load(Ordering::Relaxed)
         }),
