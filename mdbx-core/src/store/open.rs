@@ -149,8 +149,6 @@ pub(crate) struct Store {
     pub(crate) mode: Mode,
     /// What may not be on the disk.
     pub(crate) unsynced: Unsynced,
-    /// The newest snapshot that this process has sealed and flushed; 0 if there is none.
-    pub(crate) sealed: AtomicU64,
     /// Whether what is not on the disk at the end is left so.
     pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
@@ -237,7 +235,6 @@ impl Store {
             reclaim: options.reclaim,
             mode: Mode::new(found.durability),
             unsynced: found.unsynced,
-            sealed: AtomicU64::new(0),
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             writer_lost: AtomicBool::new(false),

@@ -130,7 +130,7 @@ impl<'env> WriteTxn<'env> {
         let strength = self.strength(&meta)?; // what is waited for below is decided
         meta.sign = strength.sign();
         if strength == Strength::Weak && self.durability != Durability::UtterlyNoSync {
-            store.settle_steady()?; // the snapshot that a power cut leads back to is there
+            store.settle_promised(head)?; // the snapshot that a power cut leads back to is there
         }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         if strength.flushes_pages() {

@@ -16,8 +16,8 @@ use common::number_from_env;
 use mdbx_core::Durability;
 use mdbx_oracle::c;
 use mdbx_simulator::{
-    BOOT, Crash, Disk, Found, Habit, Judge, Lies, Model, Modes, Plan, Rng, Spot, Start, leave,
-    scratch, walk,
+    BOOT, Crash, Disk, Found, Habit, Judge, Lies, Manner, Model, Modes, Plan, Rng, Spot, Start,
+    leave, scratch, walk,
 };
 
 /// The pairs of key and value in each named table.
@@ -30,6 +30,7 @@ fn plan(habit: Habit, page_size: u32, modes: Modes) -> Plan {
         page_size,
         habit,
         modes,
+        write_map: false,
         seed,
         transactions: 30,
         lies: Lies::None,
@@ -89,7 +90,7 @@ fn compare(plan: &Plan, states: u64) -> Result<u64, Box<dyn Error>> {
             };
             let way = leave(plan.seed, moment, spot, &mut image);
             let histories = [&recording.history];
-            let looked = judge.look(&image, BOOT + 1, Durability::Durable, &histories, None)?;
+            let looked = judge.look(&image, Manner::plain(BOOT + 1), &histories, None)?;
             let Found::Commit(txnid) = looked.found else {
                 return Ok(()); // where nothing was promised
             };
