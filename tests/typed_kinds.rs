@@ -8,8 +8,9 @@ use std::ops::{Bound, RangeBounds};
 
 use mdbx_typed::prelude::*;
 use mdbx_typed::{Error, Query, Result, Token};
-use typed_support::Rng;
+use serde::{Deserialize, Serialize};
 use typed_support::items::{Item, Model, entries, item, random_items};
+use typed_support::{Rng, TempDb};
 
 /// Returns all pairs of bounds at some of the values and next to them: all nine shapes, and reversed ones.
 fn all_bounds<K: Copy>(values: &[K]) -> Vec<(Bound<K>, Bound<K>)> {
@@ -363,5 +364,58 @@ fn the_last_row_after_a_token_is_the_last_of_the_query() -> Result<()> {
     assert_eq!(last.map(|item| item.id), Some(98));
     let last = tx.by(item::primary).after(token).limit(3).last()?;
     assert_eq!(last.map(|item| item.id), Some(14));
+    Ok(())
+}
+
+#[test]
+fn a_token_of_another_definition_of_an_index_is_refused() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "things", module = old)]
+    struct Old {
+        #[key]
+        id: u32,
+        #[index]
+        size: u32,
+    }
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "things", module = unsigned)]
+    struct OtherKey {
+        #[key]
+        id: u64,
+        #[index]
+        size: u32,
+    }
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "things", module = signed)]
+    struct OtherIndex {
+        #[key]
+        id: u32,
+        #[index]
+        size: i32,
+    }
+    let (one, two, three) = (
+        TempDb::open(schema![Old])?,
+        TempDb::open(schema![OtherKey])?,
+        TempDb::open(schema![OtherIndex])?,
+    );
+    one.write(|tx| (0..9).try_for_each(|id| tx.insert(&Old { id, size: 7 })))?;
+    two.write(|tx| (0..9).try_for_each(|id| tx.insert(&OtherKey { id, size: 7 })))?;
+    three.write(|tx| (0..9).try_for_each(|id| tx.insert(&OtherIndex { id, size: 7 })))?;
+    let token = one.read()?.by(old::by_size).page(3, None)?.next;
+    let same = one.read()?.by(old::by_size).page(9, token.clone())?;
+    assert_eq!(same.items.len(), 6);
+    let refused = |error: Error| {
+        matches!(
+            error,
+            Error::BadToken {
+                index: "by_size",
+                ..
+            }
+        )
+    };
+    let page = two.read()?.by(unsigned::by_size).page(3, token.clone());
+    assert!(page.is_err_and(refused), "another primary key");
+    let page = three.read()?.by(signed::by_size).page(3, token);
+    assert!(page.is_err_and(refused), "another key");
     Ok(())
 }
