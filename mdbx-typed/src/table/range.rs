@@ -96,6 +96,17 @@ struct Run {
     last: (Vec<u8>, Vec<u8>),
 }
 
+impl Run {
+    /// Returns whether an entry of an index is one of the items.
+    fn holds(&self, index: usize, key: &[u8], primary_key: &[u8]) -> bool {
+        let (first, last) = (
+            (&self.first.0[..], &self.first.1[..]),
+            (&self.last.0[..], &self.last.1[..]),
+        );
+        self.index == Some(index) && (first..=last).contains(&(key, primary_key))
+    }
+}
+
 impl Doomed {
     fn clear(&mut self) {
         self.bytes.clear();
@@ -188,13 +199,12 @@ impl Doomed {
 
     /// Removes the rows and their entries, those of each table in its order.
     fn delete(&mut self, txn: &mut dyn Target, handles: &TableHandles) -> Result<()> {
-        let run_of = self.run.as_ref().map(|run| run.index);
+        let bytes = &self.bytes;
+        let of = |part: &Range<usize>| &bytes[part.clone()];
         if let Some(Run { index, first, last }) = &self.run {
             let table = handles.index(*index).table;
             txn.delete_pairs(table, (&first.0, &first.1)..=(&last.0, &last.1))?;
         }
-        let bytes = &self.bytes;
-        let of = |part: &Range<usize>| &bytes[part.clone()];
         self.entries.sort_unstable_by(|a, b| {
             let part = |entry: &Entry| (entry.index, of(&entry.key), of(&entry.primary_key));
             part(a).cmp(&part(b))
@@ -202,13 +212,18 @@ impl Doomed {
         for entry in &self.entries {
             let index = &handles.indexes[entry.index];
             let (key, primary_key) = (of(&entry.key), of(&entry.primary_key));
+            let run = self.run.as_ref();
+            if run.is_some_and(|run| run.holds(entry.index, key, primary_key)) {
+                continue;
+            }
             if index.has_duplicates {
                 txn.delete_dup(index.table, key, primary_key)?;
             } else {
                 txn.delete(index.table, key)?;
             }
         }
-        if run_of != Some(None) {
+        let are_rows_gone = self.run.as_ref().is_some_and(|run| run.index.is_none());
+        if !are_rows_gone {
             for key in &self.rows {
                 txn.delete(handles.rows.table, of(key))?;
             }
