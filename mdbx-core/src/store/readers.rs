@@ -24,9 +24,7 @@
 //!
 //! Source: locking document, "Binding a slot" to "Parking and ousting".
 
-use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::thread::available_parallelism;
 
 use log::warn;
@@ -37,7 +35,10 @@ use crate::ids::Txnid;
 use crate::store::attach::Attached;
 use crate::store::slots::{Announced, Slot};
 use crate::store::sweep::readers_error;
-use crate::sys::process;
+use crate::sys::atomic::{
+    AtomicBool, AtomicU32, AtomicUsize, Ordering, full_barrier_after_swap,
+};
+use crate::sys::process::this_thread;
 
 /// The states of a place.
 const UNBOUND: u32 = 0;
@@ -392,32 +393,13 @@ impl Drop for Readers {
     }
 }
 
-/// Keeps what is read after a slot was written from being read before it.
-#[inline]
-fn full_barrier_after_swap() {
-    // There, the instruction that wrote the slot does that by itself, and a fence would double the cost.
-    if cfg!(not(target_arch = "x86_64")) {
-        fence(Ordering::SeqCst);
-    }
-}
-
-/// Returns a number that differs between threads, so that each tries a place of its own first, and the thread's id.
-#[inline]
-fn this_thread() -> (usize, u64) {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static THREAD: Cell<(usize, u64)> =
-            Cell::new((THREADS.fetch_add(1, Ordering::Relaxed), process::thread_id()));
-    }
-    THREAD.get()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::lck::{CHANGED, LockVersion, TOUCHED, UNCHANGED};
     use crate::ids::Pgno;
     use crate::store::attach::tests::attached;
+    use crate::sys::process;
 
     fn readers() -> Readers {
         Readers::new(attached(LockVersion::V7))

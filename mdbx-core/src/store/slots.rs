@@ -29,14 +29,13 @@
 //!
 //! Source: locking document, "Readers".
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-
 use crate::format::lck::{
-    CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, SLOT_PAGES_RETIRED, SLOT_PAGES_USED,
+    CACHED_OLDEST, CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, SLOT_PAGES_RETIRED, SLOT_PAGES_USED,
     SLOT_PROCESS, SLOT_THREAD, SLOT_TXNID, TOUCHED, UNCHANGED,
 };
 use crate::ids::{Pgno, Txnid};
 use crate::store::attach::Attached;
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// How often a look is repeated because readers of libmdbx, or clones, disturb it.
 const MOST_LOOKS: usize = 64;
@@ -99,6 +98,25 @@ impl Attached {
     /// Returns how many slots were ever used.
     pub(crate) fn readers_len(&self) -> &AtomicU32 {
         self.region.u32(self.layout.readers_len)
+    }
+
+    /// Returns the oldest snapshot that is protected, as far as the writers have looked.
+    #[inline]
+    pub(crate) fn cached_oldest(&self) -> &AtomicU64 {
+        self.region.u64(CACHED_OLDEST)
+    }
+
+    /// Returns the flag that tells whether slots changed since the writer looked at them.
+    #[inline]
+    pub(crate) fn refresh_flag(&self) -> &AtomicU32 {
+        self.region.u32(self.layout.refresh_flag)
+    }
+
+    /// Makes the next writer look at the slots. Called after each commit, whose meta is written, by the holder of the
+    /// writer's turn.
+    pub(crate) fn note_commit(&self) {
+        self.refresh_flag().store(0, Ordering::Release);
+        fence(Ordering::SeqCst);
     }
 
     /// Notes that a slot was given the newest snapshot, after a full barrier, or was given up.
