@@ -36,7 +36,7 @@ use crate::store::attach::Attached;
 use crate::store::slots::{Announced, Slot};
 use crate::store::sweep::readers_error;
 use crate::sys::atomic::{
-    AtomicBool, AtomicU32, AtomicUsize, Ordering, full_barrier_after_swap,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, full_barrier_after_swap,
 };
 use crate::sys::process::this_thread;
 
@@ -55,6 +55,8 @@ struct Place {
     state: AtomicU32,
     /// The number of the slot, unless the place is unbound. Only who has taken the place changes it.
     slot: AtomicUsize,
+    /// The last snapshot that a writer may still be taking away from the slot, though its reader has left it; 0 if none.
+    leaving: AtomicU64,
 }
 
 /// The readers of this process.
@@ -90,6 +92,7 @@ impl Readers {
         let place = || Place {
             state: AtomicU32::new(UNBOUND),
             slot: AtomicUsize::new(0),
+            leaving: AtomicU64::new(0),
         };
         let cores = available_parallelism().map_or(1, usize::from);
         // The others leave something to other processes.
@@ -118,6 +121,30 @@ impl Readers {
             Some(slot) => Ok(slot),
             None => self.take_elsewhere(preferred, thread),
         }
+    }
+
+    /// Takes a slot that can be given `snapshot`, which is not the newest any more: not one from which a writer may still
+    /// be taking just that away.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Readers::take).
+    pub(crate) fn take_for_clone(&self, snapshot: Txnid) -> Result<SlotNumber> {
+        let mut avoided = Vec::new();
+        let taken = loop {
+            match self.take() {
+                Ok(slot) if self.is_leaving(&slot, snapshot) => avoided.push(slot),
+                taken => break taken,
+            }
+        };
+        for slot in &avoided {
+            self.release(slot);
+        }
+        taken
+    }
+
+    fn is_leaving(&self, number: &SlotNumber, snapshot: Txnid) -> bool {
+        self.places[number.place].leaving.load(Ordering::Relaxed) == snapshot.0
     }
 
     /// Takes the slot at a place, if there is one and nobody has it.
@@ -325,7 +352,9 @@ impl Readers {
         }
         let is_ours = self.vacate(number, IDLE);
         let place = &self.places[number.place];
-        if is_ours && number.place <= self.kept_mask {
+        // Nor do those go back whose next holder has to know what they may lose.
+        let is_kept = number.place <= self.kept_mask || place.leaving.load(Ordering::Relaxed) != 0;
+        if is_ours && is_kept {
             place.state.store(FREE, Ordering::Release);
         } else {
             self.unbind(number, is_ours);
@@ -375,8 +404,12 @@ impl Readers {
             && slot.process.load(Ordering::Relaxed) == self.attached.pid
             && slot.txnid.load(Ordering::SeqCst) == txnid.0;
         if !is_there {
-            // The writer may still be between its two steps, but the second one is for this very snapshot, which the
-            // slot never gets again.
+            // The writer may still be between its two steps. The second one is for this very snapshot: who has the slot
+            // next can have any other one.
+            if slot.txnid.load(Ordering::Relaxed) == txnid.0 {
+                let place = &self.places[number.place];
+                place.leaving.store(txnid.0, Ordering::Relaxed);
+            }
             slot.thread.store(thread, Ordering::Relaxed);
             self.hold(number);
         }

@@ -30,8 +30,8 @@
 //! Source: locking document, "Readers".
 
 use crate::format::lck::{
-    CACHED_OLDEST, CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, SLOT_PAGES_RETIRED, SLOT_PAGES_USED,
-    SLOT_PROCESS, SLOT_THREAD, SLOT_TXNID, TOUCHED, UNCHANGED,
+    CACHED_OLDEST, CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, SLOT_PAGES_RETIRED,
+    SLOT_PAGES_USED, SLOT_PROCESS, SLOT_THREAD, SLOT_TXNID, TOUCHED, UNCHANGED,
 };
 use crate::ids::{Pgno, Txnid};
 use crate::store::attach::Attached;
@@ -227,7 +227,8 @@ impl Attached {
             slot.thread
                 .compare_exchange(PARKED, OUSTED, Ordering::AcqRel, Ordering::Relaxed);
         // It may have come back with a newer snapshot since `entry` was read: that one stays protected until it looks.
-        // The holder may give the slot another snapshot meanwhile, but not this one again, which is not the newest.
+        // The slot may have another snapshot meanwhile, but not this one again: it is not the newest, and clones avoid
+        // the slot.
         ousted.is_ok()
             && slot
                 .txnid

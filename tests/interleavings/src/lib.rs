@@ -14,15 +14,27 @@ pub mod backend;
 pub mod programs;
 mod shims;
 
-#[allow(dead_code, unreachable_pub, reason = "a part of the engine's file is used here")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a part of the engine's file is used here"
+)]
 #[path = "../../../mdbx-core/src/error.rs"]
 mod error;
-#[allow(dead_code, unreachable_pub, reason = "a part of the engine's file is used here")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a part of the engine's file is used here"
+)]
 #[path = "../../../mdbx-core/src/ids.rs"]
 mod ids;
 
 /// The engine's files about bytes.
-#[allow(dead_code, unreachable_pub, reason = "a part of the engine's files is used here")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a part of the engine's files is used here"
+)]
 #[path = "../../../mdbx-core/src/format"]
 mod format {
     pub(crate) mod bytes;

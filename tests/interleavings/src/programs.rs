@@ -22,7 +22,9 @@ type Body = Box<dyn FnOnce() + Send>;
 /// Makes a store with so many bound slots.
 fn store(readers: usize, detail: Detail) -> Arc<Store> {
     let store = Store::new(2 * readers.next_power_of_two(), detail);
-    let bound: Vec<_> = (0..readers).filter_map(|_| store.readers.take().ok()).collect();
+    let bound: Vec<_> = (0..readers)
+        .filter_map(|_| store.readers.take().ok())
+        .collect();
     check(bound.len() == readers, "a slot is bound");
     for slot in &bound {
         store.readers.release(slot);
@@ -38,7 +40,10 @@ fn program(store: &Arc<Store>, threads: Vec<Body>) -> Program {
         check(store.attached.taken() == 0, "all slots are given back");
         let mut writer = Writer::new(&store);
         let newest = writer.commit();
-        check(writer.look() == newest, "what a writer missed is seen by the next one");
+        check(
+            writer.look() == newest,
+            "what a writer missed is seen by the next one",
+        );
     };
     Program {
         threads,
@@ -220,11 +225,13 @@ pub fn reader_that_does_not_look_again(count: usize) -> Program {
     program(&store, threads)
 }
 
-/// A reader of the newest snapshot is cloned and ended, and the clone reads, while a writer commits and looks. With
+/// A reader is cloned and ended, and the clone, in a slot before it, reads, while a writer commits and looks. With
 /// `tells` the clone is noted as the engine does, and otherwise as if it were any reader.
 pub fn clone_takes_over(tells: bool) -> Program {
     let store = store(2, Detail::Whole);
+    let first = begin(&store);
     let reader = begin(&store);
+    drop(first);
     Writer::new(&store).publish();
     let (old, own) = (Txnid(FIRST[2].into()), store.clone());
     let clones = move || {
@@ -305,23 +312,41 @@ fn ousts(store: &Arc<Store>) -> Body {
 }
 
 /// A parked reader comes back and ends while a writer takes its snapshot away; another reader of the same snapshot is
-/// cloned meanwhile, and ends; the clone reads.
-pub fn clone_where_a_parked_reader_was() -> Program {
-    let store = store(2, Detail::Whole);
+/// cloned then, and ends; the clone reads. With `avoids` the clone takes a slot as the engine does, and otherwise any.
+pub fn clone_where_a_parked_reader_was(avoids: bool) -> Program {
+    let store = store(3, Detail::Whole);
     let parked = begin(&store).map(Reader::park);
     let other = begin(&store);
     Writer::new(&store).publish();
+    let (old, own) = (Txnid(FIRST[2].into()), store.clone());
     let comes_back = move || {
-        let slot: Option<ReaderSlot<'_>> = parked.and_then(|parked| parked.unpark().err());
-        drop(slot);
-        let Some(other) = other else { return };
-        let clone = other.try_clone();
-        drop(other);
-        if let Ok(clone) = clone {
-            read(&clone);
+        let ousted = parked.and_then(|parked| parked.unpark().err());
+        let (Some(ousted), Some(other)) = (ousted, other) else {
+            return;
+        };
+        drop(ousted);
+        if avoids {
+            let clone = other.try_clone();
+            drop(other);
+            if let Ok(clone) = clone {
+                read(&clone);
+            }
+        } else if let Ok(slot) = own.readers.take() {
+            own.readers.pin_clone(&slot, announced(old));
+            drop(other);
+            own.map.page(old).read();
+            own.readers.release(&slot);
         }
     };
-    program(&store, vec![ousts(&store), body(comes_back)])
+    let mut writer = Writer::new(&store);
+    let ousts = move || {
+        let store = writer.store.clone();
+        if let Some(entry) = store.attached.oldest_reader(Txnid(8)) {
+            store.attached.oust(&entry);
+        }
+        writer.look();
+    };
+    program(&store, vec![body(ousts), body(comes_back)])
 }
 
 /// A reader moves on to newer snapshots while a writer commits.
@@ -350,7 +375,10 @@ pub fn oldest_is_watched(count: usize, kind: Engine) -> Program {
         let cached = watches.attached.cached_oldest();
         let before = cached.load(Ordering::Acquire);
         let after = cached.load(Ordering::Acquire);
-        check(before <= after, "the oldest snapshot in use is never an older one than before");
+        check(
+            before <= after,
+            "the oldest snapshot in use is never an older one than before",
+        );
     };
     let threads = vec![commits(&store, count, kind), body(reads), body(watches)];
     program(&store, threads)
@@ -377,8 +405,10 @@ pub fn metas_are_written(count: usize, detail: Detail, looks_again: bool) -> Pro
         };
         if let Some(head) = head {
             let meta = &head.meta;
-            let whole = (meta.geometry.first_unallocated, meta.pages_retired);
-            check(whole == pages_of(meta.txnid), "a meta is not mixed of two");
+            // What had been retired, of which readers only tell, comes after the second id, and may be older.
+            let (pages_used, _) = pages_of(meta.txnid);
+            let is_whole = meta.geometry.first_unallocated == pages_used;
+            check(is_whole, "a meta is not mixed of two");
         }
     };
     program(&store, vec![body(writes), body(looks)])

@@ -5,20 +5,21 @@
 //! A program is run again and again, each time with another choice of who goes next: a thread, with its next access to
 //! the memory, or a queue, with its oldest store. Two runs that differ only in the order of neighbouring steps that do
 //! not concern each other (of different threads, and not at one place or both loads) come to the same, so one of them is
-//! left out, by sets of steps that sleep until one that concerns them was done. Nothing else is left out: the threads
-//! of these programs end whatever they find, so each has finitely many runs.
+//! left out: another choice is made only where two steps that do concern each other could have come in the other order,
+//! and steps sleep that an earlier choice has dealt with, until one that concerns them was done. Nothing else is left
+//! out: the threads of these programs end whatever they find, so each has finitely many runs.
 //!
-//! Source: Sewell and others, "x86-TSO"; Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems".
+//! Source: Sewell and others, "x86-TSO"; Flanagan and Godefroid, "Dynamic Partial-Order Reduction".
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use generator::{Generator, Gn};
 
 use crate::backend::{Explored, Program, Violation, Weakness};
 
-pub use std::sync::atomic::Ordering;
+pub(crate) use std::sync::atomic::Ordering;
 
 /// The stack of a thread, in words.
 const STACK: usize = 0x4000;
@@ -67,6 +68,8 @@ impl Step {
 #[derive(Debug)]
 struct Choice {
     possible: Vec<Step>,
+    /// Whose turn has to be tried here.
+    wanted: Vec<Actor>,
     /// What need not be chosen here, because a run that did so comes to the same as an earlier one.
     asleep: Vec<Step>,
     chosen: Step,
@@ -134,9 +137,26 @@ fn ask(ask: Ask) -> u64 {
 
 type Thread = Generator<'static, u64, Ask>;
 
+/// How many steps of each actor, threads first, were done before something: the number of the last one and one more.
+type Clock = Vec<usize>;
+
+fn join(clock: &mut Clock, other: &[usize]) {
+    for (own, other) in clock.iter_mut().zip(other) {
+        *own = (*own).max(*other);
+    }
+}
+
 /// One run.
 struct Run {
     threads: Vec<Thread>,
+    /// What each actor knows of, threads first.
+    clocks: Vec<Clock>,
+    /// What each step that was taken knew of, and itself.
+    clocks_of: Vec<Clock>,
+    /// What threads knew of when they made the stores that wait in their queues.
+    queued: Vec<VecDeque<Clock>>,
+    /// For each place what all loads, and what all writes, knew of.
+    places: BTreeMap<usize, (Clock, Clock)>,
     /// What each thread waits for; `None` once it has ended.
     asked: Vec<Option<Ask>>,
 }
@@ -149,8 +169,13 @@ impl Run {
             memory.queues = threads.iter().map(|_| VecDeque::new()).collect();
         });
         let threads: Vec<Thread> = threads.into_iter().map(spawn).collect();
+        let actors = 2 * threads.len();
         let mut run = Run {
             asked: vec![None; threads.len()],
+            clocks: vec![vec![0; actors]; actors],
+            clocks_of: Vec::new(),
+            queued: vec![VecDeque::new(); threads.len()],
+            places: BTreeMap::new(),
             threads,
         };
         for thread in 0..run.threads.len() {
@@ -180,6 +205,11 @@ impl Run {
                 if !is_done {
                     break;
                 }
+                if let Ask::Store(..) = ask {
+                    self.queued[thread].push_back(self.clocks[thread].clone());
+                } else {
+                    self.knows_own_stores(thread);
+                }
                 self.answer(thread, 0);
             }
             MEMORY.with_borrow(|memory| {
@@ -204,27 +234,106 @@ impl Run {
         possible
     }
 
-    fn take(&mut self, step: Step) {
-        match (step.actor, step.actor.asked(&self.asked)) {
-            (Actor::Thread(thread), Some(ask)) => {
+    /// Notes that the stores of a thread have reached the memory before it goes on.
+    fn knows_own_stores(&mut self, thread: usize) {
+        let queue = self.clocks[self.threads.len() + thread].clone();
+        join(&mut self.clocks[thread], &queue);
+    }
+
+    fn number(&self, actor: Actor) -> usize {
+        match actor {
+            Actor::Thread(thread) => thread,
+            Actor::Queue(thread) => self.threads.len() + thread,
+        }
+    }
+
+    /// Returns what is known to come before a step, whatever order is chosen for those that concern each other.
+    fn before(&mut self, step: Step) -> Clock {
+        match step.actor {
+            Actor::Thread(thread) if step.writes => self.knows_own_stores(thread),
+            Actor::Thread(_) => {}
+            Actor::Queue(thread) => {
+                if let Some(stored) = self.queued[thread].front() {
+                    join(&mut self.clocks[self.threads.len() + thread], stored);
+                }
+            }
+        }
+        self.clocks[self.number(step.actor)].clone()
+    }
+
+    /// Returns what comes before a step in this run, and the step itself, which is the one with that number.
+    fn clock(&mut self, step: Step, number: usize) -> Clock {
+        let mut clock = self.before(step);
+        if let Some((loads, writes)) = self.places.get(&step.place) {
+            join(&mut clock, writes);
+            if step.writes {
+                join(&mut clock, loads);
+            }
+        }
+        clock[self.number(step.actor)] = number + 1;
+        clock
+    }
+
+    /// Has the other order tried of each earlier step that concerns `step`, and need not come before it.
+    fn find_races(&mut self, step: Step, path: &mut [Choice]) {
+        let before = self.before(step);
+        let clock = self.clock(step, path.len());
+        for at in 0..path.len() {
+            let earlier = path[at].chosen;
+            let number = self.number(earlier.actor);
+            let is_race =
+                earlier.actor != step.actor && !earlier.commutes_with(step) && before[number] <= at;
+            if !is_race {
+                continue;
+            }
+            // What can come before the earlier step, and then `step`. Of it, what nothing else has to precede.
+            let later = (at + 1..path.len())
+                .map(|later| (later, path[later].chosen, &self.clocks_of[later]));
+            let later = later.chain([(path.len(), step, &clock)]);
+            let free =
+                later.filter(|(other, _, clock)| *other == path.len() || clock[number] <= at);
+            let mut all: Vec<(usize, Step)> = Vec::new();
+            let mut first: Vec<Actor> = Vec::new();
+            for (other, step, clock) in free {
+                let follows =
+                    |&(at, earlier): &(usize, Step)| clock[self.number(earlier.actor)] > at;
+                if !all.iter().any(follows) {
+                    first.push(step.actor);
+                }
+                all.push((other, step));
+            }
+            let wanted = &mut path[at].wanted;
+            if !first.iter().any(|actor| wanted.contains(actor)) {
+                wanted.extend(first.first());
+            }
+        }
+    }
+
+    /// Takes a step, which is the one with that number.
+    fn take(&mut self, step: Step, number: usize) {
+        let clock = self.clock(step, number);
+        let none = || (vec![0; clock.len()], vec![0; clock.len()]);
+        let (loads, writes) = self.places.entry(step.place).or_insert_with(none);
+        join(if step.writes { writes } else { loads }, &clock);
+        let actor = self.number(step.actor);
+        self.clocks[actor].clone_from(&clock);
+        self.clocks_of.push(clock);
+        match step.actor {
+            Actor::Thread(thread) => {
+                let Some(ask) = self.asked[thread] else {
+                    return;
+                };
                 let value = MEMORY.with_borrow_mut(|memory| memory.perform(thread, ask));
                 self.answer(thread, value);
             }
-            (Actor::Queue(thread), _) => MEMORY.with_borrow_mut(|memory| {
-                if let Some((place, value)) = memory.queues[thread].pop_front() {
-                    memory.values[place] = value;
-                }
-            }),
-            (Actor::Thread(_), None) => {}
-        }
-    }
-}
-
-impl Actor {
-    fn asked(self, asked: &[Option<Ask>]) -> Option<Ask> {
-        match self {
-            Actor::Thread(thread) => asked[thread],
-            Actor::Queue(_) => None,
+            Actor::Queue(thread) => {
+                self.queued[thread].pop_front();
+                MEMORY.with_borrow_mut(|memory| {
+                    if let Some((place, value)) = memory.queues[thread].pop_front() {
+                        memory.values[place] = value;
+                    }
+                });
+            }
         }
     }
 }
@@ -274,6 +383,7 @@ pub fn explore(
 
 /// Goes the way that `path` prescribes, and on from its end; returns whether this run is another than all before.
 fn follow(run: &mut Run, path: &mut Vec<Choice>) -> bool {
+    let replayed = path.len().saturating_sub(1); // the last choice is a new one
     let mut depth = 0;
     let mut is_new = true;
     loop {
@@ -282,35 +392,47 @@ fn follow(run: &mut Run, path: &mut Vec<Choice>) -> bool {
             return is_new;
         };
         if !is_new {
-            run.take(first); // only to let the threads end
+            run.take(first, depth); // only to let the threads end
+            depth += 1;
             continue;
         }
         if depth == path.len() {
             let asleep = path.last().map_or_else(Vec::new, |last| {
                 let asleep = last.asleep.iter().copied();
-                asleep.filter(|step| step.commutes_with(last.chosen)).collect()
+                asleep
+                    .filter(|step| step.commutes_with(last.chosen))
+                    .collect()
             });
             let Some(&chosen) = possible.iter().find(|&step| !asleep.contains(step)) else {
+                for step in possible {
+                    run.find_races(step, path);
+                }
                 is_new = false;
                 continue;
             };
             path.push(Choice {
                 possible,
+                wanted: vec![chosen.actor],
                 asleep,
                 chosen,
             });
         }
-        run.take(path[depth].chosen);
+        let chosen = path[depth].chosen;
+        if depth >= replayed {
+            run.find_races(chosen, &mut path[..depth]);
+        }
+        run.take(chosen, depth);
         depth += 1;
     }
 }
 
-/// Makes another choice where that was possible last; returns whether there was one.
+/// Makes another choice where that was possible last, and has to be tried; returns whether there was one.
 fn turn_back(path: &mut Vec<Choice>) -> bool {
     while let Some(choice) = path.last_mut() {
         choice.asleep.push(choice.chosen);
-        let asleep = &choice.asleep;
-        let other = choice.possible.iter().find(|&step| !asleep.contains(step));
+        let (asleep, wanted) = (&choice.asleep, &choice.wanted);
+        let mut possible = choice.possible.iter();
+        let other = possible.find(|&step| wanted.contains(&step.actor) && !asleep.contains(step));
         if let Some(&other) = other {
             choice.chosen = other;
             return true;

@@ -46,7 +46,10 @@ impl Map {
             Detail::Whole => vec![AtomicU32::new(txnid)],
             _ => {
                 let words = words_of(txnid);
-                changing.iter().map(|&word| AtomicU32::new(words[word])).collect()
+                changing
+                    .iter()
+                    .map(|&word| AtomicU32::new(words[word]))
+                    .collect()
             }
         };
         Map {
@@ -81,7 +84,11 @@ impl Map {
         1 << 20
     }
 
-    #[expect(clippy::unnecessary_wraps, clippy::trivially_copy_pass_by_ref, reason = "as in the engine")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "as in the engine"
+    )]
     pub(crate) fn measure(&self, _file: &()) -> io::Result<u64> {
         Ok(self.len() as u64)
     }
@@ -144,5 +151,7 @@ fn make_words(txnid: u32) -> Vec<u32> {
     meta.pages_retired = pages_retired;
     let body: MetaBody = meta.write_body();
     let words = body.chunks_exact(4);
-    words.map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+    words
+        .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+        .collect()
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::ids::PageSize;
 use crate::shims::attach::Attached;
-use crate::shims::map::{Map, Detail};
+use crate::shims::map::{Detail, Map};
 use crate::store::readers::Readers;
 
 /// One opened database. Fields are named as in the engine.

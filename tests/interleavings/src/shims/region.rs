@@ -25,7 +25,10 @@ impl Region {
             long.extend([at + SLOT_TXNID, at + SLOT_THREAD, at + SLOT_PAGES_RETIRED]);
         }
         Region {
-            short: short.into_iter().map(|at| (at, AtomicU32::new(0))).collect(),
+            short: short
+                .into_iter()
+                .map(|at| (at, AtomicU32::new(0)))
+                .collect(),
             long: long.into_iter().map(|at| (at, AtomicU64::new(0))).collect(),
         }
     }
