@@ -17,7 +17,7 @@ use crate::store::troika::Looked;
 
 pub use crate::shims::map::Detail;
 
-type Body = Box<dyn FnOnce() + Send>;
+type Body = Box<dyn FnOnce()>;
 
 /// Makes a store with so many bound slots.
 fn store(readers: usize, detail: Detail) -> Arc<Store> {
@@ -162,7 +162,7 @@ fn read(reader: &Reader<'_>) {
     reader.store().map.page(meta.txnid).read();
 }
 
-fn body(body: impl FnOnce() + Send + 'static) -> Body {
+fn body(body: impl FnOnce() + 'static) -> Body {
     Box::new(body)
 }
 

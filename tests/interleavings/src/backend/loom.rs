@@ -21,7 +21,7 @@ pub(crate) use loom::sync::atomic::AtomicUsize;
 pub use std::sync::atomic::Ordering;
 
 /// How often a thread may be interrupted, over all of a run, where it does not wait.
-const INTERRUPTIONS: usize = 3;
+const INTERRUPTIONS: usize = 2;
 
 thread_local! {
     static WEAKNESS: Cell<Option<Weakness>> = const { Cell::new(None) };

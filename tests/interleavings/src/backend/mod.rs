@@ -23,8 +23,8 @@ pub(crate) use store_buffers::{
 
 /// Threads, and what is done after all of them have ended.
 pub struct Program {
-    pub(crate) threads: Vec<Box<dyn FnOnce() + Send>>,
-    pub(crate) end: Box<dyn FnOnce() + Send>,
+    pub(crate) threads: Vec<Box<dyn FnOnce()>>,
+    pub(crate) end: Box<dyn FnOnce()>,
 }
 
 /// How many orders were tried.

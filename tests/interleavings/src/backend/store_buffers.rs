@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use generator::{Generator, Gn};
+use generator::{Gn, LocalGenerator};
 
 use crate::backend::{Explored, Program, Violation, Weakness};
 
@@ -135,7 +135,7 @@ fn ask(ask: Ask) -> u64 {
     done.unwrap_or_else(|| generator::yield_::<u64, Ask>(ask).unwrap_or_default())
 }
 
-type Thread = Generator<'static, u64, Ask>;
+type Thread = LocalGenerator<'static, u64, Ask>;
 
 /// How many steps of each actor, threads first, were done before something: the number of the last one and one more.
 type Clock = Vec<usize>;
@@ -162,7 +162,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(program: Program) -> (Run, Box<dyn FnOnce() + Send>) {
+    fn new(program: Program) -> (Run, Box<dyn FnOnce()>) {
         let Program { threads, end } = program;
         MEMORY.with_borrow_mut(|memory| {
             memory.is_running = true;
@@ -345,8 +345,8 @@ fn is_end(ask: &Ask) -> bool {
     matches!(ask, Ask::Load(usize::MAX))
 }
 
-fn spawn(body: Box<dyn FnOnce() + Send>) -> Thread {
-    Gn::new_opt(STACK, move || {
+fn spawn(body: Box<dyn FnOnce()>) -> Thread {
+    Gn::new_scoped_opt_local(STACK, move |_| {
         body();
         END
     })

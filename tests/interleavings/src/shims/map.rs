@@ -66,7 +66,7 @@ impl Map {
         let words = words_of(txnid);
         let write = |at: usize| {
             let value = words[self.changing[at]];
-            cells[at].store(value, Ordering::Relaxed);
+            cells[at].store(value, Ordering::Release); // in the order of their places
         };
         match self.detail {
             Detail::Whole => cells[0].store(txnid, Ordering::Relaxed),
