@@ -10,6 +10,15 @@
 //! What is in place of something here does as little as possible: no lock is taken while threads run, slots are bound
 //! before, and a page is one place of the memory.
 
+#![allow(
+    clippy::must_use_candidate,
+    clippy::unused_self,
+    clippy::let_unit_value,
+    clippy::explicit_auto_deref,
+    clippy::arc_with_non_send_sync,
+    reason = "what is in the place of the engine's types looks as they do, and loom has one thread at a time"
+)]
+
 pub mod backend;
 pub mod programs;
 mod shims;
@@ -61,5 +70,5 @@ mod store {
 /// What is in the place of the operating system.
 mod sys {
     pub(crate) use crate::backend as atomic;
-    pub(crate) use crate::shims::{map, map as shared, process, region};
+    pub(crate) use crate::shims::{map, map as shared, process};
 }

@@ -10,7 +10,7 @@ use crate::format::lck::{IDLE, UNCHANGED};
 use crate::ids::Txnid;
 use crate::shims::map::{FIRST, pages_of};
 use crate::shims::open::Store;
-use crate::store::reader::{Reader, ReaderSlot, StoreRef};
+use crate::store::reader::{Reader, StoreRef};
 use crate::store::readers::SlotNumber;
 use crate::store::slots::Announced;
 use crate::store::troika::Looked;

@@ -18,7 +18,7 @@ use crate::backend::{Explored, Program, Violation, Weakness};
 
 pub(crate) use loom::sync::atomic::AtomicBool;
 pub(crate) use loom::sync::atomic::AtomicUsize;
-pub use std::sync::atomic::Ordering;
+pub(crate) use std::sync::atomic::Ordering;
 
 /// How often a thread may be interrupted, over all of a run, where it does not wait.
 const INTERRUPTIONS: usize = 2;
@@ -111,6 +111,7 @@ macro_rules! atomics {
         #[derive(Debug)]
         pub(crate) struct $name(loom::sync::atomic::$name);
 
+        #[allow(dead_code, reason = "not all are used of each type")]
         impl $name {
             pub(crate) fn new(value: $type) -> $name {
                 $name(loom::sync::atomic::$name::new(value))

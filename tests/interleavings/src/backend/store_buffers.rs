@@ -127,6 +127,7 @@ impl Memory {
 }
 
 /// Asks the memory, when it is this thread's turn.
+#[expect(deprecated, reason = "what asks has no scope of its own")]
 fn ask(ask: Ask) -> u64 {
     let done = MEMORY.with_borrow_mut(|memory| {
         let waits = memory.is_running && !std::thread::panicking();
@@ -491,6 +492,7 @@ macro_rules! atomics {
         /// An atomic whose accesses are explored.
         pub(crate) struct $name(Place);
 
+        #[allow(dead_code, reason = "not all are used of each type")]
         impl $name {
             pub(crate) fn new(value: $type) -> $name {
                 $name(Place::new($to(value)))

@@ -42,15 +42,13 @@ impl Map {
         let (one, other) = (words_of(5), words_of(6));
         let changing = (0..one.len()).filter(|&word| one[word] != other[word]);
         let changing: Vec<usize> = changing.collect();
-        let cells = |txnid: u32| match detail {
-            Detail::Whole => vec![AtomicU32::new(txnid)],
-            _ => {
-                let words = words_of(txnid);
-                changing
-                    .iter()
-                    .map(|&word| AtomicU32::new(words[word]))
-                    .collect()
+        let cells = |txnid: u32| {
+            if detail == Detail::Whole {
+                return vec![AtomicU32::new(txnid)];
             }
+            let words = words_of(txnid);
+            let changing = changing.iter();
+            changing.map(|&word| AtomicU32::new(words[word])).collect()
         };
         Map {
             detail,
