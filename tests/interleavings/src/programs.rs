@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::{Ordering, Program, check, fence};
+use crate::backend::{Body, Held, Ordering, Program, check, fence};
 use crate::format::lck::{IDLE, UNCHANGED};
 use crate::ids::Txnid;
 use crate::shims::map::{FIRST, pages_of};
@@ -16,8 +16,6 @@ use crate::store::slots::Announced;
 use crate::store::troika::Looked;
 
 pub use crate::shims::map::Detail;
-
-type Body = Box<dyn FnOnce()>;
 
 /// Makes a store with so many bound slots.
 fn store(readers: usize, detail: Detail) -> Arc<Store> {
@@ -162,7 +160,7 @@ fn read(reader: &Reader<'_>) {
     reader.store().map.page(meta.txnid).read();
 }
 
-fn body(body: impl FnOnce() + 'static) -> Body {
+fn body(body: impl FnOnce() + Held + 'static) -> Body {
     Box::new(body)
 }
 

@@ -20,6 +20,13 @@ pub(crate) use loom::sync::atomic::AtomicBool;
 pub(crate) use loom::sync::atomic::AtomicUsize;
 pub(crate) use std::sync::atomic::Ordering;
 
+/// What a thread does. All threads of a run are one to the system, so nothing has to be `Send`.
+pub(crate) type Body = Box<dyn FnOnce()>;
+
+/// What it may hold.
+pub(crate) trait Held {}
+impl<T> Held for T {}
+
 /// How often a thread may be interrupted, over all of a run, where it does not wait.
 const INTERRUPTIONS: usize = 2;
 

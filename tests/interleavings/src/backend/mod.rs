@@ -14,16 +14,18 @@ pub use store_buffers::{check, explore};
 
 #[cfg(feature = "loom")]
 pub(crate) use self::loom::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, Page, fence, full_barrier_after_swap,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Body, Held, Ordering, Page, fence,
+    full_barrier_after_swap,
 };
 #[cfg(not(feature = "loom"))]
 pub(crate) use store_buffers::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, Page, fence, full_barrier_after_swap,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Body, Held, Ordering, Page, fence,
+    full_barrier_after_swap,
 };
 
 /// Threads, and what is done after all of them have ended.
 pub struct Program {
-    pub(crate) threads: Vec<Box<dyn FnOnce()>>,
+    pub(crate) threads: Vec<Body>,
     pub(crate) end: Box<dyn FnOnce()>,
 }
 

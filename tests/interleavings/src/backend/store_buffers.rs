@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use generator::{Gn, LocalGenerator};
+use generator::{Generator, Gn};
 
 use crate::backend::{Explored, Program, Violation, Weakness};
 
@@ -23,6 +23,13 @@ pub(crate) use std::sync::atomic::Ordering;
 
 /// The stack of a thread, in words.
 const STACK: usize = 0x4000;
+
+/// What a thread does.
+pub(crate) type Body = Box<dyn FnOnce() + Send>;
+
+/// What it may hold.
+pub(crate) trait Held: Send {}
+impl<T: Send> Held for T {}
 
 /// What a thread asks of the memory.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +143,7 @@ fn ask(ask: Ask) -> u64 {
     done.unwrap_or_else(|| generator::yield_::<u64, Ask>(ask).unwrap_or_default())
 }
 
-type Thread = LocalGenerator<'static, u64, Ask>;
+type Thread = Generator<'static, u64, Ask>;
 
 /// How many steps of each actor, threads first, were done before something: the number of the last one and one more.
 type Clock = Vec<usize>;
@@ -346,8 +353,8 @@ fn is_end(ask: &Ask) -> bool {
     matches!(ask, Ask::Load(usize::MAX))
 }
 
-fn spawn(body: Box<dyn FnOnce()>) -> Thread {
-    Gn::new_scoped_opt_local(STACK, move |_| {
+fn spawn(body: Body) -> Thread {
+    Gn::new_opt(STACK, move || {
         body();
         END
     })
