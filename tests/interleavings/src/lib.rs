@@ -52,6 +52,7 @@ mod format {
     pub(crate) mod limits;
     pub(crate) mod meta;
     pub(crate) mod root;
+    pub(crate) mod seal;
 }
 
 /// The engine's files about readers, and what is in the place of those below them.
@@ -70,5 +71,5 @@ mod store {
 /// What is in the place of the operating system.
 mod sys {
     pub(crate) use crate::backend as atomic;
-    pub(crate) use crate::shims::{map, map as shared, process};
+    pub(crate) use crate::shims::{map, map as shared, process, region};
 }

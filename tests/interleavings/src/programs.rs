@@ -106,7 +106,7 @@ impl Writer {
         let txnid = Txnid(head.meta.txnid.0 + 1);
         let number = u32::try_from(txnid.0).unwrap_or_default();
         self.store.map.write_meta(head.tail, number);
-        self.store.attached.note_commit();
+        self.store.note_commit(txnid);
         txnid
     }
 

@@ -45,6 +45,10 @@ impl Attached {
         Ok(())
     }
 
+    pub(crate) fn is_alone(&self) -> bool {
+        true
+    }
+
     pub(crate) fn is_here(&self) -> bool {
         true
     }
