@@ -3,7 +3,7 @@
 mod typed_support;
 
 use mdbx_typed::prelude::*;
-use mdbx_typed::{Change, Codec, CodecError, OpenError, Result, Schema};
+use mdbx_typed::{Change, Codec, CodecError, Error, OpenError, ReadOnly, Result, Schema};
 use serde::{Deserialize, Serialize};
 use typed_support::TempDb;
 

@@ -157,21 +157,29 @@
 // The derives name everything from the root of this crate; this lets its own tests and docs use them too.
 extern crate self as mdbx_typed;
 
+mod backfill;
 mod codec;
 mod db;
 mod error;
 mod index;
 mod key;
+mod migrate;
 mod plain;
+mod progress;
 mod query;
 mod schema;
 mod shape;
 mod table;
+mod verify;
 
 pub use codec::{Bincode, Codec};
-pub use db::{Builder, Database, Held, ReadTxn, WriteTxn};
+pub use db::{
+    Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
+    WriteTxn,
+};
 pub use error::{
-    Change, CodecError, Error, KeyBytes, KeyError, OpenError, Result, SchemaDiff, TableDiff,
+    Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,
+    SchemaDiff, Step, TableDiff,
 };
 pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
@@ -180,13 +188,15 @@ pub use key::{
 pub use mdbx_core::{Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Table, View};
 pub use plain::{Plain, le};
+pub use progress::Progress;
 pub use query::{Entries, Ids, Keys, Page, ParseTokenError, Query, Rows, Token, Views};
 pub use schema::{
     AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
-    KeyRef, KeySchema, OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema,
-    UniqueIndex, ViewOf,
+    KeyRef, KeySchema, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema, Table,
+    TableSchema, UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
+pub use verify::{Problem, Report, TableReport};
 
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
@@ -202,7 +212,8 @@ pub mod __private {
     pub use crate::codec::raw;
     pub use crate::plain::sum;
     pub use crate::schema::Slot;
-    pub use crate::schema::view::{decode_head, is_field, schema_of};
+    pub use crate::schema::too_old;
+    pub use crate::schema::view::{decode_head, decode_leading, is_field, schema_of};
     pub use crate::shape::{NoShape, Probe};
     pub use serde;
 }

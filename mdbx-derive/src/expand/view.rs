@@ -50,6 +50,20 @@ pub(super) fn generated(model: &Model<'_>, view: &View<'_>) -> TokenStream {
                 fn from_row(__bytes: &'t [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
                     <#codec as #krate::Codec>::decode(__bytes)
                 }
+
+                fn from_older(
+                    __bytes: &'t [u8],
+                    __origin: #krate::Origin,
+                ) -> ::core::result::Result<Self, #krate::CodecError> {
+                    match #krate::Origin::before(__origin) {
+                        ::core::option::Option::None => {
+                            <#codec as #krate::Codec>::decode_leading(__bytes, __origin.fields)
+                        }
+                        ::core::option::Option::Some(_) => {
+                            ::core::result::Result::Err(#krate::__private::too_old())
+                        }
+                    }
+                }
             }
 
             #[automatically_derived]
@@ -153,6 +167,11 @@ fn expand(
         of.span(),
         quote!(#krate::__private::decode_head::<#of, __View #generics>),
     );
+    let leading = at(
+        of.span(),
+        quote!(#krate::__private::decode_leading::<#of, __View #generics>),
+    );
+    let len = fields.len();
     let view_of = at(of.span(), quote!(#krate::ViewOf<#row, #of>));
     quote! {
         #[allow(unused_imports, reason = "not every view has a field without a shape")]
@@ -170,6 +189,20 @@ fn expand(
             impl<#row> #krate::FromRow<#row> for #ident #generics {
                 fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
                     let __view = #head(__bytes)?;
+                    ::core::result::Result::Ok(#ident { #(#names: __view.#names,)* })
+                }
+
+                fn from_older(
+                    __bytes: &#row [u8],
+                    __origin: #krate::Origin,
+                ) -> ::core::result::Result<Self, #krate::CodecError> {
+                    if ::core::option::Option::is_some(&#krate::Origin::before(__origin)) {
+                        return ::core::result::Result::Err(#krate::__private::too_old());
+                    }
+                    if __origin.fields >= #len {
+                        return #krate::FromRow::from_row(__bytes);
+                    }
+                    let __view = #leading(__bytes, __origin.fields)?;
                     ::core::result::Result::Ok(#ident { #(#names: __view.#names,)* })
                 }
             }

@@ -9,7 +9,8 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::{Deserialize, Serialize};
 
-use super::Codec;
+use super::leading::Leading;
+use super::{Codec, left_over};
 use crate::error::CodecError;
 
 /// The default codec, `bincode-2-standard`: compact, not self-describing, borrows `&str` and `&[u8]` from the page.
@@ -35,20 +36,40 @@ impl Codec for Bincode {
     }
 
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
-        match bincode::serde::borrow_decode_from_slice(bytes, CONFIG) {
-            Ok((value, used)) if used == bytes.len() => Ok(value),
-            Ok((_, used)) => Err(CodecError::decode(
-                Self::NAME,
-                format_args!("{} bytes are left over", bytes.len() - used),
-            )),
-            Err(error) => Err(CodecError::decode(Self::NAME, error)),
-        }
+        complete(
+            bincode::serde::borrow_decode_from_slice(bytes, CONFIG),
+            bytes,
+        )
+    }
+
+    fn decode_leading<'t, T: Deserialize<'t>>(
+        bytes: &'t [u8],
+        fields: usize,
+    ) -> Result<T, CodecError> {
+        let leading = Leading::<T>::new(fields);
+        complete(
+            bincode::serde::seed_decode_from_slice(leading, bytes, CONFIG),
+            bytes,
+        )
     }
 
     fn decode_head<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
         bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
             .map(|(value, _)| value)
             .map_err(|error| CodecError::decode(Self::NAME, error))
+    }
+}
+
+/// Returns a value that was decoded from the start of `bytes`, if that was all of them.
+#[inline]
+fn complete<T>(
+    decoded: Result<(T, usize), bincode::error::DecodeError>,
+    bytes: &[u8],
+) -> Result<T, CodecError> {
+    match decoded {
+        Ok((value, used)) if used == bytes.len() => Ok(value),
+        Ok((_, used)) => Err(left_over(Bincode::NAME, bytes.len() - used)),
+        Err(error) => Err(CodecError::decode(Bincode::NAME, error)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! `#[table(raw)]` go through no codec: `raw`.
 
 mod bincode;
+mod leading;
 pub mod raw;
 pub(crate) mod varint;
 
@@ -35,6 +36,25 @@ pub trait Codec: 'static {
     /// [`CodecError`] when they are not a `T`, or when bytes are left over.
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError>;
 
+    /// Returns the struct that `bytes` are, all of them, when only its first `fields` fields are stored. The others
+    /// take their `#[serde(default)]`: they were appended after the row was written.
+    ///
+    /// A codec need not have it; a table of its own then cannot grow.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Codec::decode), and when a field that is not stored has no default.
+    fn decode_leading<'t, T: Deserialize<'t>>(
+        bytes: &'t [u8],
+        fields: usize,
+    ) -> Result<T, CodecError> {
+        let _ = (bytes, fields);
+        Err(CodecError::decode(
+            Self::NAME,
+            "this codec does not read rows with fewer fields",
+        ))
+    }
+
     /// Returns the value that `bytes` begin with: the leading fields of a struct, for views. It may borrow from them.
     ///
     /// A codec need not have it; views of its tables are then an error.
@@ -46,4 +66,10 @@ pub trait Codec: 'static {
         let _ = bytes;
         Err(CodecError::decode(Self::NAME, "this codec has no views"))
     }
+}
+
+/// Returns the error that says a row has more bytes than its value.
+#[cold]
+fn left_over(codec: &'static str, bytes: usize) -> CodecError {
+    CodecError::decode(codec, format_args!("{bytes} bytes are left over"))
 }

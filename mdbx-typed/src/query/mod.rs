@@ -279,7 +279,7 @@ impl<'t, I: Index> Query<'t, I> {
     fn scan(self) -> Result<(&'t TableHandles, Scan<'t>)> {
         let table = I::Table::SCHEMA.name;
         let handles = self.handles.ok_or(Error::NotInSchema { table })?;
-        let index = handles.index(I::POSITION);
+        let index = handles.readable::<I>()?;
         let after = match &self.after {
             None => None,
             Some(token) => Some(

@@ -36,6 +36,18 @@ pub fn decode_head<'t, T: EncodedTable, V: serde::Deserialize<'t>>(
     T::Codec::decode_head(bytes)
 }
 
+/// Returns the view that a row of `T` begins with, which has as many fields as the row.
+///
+/// # Errors
+///
+/// As [`Codec::decode_leading`].
+pub fn decode_leading<'t, T: EncodedTable, V: serde::Deserialize<'t>>(
+    bytes: &'t [u8],
+    fields: usize,
+) -> Result<V, CodecError> {
+    T::Codec::decode_leading(bytes, fields)
+}
+
 /// Returns what a view is checked against.
 #[must_use]
 pub const fn schema_of<T: Table>() -> &'static TableSchema {
