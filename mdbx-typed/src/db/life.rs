@@ -1,6 +1,6 @@
 //! What a program may ask of a database in the course of its life: differences, migration, verification, dropping.
 
-use super::open;
+use super::open::{self, Fitting};
 use super::plan::Plan;
 use super::{Database, Inner};
 use crate::error::{Error, OpenError, Result, SchemaDiff};
@@ -163,5 +163,28 @@ impl Database {
             return Err(Error::InUse { table: name.into() });
         }
         Ok(open::drop_table(&self.inner.env, name)?)
+    }
+
+    /// Returns a database that is nowhere but in memory and is gone with its last handle. It is as any other; only that
+    /// no other process can open it.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// let db = Database::in_memory(schema![User])?;
+    /// db.write(|tx| tx.insert(&User { id: 1 }))?;
+    /// assert_eq!(db.read()?.count::<User>()?, 1);
+    /// # Ok::<_, mdbx_typed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::open`].
+    pub fn in_memory(schema: &Schema) -> Result<Database, OpenError> {
+        open::check_names(schema)?;
+        let env = mdbx_core::Env::options()
+            .max_tables(super::most_tables(schema))
+            .open_in_memory()?;
+        Database::of(env, schema, &Fitting::default())
     }
 }

@@ -287,7 +287,8 @@ impl fmt::Display for SchemaDiff {
             for change in &table.changes {
                 write!(f, "\n  {change}")?;
             }
-            for step in &table.steps {
+            // One change that is refused, and nothing is done.
+            for step in table.steps.iter().filter(|_| self.is_accepted()) {
                 write!(f, "\n  {step}")?;
             }
         }
