@@ -172,7 +172,11 @@ mod shape;
 mod table;
 mod verify;
 
-pub use codec::{Bincode, Codec};
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+pub use codec::Codec;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
 pub use db::{
     Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
     WriteTxn,

@@ -6,7 +6,7 @@
 //! made unsigned by zigzag first. Text and lists are a length and the elements, `Option` is `00`, or `01` and the value; structs and
 //! tuples are their fields; an enum is the variant's number, then its fields.
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use ::bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::{Deserialize, Serialize};
 
 use super::leading::Leading;
@@ -22,14 +22,14 @@ pub struct Bincode;
 const MOST_BYTES: usize = 0x7FFF_FFFF;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MOST_BYTES>> =
-    bincode::config::standard().with_limit();
+    ::bincode::config::standard().with_limit();
 
 impl Codec for Bincode {
     const ID: u8 = 1;
     const NAME: &'static str = "bincode-2-standard";
 
     fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        match bincode::serde::encode_into_std_write(value, out, CONFIG) {
+        match ::bincode::serde::encode_into_std_write(value, out, CONFIG) {
             Ok(_) => Ok(()),
             Err(error) => Err(CodecError::encode(Self::NAME, error)),
         }
@@ -37,7 +37,7 @@ impl Codec for Bincode {
 
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
         complete(
-            bincode::serde::borrow_decode_from_slice(bytes, CONFIG),
+            ::bincode::serde::borrow_decode_from_slice(bytes, CONFIG),
             bytes,
         )
     }
@@ -48,13 +48,13 @@ impl Codec for Bincode {
     ) -> Result<T, CodecError> {
         let leading = Leading::<T>::new(fields);
         complete(
-            bincode::serde::seed_decode_from_slice(leading, bytes, CONFIG),
+            ::bincode::serde::seed_decode_from_slice(leading, bytes, CONFIG),
             bytes,
         )
     }
 
     fn decode_head<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
-        bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
+        ::bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
             .map(|(value, _)| value)
             .map_err(|error| CodecError::decode(Self::NAME, error))
     }
@@ -63,7 +63,7 @@ impl Codec for Bincode {
 /// Returns a value that was decoded from the start of `bytes`, if that was all of them.
 #[inline]
 fn complete<T>(
-    decoded: Result<(T, usize), bincode::error::DecodeError>,
+    decoded: Result<(T, usize), ::bincode::error::DecodeError>,
     bytes: &[u8],
 ) -> Result<T, CodecError> {
     match decoded {

@@ -1,15 +1,22 @@
 //! Values to bytes and back.
 //!
 //! The codec of each table is part of the catalog, so a file is never read with another one than it was written
-//! with. [`Bincode`] is the default; `bincode.rs` is the only file that knows what is behind it. The rows of
-//! `#[table(raw)]` go through no codec: `raw`.
+//! with. [`Bincode`] is the default, and `Postcard` comes with the feature `postcard`; `bincode.rs` and `postcard.rs` are
+//! the only files that know what is behind them. The rows of `#[table(raw)]` go through no codec: `raw`.
 
+#[cfg(feature = "bincode")]
 mod bincode;
+#[cfg(any(feature = "bincode", feature = "postcard"))]
 mod leading;
+#[cfg(feature = "postcard")]
+mod postcard;
 pub mod raw;
 pub(crate) mod varint;
 
+#[cfg(feature = "bincode")]
 pub use bincode::Bincode;
+#[cfg(feature = "postcard")]
+pub use postcard::Postcard;
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +76,7 @@ pub trait Codec: 'static {
 }
 
 /// Returns the error that says a row has more bytes than its value.
+#[cfg(any(feature = "bincode", feature = "postcard"))]
 #[cold]
 fn left_over(codec: &'static str, bytes: usize) -> CodecError {
     CodecError::decode(codec, format_args!("{bytes} bytes are left over"))

@@ -315,7 +315,8 @@ impl Change {
                 "store the rows under another name with #[table(name = \"..\")]"
             }
             Change::Codec { .. } => {
-                "write the stored codec with #[table(codec = ..)], and copy the rows to a table with the new one"
+                "write the stored codec with #[table(codec = ..)], or keep the old struct with it and write \
+                 #[table(upgrade_from = OldStruct)] above the new one"
             }
             Change::Key { .. } => {
                 "rows are stored by their key: copy them to a table with another #[table(name = \"..\")]"
