@@ -351,22 +351,96 @@ fn a_build_starts_over_when_the_rows_have_changed() -> Result<()> {
     assert_clean(&db)
 }
 
+/// Names the file to the process that [`the_other_program`] runs in.
+const OTHER_PROGRAM: &str = "MDBX_TEST_OTHER_PROGRAM";
+
+/// Not a test by itself: what another process does that has the indexes.
 #[test]
-fn another_program_writing_during_a_build_makes_it_start_over() -> Result<()> {
+fn the_other_program() {
+    if let Some(path) = std::env::var_os(OTHER_PROGRAM) {
+        let db = builder()
+            .build_batch(50)
+            .open(path, schema![indexed::User])
+            .unwrap();
+        assert!(db.verify().unwrap().is_clean());
+    }
+}
+
+fn start_other_program(path: &Path) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_other_program"])
+        .env(OTHER_PROGRAM, path)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_program_that_is_open_notices_that_another_one_has_added_indexes() -> Result<()> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.mdbx");
     let db = builder().open(&path, schema![bare::User])?;
     db.write(|tx| (0..100).try_for_each(|id| tx.insert(&row(id))))?;
+    assert!(start_other_program(&path).wait().unwrap().success());
+    assert_eq!(db.read()?.get::<bare::User>(1)?, Some(row(1)));
+    let error = db.write(|tx| tx.insert(&row(1_000))).unwrap_err();
+    assert!(matches!(error, Error::SchemaChanged), "{error}");
     drop(db);
-    // The engine takes a file once in a process, so the other program is this one under the typed layer.
-    assert!(!open_and_stop(&path, schema![indexed::User], 10, 9));
     let db = builder().open(&path, schema![bare::User])?;
-    db.write(|tx| tx.insert(&row(1_000)))?;
+    let error = db.write(|tx| tx.insert(&row(1_000))).unwrap_err();
+    assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+    Ok(())
+}
+
+#[test]
+fn indexes_are_right_when_another_program_writes_while_they_are_built() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.mdbx");
+    let db = builder().open(&path, schema![bare::User])?;
+    db.write(|tx| (0..2_000).try_for_each(|id| tx.insert(&row(id))))?;
+    let mut other = start_other_program(&path);
+    let mut rows = 2_000;
+    loop {
+        let ended = other.try_wait().unwrap();
+        assert!(ended.is_none_or(|status| status.success()));
+        match db.write(|tx| tx.insert(&row(rows))) {
+            Ok(()) => rows += 1,
+            Err(Error::SchemaChanged) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    assert!(other.wait().unwrap().success());
     drop(db);
-    assert!(!open_and_stop(&path, schema![indexed::User], 10, 3));
     let db = builder().open(&path, schema![indexed::User])?;
-    assert_eq!(db.read()?.by(user::by_email).count()?, 101);
+    assert_eq!(db.read()?.by(user::by_email).count()?, u64::from(rows));
     assert_clean(&db)
+}
+
+/// A build is one of several transactions or of one; here the process is killed somewhere in between.
+#[test]
+fn a_build_that_is_killed_goes_on() -> Result<()> {
+    let mut rng = Rng(23);
+    for round in 0..8 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.mdbx");
+        let db = builder().open(&path, schema![bare::User])?;
+        db.write(|tx| (0..1_000).try_for_each(|id| tx.insert(&row(id))))?;
+        drop(db);
+        for _ in 0..4 {
+            let mut other = start_other_program(&path);
+            std::thread::sleep(std::time::Duration::from_millis(rng.below(60).into()));
+            let _ = other.kill(); // it may be done by now
+            other.wait().unwrap();
+        }
+        let db = builder().open(&path, schema![indexed::User])?;
+        assert_eq!(
+            db.read()?.by(user::by_email).count()?,
+            1_000,
+            "round {round}"
+        );
+        assert_clean(&db)?;
+    }
+    Ok(())
 }
 
 #[test]
