@@ -233,7 +233,7 @@ impl Check<'_> {
         while let Some((key, bytes)) = next {
             self.row(key, bytes)?;
             self.report.rows += 1;
-            if self.report.rows % ROWS_PER_PROGRESS == 0 || self.report.rows == total {
+            if self.report.rows.is_multiple_of(ROWS_PER_PROGRESS) || self.report.rows == total {
                 progress(Progress {
                     table: self.schema.name,
                     done: self.report.rows,

@@ -192,16 +192,16 @@ fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
         }
     };
     let generics = lifetime.map(|lifetime| quote!(<#lifetime>));
-    let before = match upgrade_from {
-        Some(old) => at(
-            old.span(),
-            quote! {
+    let before = upgrade_from.map_or_else(
+        || quote!(::core::result::Result::Err(#krate::__private::too_old())),
+        |old| {
+            let converted = quote! {
                 <#old as #krate::FromRow<#row>>::from_older(__bytes, __origin)
                     .map(::core::convert::Into::<Self>::into)
-            },
-        ),
-        None => quote!(::core::result::Result::Err(#krate::__private::too_old())),
-    };
+            };
+            at(old.span(), converted)
+        },
+    );
     quote! {
         #[automatically_derived]
         impl<#row> #krate::FromRow<#row> for #ident #generics {

@@ -262,7 +262,7 @@ impl Database {
         Ok(WriteTxn::new(self.inner.env.write()?, &self.inner))
     }
 
-    /// Returns the path of the data file.
+    /// Returns the path of the data file; an empty one if the database is in memory only.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.inner.env.path()

@@ -24,12 +24,15 @@ const MOST_RESTARTS: usize = 3;
 /// How many rows a transaction reads to build indexes.
 pub(super) const BATCH_ROWS: usize = 50_000;
 
+/// Who is told how far building indexes has come.
+type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
+
 /// How a file is made to fit.
 #[derive(Clone)]
 pub(super) struct Fitting {
     pub(super) policies: Policies,
     pub(super) batch_rows: usize,
-    pub(super) progress: Option<Arc<dyn Fn(Progress<'_>) + Send + Sync>>,
+    pub(super) progress: Option<Listener>,
 }
 
 impl Default for Fitting {

@@ -253,9 +253,8 @@ impl TablePlan {
         let schema = self.schema;
         let fit = layout::fit(schema, stored);
         let is_accepted = match (fit.clone(), file.policies.layout_change) {
-            (Fit::Unreadable, _) => false,
+            (Fit::Unreadable, _) | (Fit::Newer(_), OnLayoutChange::Refuse) => false,
             (Fit::Newer(origin), OnLayoutChange::AppendOnly) => origin.generation == 0,
-            (Fit::Newer(_), OnLayoutChange::Refuse) => false,
             _ => true,
         };
         if !is_accepted {

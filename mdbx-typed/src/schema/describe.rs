@@ -71,11 +71,14 @@ pub struct TableSchema {
     pub slot: fn() -> usize,
     /// [`Table::stored_index_keys`](crate::Table).
     #[doc(hidden)]
-    pub index_keys: fn(&[u8], Option<Origin>, &mut IndexKeys) -> Result<(), CodecError>,
+    pub index_keys: StoredIndexKeys,
     /// [`Table::rewrite`](crate::Table).
     #[doc(hidden)]
     pub rewrite: Rewrite,
 }
+
+/// See [`TableSchema::index_keys`].
+type StoredIndexKeys = fn(&[u8], Option<Origin>, &mut IndexKeys) -> Result<(), CodecError>;
 
 /// See [`TableSchema::rewrite`].
 type Rewrite = fn(&[u8], Option<Origin>, &mut KeyBuf, &mut Vec<u8>) -> Result<(), CodecError>;
