@@ -293,11 +293,11 @@ pub mod prelude {
 /// What the derives refer to. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::raw;
+    pub use crate::codec::{decode_row, raw};
     pub use crate::plain::sum;
     pub use crate::schema::Slot;
     pub use crate::schema::too_old;
-    pub use crate::schema::view::{decode_head, decode_leading, is_field, schema_of};
+    pub use crate::schema::view::{decode_head, is_field, schema_of};
     pub use crate::shape::{NoShape, Probe};
     pub use serde;
 }

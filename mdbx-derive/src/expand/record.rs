@@ -206,7 +206,10 @@ fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
         #[automatically_derived]
         impl<#row> #krate::FromRow<#row> for #ident #generics {
             fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
-                <#codec as #krate::Codec>::decode(__bytes)
+                #krate::__private::decode_row::<#codec, Self>(
+                    __bytes,
+                    ::core::option::Option::None,
+                )
             }
 
             #[allow(unused_variables, reason = "not every struct has one before it")]
@@ -216,7 +219,10 @@ fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
             ) -> ::core::result::Result<Self, #krate::CodecError> {
                 match #krate::Origin::before(__origin) {
                     ::core::option::Option::None => {
-                        <#codec as #krate::Codec>::decode_leading(__bytes, __origin.fields)
+                        #krate::__private::decode_row::<#codec, Self>(
+                            __bytes,
+                            ::core::option::Option::Some(__origin.fields),
+                        )
                     }
                     ::core::option::Option::Some(__origin) => #before,
                 }

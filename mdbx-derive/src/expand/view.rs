@@ -48,7 +48,10 @@ pub(super) fn generated(model: &Model<'_>, view: &View<'_>) -> TokenStream {
             #[automatically_derived]
             impl<'t> #krate::FromRow<'t> for #ident<'t> {
                 fn from_row(__bytes: &'t [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
-                    <#codec as #krate::Codec>::decode(__bytes)
+                    #krate::__private::decode_row::<#codec, Self>(
+                    __bytes,
+                    ::core::option::Option::None,
+                )
                 }
 
                 fn from_older(
@@ -57,7 +60,10 @@ pub(super) fn generated(model: &Model<'_>, view: &View<'_>) -> TokenStream {
                 ) -> ::core::result::Result<Self, #krate::CodecError> {
                     match #krate::Origin::before(__origin) {
                         ::core::option::Option::None => {
-                            <#codec as #krate::Codec>::decode_leading(__bytes, __origin.fields)
+                            #krate::__private::decode_row::<#codec, Self>(
+                            __bytes,
+                            ::core::option::Option::Some(__origin.fields),
+                        )
                         }
                         ::core::option::Option::Some(_) => {
                             ::core::result::Result::Err(#krate::__private::too_old())
@@ -167,10 +173,6 @@ fn expand(
         of.span(),
         quote!(#krate::__private::decode_head::<#of, __View #generics>),
     );
-    let leading = at(
-        of.span(),
-        quote!(#krate::__private::decode_leading::<#of, __View #generics>),
-    );
     let len = fields.len();
     let view_of = at(of.span(), quote!(#krate::ViewOf<#row, #of>));
     quote! {
@@ -188,7 +190,7 @@ fn expand(
             #[automatically_derived]
             impl<#row> #krate::FromRow<#row> for #ident #generics {
                 fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
-                    let __view = #head(__bytes)?;
+                    let __view = #head(__bytes, ::core::option::Option::None)?;
                     ::core::result::Result::Ok(#ident { #(#names: __view.#names,)* })
                 }
 
@@ -202,7 +204,7 @@ fn expand(
                     if __origin.fields >= #len {
                         return #krate::FromRow::from_row(__bytes);
                     }
-                    let __view = #leading(__bytes, __origin.fields)?;
+                    let __view = #head(__bytes, ::core::option::Option::Some(__origin.fields))?;
                     ::core::result::Result::Ok(#ident { #(#names: __view.#names,)* })
                 }
             }

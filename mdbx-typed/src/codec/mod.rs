@@ -75,6 +75,24 @@ pub trait Codec: 'static {
     }
 }
 
+/// Returns the row that `bytes` are, of which all fields are stored, or the first `fields`.
+///
+/// The derive calls it for both, so that a struct that serde cannot read is reported once.
+///
+/// # Errors
+///
+/// As [`Codec::decode`] and [`Codec::decode_leading`].
+#[inline]
+pub fn decode_row<'t, C: Codec, T: Deserialize<'t>>(
+    bytes: &'t [u8],
+    fields: Option<usize>,
+) -> Result<T, CodecError> {
+    match fields {
+        None => C::decode(bytes),
+        Some(fields) => C::decode_leading(bytes, fields),
+    }
+}
+
 /// Returns the error that says a row has more bytes than its value.
 #[cfg(any(feature = "bincode", feature = "postcard"))]
 #[cold]
