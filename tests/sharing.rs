@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -164,6 +165,27 @@ fn run(task: &str, path: &Path) -> Result<()> {
             say("ready");
             wait();
             txn.commit()?;
+        }
+        "forget and go on" => {
+            say("ready");
+            wait();
+            std::mem::forget(env.write()?);
+            assert!(matches!(env.write(), Err(Error::WriterBusy)));
+            drop(env);
+            assert!(matches!(
+                options().open(path),
+                Err(Error::AlreadyOpen { .. })
+            ));
+            // Whose lock file could come to lie where that of the other was.
+            fill(&Place::new().open()?, 0..10)?;
+            say("done");
+            wait();
+        }
+        "forget" => {
+            say("ready");
+            wait();
+            let thread = std::thread::spawn(move || std::mem::forget(env.write().unwrap()));
+            thread.join().unwrap();
         }
         "grow" | "shrink" => {
             say("ready");
@@ -543,34 +565,25 @@ fn openers_that_come_at_the_same_time_all_get_in() -> Result<()> {
 }
 
 #[test]
-fn a_thread_that_ends_with_its_write_transaction_is_told_to_those_who_write() -> Result<()> {
+fn a_thread_that_ends_with_a_forgotten_write_transaction_ends_its_process() -> Result<()> {
     let place = Place::new();
     let env = place.open()?;
     fill(&env, 0..10)?;
-    let other = place.start("hold");
-    std::thread::scope(|scope| {
-        scope.spawn(|| std::mem::forget(env.write().unwrap()));
-    });
-    for _ in 0..2 {
-        assert!(matches!(env.write(), Err(Error::WriterLost)));
-    }
-    assert_eq!(env.read()?.table(Table::MAIN)?.len(), 10);
-    drop(env);
-    other.end();
-    fill(&place.open()?, 0..20)?;
-    Ok(())
+    let mut other = place.start("forget");
+    other.tell_to_go_on();
+    drop(other.input.take());
+    let status = other.child.wait().unwrap();
+    assert_eq!(status.signal(), Some(6), "it aborts");
+    fill(&env, 0..20)
 }
 
 #[test]
 fn a_write_transaction_that_is_forgotten_keeps_the_file_open_and_hurts_nobody() -> Result<()> {
     let place = Place::new();
-    let env = place.open()?;
-    fill(&env, 0..10)?;
-    std::mem::forget(env.write()?);
-    assert!(matches!(env.write(), Err(Error::WriterBusy)));
-    drop(env);
-    assert!(matches!(place.open(), Err(Error::AlreadyOpen { .. })));
-    let elsewhere = Place::new(); // whose lock file could come to lie where that of the other was
-    fill(&elsewhere.open()?, 0..10)?;
-    Ok(())
+    fill(&place.open()?, 0..10)?;
+    let mut other = place.start("forget and go on");
+    other.tell_to_go_on();
+    other.hear("done");
+    other.kill();
+    fill(&place.open()?, 0..20)
 }

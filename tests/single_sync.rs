@@ -3,17 +3,22 @@
 //! A power cut is played on copies of the file of an open environment, which are opened as in another boot of the
 //! machine.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::{Items, Rng, assert_sound, inspect, items, page_sizes};
-use mdbx_core::sim::set_boot_id;
+use mdbx_core::sim::{Disk, Effect, Fate, set_boot_id};
 use mdbx_core::{
-    Durability, Env, EnvOptions, Geometry, PageSize, Result, Table, TableFlags, Txnid, WriteTxn,
+    Durability, Env, EnvOptions, Error, Geometry, PageSize, Result, Table, TableFlags, Txnid,
+    WriteTxn,
 };
 
 /// The boot in which commits are made, and the one after the power cut.
@@ -163,7 +168,7 @@ fn change(txn: &mut WriteTxn<'_>, rng: &mut Rng) -> Result<()> {
         ("dups", TableFlags::DUP_SORT),
         ("fixed", TableFlags::DUP_SORT | TableFlags::DUP_FIXED),
     ];
-    for _ in 0..1 + rng.below(20) {
+    for _ in 0..=rng.below(20) {
         let (name, flags) = kinds[rng.below(3)];
         let table = txn.create_table(name, flags)?;
         let key = [b'a' + u8::try_from(rng.below(20)).unwrap(); 3];
@@ -460,6 +465,10 @@ fn keep_the_file_open_as_another_process() {
 }
 
 #[test]
+#[expect(
+    clippy::zombie_processes,
+    reason = "if a claim before the wait is wrong, the test and its process are over"
+)]
 fn beside_another_process_a_commit_waits_twice() -> Result<()> {
     let place = Place::new();
     let env = place.open(options(PageSize::DEFAULT))?;
@@ -490,5 +499,96 @@ fn beside_another_process_a_commit_waits_twice() -> Result<()> {
     put(&env, b"key", b"alone again")?;
     assert!(!is_steady(&place, 4096));
     assert_eq!(open_after(&place.cut(|_| ()))?, now(&env)?);
+    Ok(())
+}
+
+/// A disk that fails to flush as soon as it is told to.
+#[derive(Debug, Default)]
+struct Failing(AtomicBool);
+
+impl Disk for Failing {
+    fn before(&self, effect: &Effect<'_>) -> Fate {
+        let is_flush = matches!(effect, Effect::SyncData | Effect::SyncAll);
+        if is_flush && self.0.load(Ordering::Relaxed) {
+            return Fate::Fail {
+                done: 0,
+                error: ErrorKind::StorageFull.into(),
+            };
+        }
+        Fate::Pass
+    }
+}
+
+#[test]
+fn a_failed_flush_takes_its_commit_back_and_no_other() -> Result<()> {
+    let place = Place::new();
+    let disk = Arc::new(Failing::default());
+    let env = place.open(options(PageSize::DEFAULT).simulate(disk.clone()))?;
+    for number in 0_u32..3 {
+        put(&env, b"key", &number.to_be_bytes())?;
+        assert!(!is_steady(&place, 4096));
+    }
+    let before = now(&env)?;
+    disk.0.store(true, Ordering::Relaxed);
+    let failed = put(&env, b"key", b"failed");
+    assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+    disk.0.store(false, Ordering::Relaxed);
+    let refused = put(&env, b"key", b"refused");
+    assert!(matches!(refused, Err(Error::EnvFailed)), "{refused:?}");
+
+    assert_eq!(open_after(&place.cut(|_| ()))?, before, "after a power cut");
+    drop(env);
+    let env = place.open(options(PageSize::DEFAULT))?;
+    assert_eq!(now(&env)?, before, "in the same boot");
+    put(&env, b"key", b"goes on")?;
+    assert_eq!(open_after(&place.cut(|_| ()))?, now(&env)?);
+    Ok(())
+}
+
+/// Counts how often the disk is waited for.
+#[derive(Debug, Default)]
+struct Waits(AtomicUsize);
+
+impl Disk for Waits {
+    fn before(&self, effect: &Effect<'_>) -> Fate {
+        use Effect::{SyncAll, SyncData, WriteDurable};
+        if matches!(effect, SyncData | SyncAll | WriteDurable { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        Fate::Pass
+    }
+}
+
+#[test]
+fn a_commit_waits_once_and_the_sign_that_makes_it_steady_once_more() -> Result<()> {
+    let place = Place::new();
+    let disk = Arc::new(Waits::default());
+    let env = place.open(options(PageSize::DEFAULT).simulate(disk.clone()))?;
+    put(&env, b"key", b"value")?;
+    let waits = || disk.0.swap(0, Ordering::Relaxed);
+    waits();
+    put(&env, b"key", b"other")?;
+    assert_eq!(waits(), 1);
+    env.sync()?;
+    assert_eq!(waits(), 1, "its pages are on the disk already");
+    assert!(is_steady(&place, 4096));
+    env.set_durability(Durability::Durable)?;
+    put(&env, b"key", b"durable")?;
+    assert_eq!(waits(), 2);
+    Ok(())
+}
+
+#[test]
+fn weak_commits_that_follow_a_sealed_one_do_not_endanger_it() -> Result<()> {
+    let place = Place::new();
+    let env = place.open(options(PageSize::DEFAULT))?;
+    put(&env, b"key", b"promised")?;
+    assert!(!is_steady(&place, 4096));
+    let promised = now(&env)?;
+    env.set_durability(Durability::SafeNoSync)?;
+    for number in 0_u32..5 {
+        put(&env, b"key", &number.to_be_bytes())?;
+        assert_eq!(open_after(&place.cut(|_| ()))?, promised);
+    }
     Ok(())
 }

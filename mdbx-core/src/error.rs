@@ -75,8 +75,8 @@ pub enum Error {
     /// (`MDBX_PANIC`)
     #[error("the environment belongs to the parent process: open the database anew")]
     Forked,
-    /// A thread of this process ended without ending its write transaction. Reads go on; to write again, close the
-    /// environment and open it anew. (`MDBX_PANIC`)
+    /// The first thread of this process ended before the others, and with a write transaction. Reads go on; to write
+    /// again, close the environment and open it anew. (`MDBX_PANIC`)
     #[error("a thread ended with a write transaction: reopen the environment to write again")]
     WriterLost,
     /// This process has the database open already: clone that [`Env`](crate::Env) instead. (`MDBX_BUSY`)

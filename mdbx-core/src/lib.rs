@@ -67,6 +67,7 @@
 //! | mode | a commit waits for | after the process died | after a power cut |
 //! | --- | --- | --- | --- |
 //! | [`Durable`](Durability::Durable) | the disk, twice | every commit | every commit |
+//! | [`SingleSync`](Durability::SingleSync) | the disk, once | every commit | every commit, if this engine opens the file next |
 //! | [`NoMetaSync`](Durability::NoMetaSync) | the disk, once | every commit | every commit but maybe the last |
 //! | [`SafeNoSync`](Durability::SafeNoSync) | nothing | every commit | every commit before the last sync |
 //! | [`UtterlyNoSync`](Durability::UtterlyNoSync) | nothing | every commit | the same, or an error that all is lost |

@@ -7,7 +7,7 @@ use mdbx_core::{Durability, EnvOptions};
 pub(crate) type Mode = (&'static str, fn(EnvOptions) -> EnvOptions);
 
 /// All that are tried.
-pub(crate) const MODES: [Mode; 6] = [
+pub(crate) const MODES: [Mode; 10] = [
     ("durable", |options| options),
     ("single sync", |options| {
         options.durability(Durability::SingleSync)
@@ -24,5 +24,17 @@ pub(crate) const MODES: [Mode; 6] = [
     }),
     ("utterly no sync", |options| {
         options.durability(Durability::UtterlyNoSync)
+    }),
+    ("durable in a writable map", |options| {
+        options.write_map(true)
+    }),
+    ("single sync in a writable map", |options| {
+        options.durability(Durability::SingleSync).write_map(true)
+    }),
+    ("no meta sync in a writable map", |options| {
+        options.durability(Durability::NoMetaSync).write_map(true)
+    }),
+    ("safe no sync in a writable map", |options| {
+        options.durability(Durability::SafeNoSync).write_map(true)
     }),
 ];

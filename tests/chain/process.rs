@@ -42,7 +42,7 @@ impl Process {
         Process::start_with(Command::new(program), part, entry)
     }
 
-    /// Starts a process with a command of the system, which is given this program as its last argument but those.
+    /// Starts a process with a command that runs this program.
     pub(crate) fn start_with(mut command: Command, part: &str, entry: Option<&str>) -> Process {
         if let Some(entry) = entry {
             command.args(["--exact", entry, "--nocapture"]);

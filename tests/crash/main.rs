@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mdbx_simulator::{Campaign, Plan, Spot, Tally, scratch};
-use plans::MODES;
 
 /// How many states are tried if nothing else is asked for: a debug build takes its time.
 const STATES: u64 = if cfg!(debug_assertions) {
@@ -129,7 +128,7 @@ fn repeat(only: &str) -> ExitCode {
         .skip(from.saturating_sub(20))
     {
         let mark = if number == from { ">" } else { " " };
-        let text: String = format!("{step:?}").chars().take(120).collect();
+        let text: String = format!("{step:?}").chars().take(90).collect();
         println!("{mark} {number:>5} {text}");
     }
     match Campaign::new(plan, &recording, &Tally::default()).run_only(spot) {
@@ -139,20 +138,26 @@ fn repeat(only: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Shows how many states there were: of each workload in each mode, and of each kind.
+/// A number of a tally.
+type Count = fn(&Tally) -> u64;
+
+/// Shows how many states there were: of each workload in each way, and of each kind.
 fn show(tallies: &[Tally]) {
-    let column = |text: &str| print!("{text:>10}");
+    let (ways, column) = (plans::ways(), |text: &str| print!("{text:>12}"));
     print!("{:<18}", "states");
-    MODES.iter().for_each(|(mode, _)| column(mode));
+    for (way, ..) in &ways {
+        column(way);
+    }
     println!();
-    for ((name, ..), tallies) in plans::names().iter().zip(tallies.chunks(MODES.len())) {
+    for ((name, ..), tallies) in plans::names().iter().zip(tallies.chunks(ways.len())) {
         print!("{name:<18}");
-        tallies
-            .iter()
-            .for_each(|tally| column(&tally.states().to_string()));
+        let states = tallies.iter().map(Tally::states);
+        for states in states {
+            column(&states.to_string());
+        }
         println!();
     }
-    let kinds: [(&str, fn(&Tally) -> u64); 5] = [
+    let kinds: [(&str, Count); 5] = [
         ("after power cuts", |tally| {
             tally.power.load(Ordering::Relaxed)
         }),
@@ -169,9 +174,9 @@ fn show(tallies: &[Tally]) {
     ];
     for (kind, count) in kinds {
         print!("{kind:<18}");
-        for mode in 0..MODES.len() {
-            let of_mode = tallies.iter().skip(mode).step_by(MODES.len());
-            column(&of_mode.map(count).sum::<u64>().to_string());
+        for way in 0..ways.len() {
+            let of_way = tallies.iter().skip(way).step_by(ways.len());
+            column(&of_way.map(count).sum::<u64>().to_string());
         }
         println!();
     }

@@ -50,11 +50,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Returns whether it is not known any more what is on the disk once that has failed.
-    pub(crate) fn leaves_doubt(self) -> bool {
-        matches!(self, Kind::Sync | Kind::WriteDurable)
-    }
-
     fn of(effect: &Effect<'_>) -> Kind {
         match effect {
             Effect::Create => Kind::Create,

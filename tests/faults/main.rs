@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use disk::{Fault, FaultyDisk, Kind, Lasting};
-use mdbx_core::{Error, Result};
+use mdbx_core::{Durability, Error, Result};
 use mdbx_simulator::scratch;
 use work::{MORE_STEPS, STEPS, Work, boots};
 
@@ -26,10 +26,14 @@ const DIE_IN: &str = "MDBX_FAULTS_DIE_IN";
 const DIE_AT: &str = "MDBX_FAULTS_DIE_AT";
 
 /// Does all the work on a disk that fails at one effect. Tells whether there was that effect.
-fn run(at: u64, fault: Fault, lasting: Lasting) -> Result<bool> {
+fn run(at: u64, fault: Fault, lasting: Lasting, durability: Durability) -> Result<bool> {
     let directory = scratch();
     let disk = Arc::new(FaultyDisk::new(at, fault, lasting));
-    let mut work = Work::new(&directory.path().join("work.mdbx"), disk.clone());
+    let mut work = Work::new(
+        &directory.path().join("work.mdbx"),
+        disk.clone(),
+        durability,
+    );
     for step in 0..STEPS {
         let outcome = work.step(step);
         let Some(kind) = disk.take_hit() else {
@@ -42,8 +46,12 @@ fn run(at: u64, fault: Fault, lasting: Lasting) -> Result<bool> {
             Ok(()) => assert_eq!(kind, Kind::SetLen, "at {at}: {fault:?} was not noticed"),
             Err(error) => {
                 assert_names_the_cause(&error, fault, kind);
+                let is_in_doubt = leaves_doubt(&error);
+                if is_in_doubt {
+                    work.distrust_memory();
+                }
                 work.assert_readable();
-                if work.is_open() && kind.leaves_doubt() {
+                if work.is_open() && is_in_doubt {
                     work.assert_takes_no_writes();
                 } else if work.is_open() {
                     work.assert_takes_writes();
@@ -52,13 +60,23 @@ fn run(at: u64, fault: Fault, lasting: Lasting) -> Result<bool> {
                     work.assert_survives_in_a_copy(boot)?;
                 }
                 work.close();
-                work.reopen()?;
-                work.step(step)?; // now it works
+                work.go_on(step)?; // now it works
             }
         }
         work.assert_readable();
     }
     Ok(disk.was_hit())
+}
+
+/// Returns whether it is not known any more what is on the disk.
+fn leaves_doubt(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Io {
+            action: "sync the data file" | "write a meta page",
+            ..
+        }
+    )
 }
 
 /// Asserts that the error is the one that the disk answered, and says what was tried.
@@ -69,7 +87,7 @@ fn assert_names_the_cause(error: &Error, fault: Fault, kind: Kind) {
     assert_eq!(source.raw_os_error(), Some(fault.code()), "{error:?}");
     if let Error::Io { action, .. } = error {
         let expected: &[&str] = match kind {
-            Kind::Write => &["write pages"],
+            Kind::Write => &["write pages", "write a meta page"],
             Kind::SetLen => &["extend the data file"],
             Kind::Sync => &["sync the data file", "write a meta page"],
             Kind::WriteDurable => &["write a meta page"],
@@ -83,16 +101,32 @@ fn assert_names_the_cause(error: &Error, fault: Fault, kind: Kind) {
 #[test]
 fn a_disk_that_fails_at_any_call_costs_no_commit_that_returned() -> Result<()> {
     let mut injected = 0;
-    for (fault, lasting) in [
-        (Fault::Nothing(ENOSPC), Lasting::UntilMended),
-        (Fault::Nothing(EIO), Lasting::Once),
-        (Fault::Half(ENOSPC), Lasting::UntilMended),
-        (Fault::Half(EIO), Lasting::Once),
-        (Fault::All(EIO), Lasting::UntilMended),
-        (Fault::All(EIO), Lasting::Once),
-    ] {
+    let mut rounds = vec![
+        (
+            Fault::Nothing(ENOSPC),
+            Lasting::UntilMended,
+            Durability::Durable,
+        ),
+        (Fault::Nothing(EIO), Lasting::Once, Durability::Durable),
+        (
+            Fault::Half(ENOSPC),
+            Lasting::UntilMended,
+            Durability::Durable,
+        ),
+        (Fault::Half(EIO), Lasting::Once, Durability::Durable),
+        (Fault::All(EIO), Lasting::UntilMended, Durability::Durable),
+        (Fault::All(EIO), Lasting::Once, Durability::Durable),
+    ];
+    let weak = [
+        Durability::SingleSync,
+        Durability::NoMetaSync,
+        Durability::SafeNoSync,
+    ];
+    rounds.extend(weak.map(|durability| (Fault::Half(ENOSPC), Lasting::UntilMended, durability)));
+    rounds.extend(weak.map(|durability| (Fault::All(EIO), Lasting::Once, durability)));
+    for (fault, lasting, durability) in rounds {
         let mut at = 0;
-        while run(at, fault, lasting)? {
+        while run(at, fault, lasting, durability)? {
             at += 1;
         }
         assert!(at > 40, "the work has more effects than {at}");
@@ -110,7 +144,7 @@ fn die_at_an_effect() {
     };
     let at = std::env::var(DIE_AT).unwrap().parse().unwrap();
     let disk = Arc::new(FaultyDisk::new(at, Fault::Death, Lasting::Once));
-    let mut work = Work::new(path.as_ref(), disk);
+    let mut work = Work::new(path.as_ref(), disk, Durability::Durable);
     println!();
     for step in 0..MORE_STEPS {
         work.step(step).unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use mdbx_core::sim::set_boot_id;
 use mdbx_core::tools::check::check;
-use mdbx_core::{Env, EnvOptions, Error, Geometry, PageSize, ReadTxn, Result, Table};
+use mdbx_core::{Durability, Env, EnvOptions, Error, Geometry, PageSize, ReadTxn, Result, Table};
 
 use crate::disk::FaultyDisk;
 
@@ -21,6 +21,10 @@ type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 /// A key, and its new value, or none.
 type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// The key that shows whether writes are taken.
+const AGAIN: &[u8] = b"again";
+/// The steps that end with everything on the disk, in any mode.
+const SYNCED: [usize; 5] = [0, 5, 7, 9, 11];
 /// The step with a checkpoint, and how many changes come before that.
 const CHECKPOINT: usize = 6;
 const BEFORE_CHECKPOINT: usize = 4;
@@ -84,25 +88,33 @@ fn change(contents: &mut Contents, changes: impl IntoIterator<Item = Change>) {
 pub(crate) struct Work {
     path: PathBuf,
     disk: Arc<FaultyDisk>,
+    durability: Durability,
     env: Option<Env>,
     /// A reader of the state before the present step, and what it read when it began.
     reader: Option<(ReadTxn<'static>, Contents)>,
     /// How many steps were done.
     done: usize,
+    /// How many of them are on the disk.
+    synced: usize,
+    /// Whether what was not synced is as good as ever: no sync has failed.
+    trusts_memory: bool,
     /// Whether the present step is begun, so that its contents may be there.
     is_begun: bool,
 }
 
 impl Work {
-    pub(crate) fn new(path: &Path, disk: Arc<FaultyDisk>) -> Work {
+    pub(crate) fn new(path: &Path, disk: Arc<FaultyDisk>, durability: Durability) -> Work {
         set_boot_id(Some([boots()[0]; 16]));
         Work {
             path: path.to_owned(),
             disk,
+            durability,
             env: None,
             reader: None,
             done: 0,
+            synced: 0,
             is_begun: false,
+            trusts_memory: true,
         }
     }
 
@@ -116,6 +128,7 @@ impl Work {
         Env::options()
             .geometry(geometry)
             .dirty_limit(8192)
+            .durability(self.durability)
             .simulate(self.disk.clone())
     }
 
@@ -127,13 +140,12 @@ impl Work {
         (self.reader, self.env) = (None, None);
     }
 
-    /// Opens the database, if there is one yet, and looks whether the step that failed was done.
-    pub(crate) fn reopen(&mut self) -> Result<()> {
+    /// Opens the database, if there is one yet, and does again what was lost, up to step number `step`.
+    pub(crate) fn go_on(&mut self, step: usize) -> Result<()> {
         if self.done > 0 {
             self.env = Some(self.options().open(&self.path)?);
-            self.assert_readable();
         }
-        Ok(())
+        (self.synced.min(step)..=step).try_for_each(|step| self.step(step))
     }
 
     /// Does a step, or does it again: each leads to the same state however often it is done.
@@ -141,14 +153,19 @@ impl Work {
         self.done = step;
         self.is_begun = true;
         self.do_step(step)?;
+        self.trusts_memory = true;
         self.done = step + 1;
+        if self.durability == Durability::Durable || SYNCED.contains(&step) {
+            self.synced = self.done;
+        }
         self.is_begun = false;
         Ok(())
     }
 
     fn do_step(&mut self, step: usize) -> Result<()> {
         if [0, 7, STEPS].contains(&step) {
-            self.close();
+            self.reader = None;
+            self.env.take().map_or(Ok(()), Env::close)?;
             self.env = Some(self.options().open(&self.path)?); // step 7 changes the geometry
             return Ok(());
         }
@@ -159,8 +176,8 @@ impl Work {
         match step {
             5 => return env.resize(Geometry::default().lower(64 << 10)),
             11 => {
-                self.close();
-                return Ok(());
+                self.reader = None;
+                return self.env.take().unwrap().close();
             }
             _ => {}
         }
@@ -174,7 +191,11 @@ impl Work {
                 txn.checkpoint()?;
             }
         }
-        txn.commit().map(drop)
+        txn.commit()?;
+        if step == 9 {
+            env.sync()?;
+        }
+        Ok(())
     }
 
     /// Asserts that the newest snapshot, and the one of the reader from before, are what they must be.
@@ -183,7 +204,9 @@ impl Work {
             return;
         };
         let txn = env.read().unwrap();
-        assert_sound(&txn);
+        if self.trusts_memory {
+            assert_sound(&txn);
+        }
         let is_known = self.is_possible(&read(&txn));
         assert!(is_known, "step {} left something else", self.done);
         if let Some((reader, before)) = &self.reader {
@@ -201,6 +224,11 @@ impl Work {
         is_possible(contents, self.done, most)
     }
 
+    /// Notes that a sync has failed: what was not on the disk before may never get there.
+    pub(crate) fn distrust_memory(&mut self) {
+        self.trusts_memory = false;
+    }
+
     pub(crate) fn assert_takes_no_writes(&self) {
         let error = self.env.as_ref().unwrap().write().unwrap_err();
         assert!(matches!(error, Error::EnvFailed), "{error:?}");
@@ -212,10 +240,10 @@ impl Work {
         let env = self.env.as_ref().unwrap();
         let mut txn = env.write().unwrap();
         let before = read(&env.read().unwrap());
-        txn.put(Table::MAIN, b"again", b"").unwrap();
+        txn.put(Table::MAIN, AGAIN, b"").unwrap();
         txn.commit().unwrap();
         let mut txn = env.write().unwrap();
-        txn.delete(Table::MAIN, b"again").unwrap();
+        txn.delete(Table::MAIN, AGAIN).unwrap();
         txn.commit().unwrap();
         assert_eq!(read(&env.read().unwrap()), before);
     }
@@ -226,8 +254,14 @@ impl Work {
             let copy = self.path.with_extension("copy");
             std::fs::copy(&self.path, &copy).unwrap();
             let contents = open_in(boot, &copy)?;
+            // What was not synced is lost in another boot, and in this one if it could not be synced.
+            let least = if self.trusts_memory && boot == boots()[0] {
+                self.done
+            } else {
+                self.synced
+            };
             assert!(
-                self.is_possible(&contents),
+                (least..=self.done).any(|done| is_possible(&contents, done, done + 1)),
                 "step {} left something else",
                 self.done
             );
@@ -269,7 +303,8 @@ fn is_possible(contents: &Contents, least: usize, most: usize) -> bool {
 fn open_in(boot: u8, path: &Path) -> Result<Contents> {
     set_boot_id(Some([boot; 16]));
     let env = Env::open(path)?;
-    let contents = read(&env.read()?);
+    let mut contents = read(&env.read()?);
+    contents.remove(AGAIN); // between two commits of no step
     assert_sound(&env.read()?);
     let mut txn = env.write()?;
     txn.put(Table::MAIN, b"later", &[1; 500])?;

@@ -43,19 +43,20 @@ fn main() {
     }
     let rounds = number_from_env(
         "MDBX_KILL_ROUNDS",
-        if cfg!(debug_assertions) { 80 } else { 300 },
+        if cfg!(debug_assertions) { 88 } else { 440 },
     );
     let mut rng = Rng::new(41);
     println!("{rounds} rounds, MDBX_SEED={}", rng.seed());
     let page_sizes = [PageSize::MIN, PageSize::DEFAULT];
-    let files = (MODES.len() * page_sizes.len()) as u64;
-    for mode in 0..MODES.len() {
+    let modes = (0..MODES.len()).map(Some).chain([None]);
+    let files = ((MODES.len() + 1) * page_sizes.len()) as u64;
+    for mode in modes {
         for page_size in page_sizes {
             let mut series = Series::new(rng.next(), page_size, mode);
             for _ in 0..rounds.div_ceil(files) {
                 series.round(&mut rng);
             }
-            println!("{}", series.end());
+            println!("{}", series.end(&mut rng));
         }
     }
     println!("{}", birth::kill_while_created(&mut rng, rounds / 4));

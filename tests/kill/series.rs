@@ -21,7 +21,8 @@ const LONGEST: u64 = 8 << 20;
 pub(crate) struct Series {
     directory: TempDir,
     plan: Plan,
-    mode: usize,
+    /// The mode of all processes; if there is none, each has its own.
+    mode: Option<usize>,
     /// The last commit that is known to have returned, or to be in the file.
     last: u64,
     content: Content,
@@ -41,7 +42,7 @@ struct Tally {
 }
 
 impl Series {
-    pub(crate) fn new(seed: u64, page_size: PageSize, mode: usize) -> Series {
+    pub(crate) fn new(seed: u64, page_size: PageSize, mode: Option<usize>) -> Series {
         Series {
             directory: tempfile::tempdir().unwrap(),
             plan: Plan {
@@ -60,7 +61,8 @@ impl Series {
     /// Kills a process that commits, and looks at the file every second time.
     pub(crate) fn round(&mut self, rng: &mut Rng) {
         self.tally.kills += 1;
-        let process = Process::start(&self.part(self.tally.kills).to_text(), None);
+        let part = self.part(self.tally.kills, rng);
+        let process = Process::start(&part.to_text(), None);
         let messages = if rng.once_in(8) {
             pause(rng, 30_000);
             process.kill()
@@ -69,15 +71,15 @@ impl Series {
         };
         self.hear(&messages);
         if rng.once_in(2) {
-            with_patience("an inspection hangs", || self.inspect());
+            with_patience("an inspection hangs", || self.inspect(rng));
         }
     }
 
-    fn part(&self, id: u64) -> Part {
+    fn part(&self, id: u64, rng: &mut Rng) -> Part {
         Part {
             role: "victim".to_owned(),
             plan: self.plan,
-            mode: self.mode,
+            mode: self.mode.unwrap_or_else(|| rng.below(MODES.len())),
             id,
             path: self.path(),
         }
@@ -117,9 +119,9 @@ impl Series {
     }
 
     /// Checks the whole file, and commits to it.
-    fn inspect(&mut self) {
+    fn inspect(&mut self, rng: &mut Rng) {
         self.tally.inspections += 1;
-        let env = self.part(0).open().unwrap();
+        let env = self.part(0, rng).open().unwrap();
         let proof = inspect_all(&env, &self.plan, &mut self.content).unwrap();
         self.find(proof.last.number);
         let info = env.info().unwrap();
@@ -134,8 +136,8 @@ impl Series {
     }
 
     /// Looks at the file for the last time. Returns in words what was done.
-    pub(crate) fn end(mut self) -> String {
-        with_patience("an inspection hangs", || self.inspect());
+    pub(crate) fn end(mut self, rng: &mut Rng) -> String {
+        with_patience("an inspection hangs", || self.inspect(rng));
         inspect(&self.path());
         let Tally {
             kills,
@@ -144,7 +146,8 @@ impl Series {
             unreported,
             inspections,
         } = self.tally;
-        let (mode, page_size) = (MODES[self.mode].0, self.plan.page_size.bytes());
+        let mode = self.mode.map_or("all modes in turn", |mode| MODES[mode].0);
+        let page_size = self.plan.page_size.bytes();
         format!(
             "{mode}, pages of {page_size}: {kills} kills ({before_opened} before the file was open), {acknowledged} \
              commits acknowledged, {unreported} there and not acknowledged, {inspections} whole inspections"

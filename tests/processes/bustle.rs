@@ -31,12 +31,13 @@ struct Actor {
 pub(crate) struct Bustle {
     directory: TempDir,
     plan: Plan,
-    mode: usize,
+    /// The modes that the processes have, one after the other.
+    modes: &'static [usize],
     env: Option<Env>,
     actors: Vec<Actor>,
     record: Record,
     /// How many processes were started.
-    started: u64,
+    started: usize,
     /// How many commits this process has made.
     own: u64,
     kills: [u64; 2],
@@ -44,7 +45,7 @@ pub(crate) struct Bustle {
 }
 
 impl Bustle {
-    pub(crate) fn new(seed: u64, page_size: PageSize, mode: usize) -> Bustle {
+    pub(crate) fn new(seed: u64, page_size: PageSize, modes: &'static [usize]) -> Bustle {
         let plan = Plan {
             seed,
             window: 5000,
@@ -53,7 +54,7 @@ impl Bustle {
         let mut bustle = Bustle {
             directory: tempfile::tempdir().unwrap(),
             plan,
-            mode,
+            modes,
             env: None,
             actors: Vec::new(),
             record: Record::new(plan),
@@ -69,12 +70,12 @@ impl Bustle {
         bustle
     }
 
-    fn part(&self, role: &str, id: u64) -> Part {
+    fn part(&self, role: &str, id: usize) -> Part {
         Part {
             role: role.to_owned(),
             plan: self.plan,
-            mode: self.mode,
-            id,
+            mode: self.modes[id % self.modes.len()],
+            id: id as u64,
             path: self.directory.path().join("bustle.mdbx"),
         }
     }
@@ -88,7 +89,7 @@ impl Bustle {
         let text = self.part(role, self.started).to_text();
         self.actors.push(Actor {
             role,
-            reporter: self.record.reporter(self.started),
+            reporter: self.record.reporter(self.started as u64),
             process: Process::start(&text, Some(ENTRY)),
         });
     }
@@ -234,7 +235,11 @@ impl Bustle {
         format!(
             "{}, pages of {}: killed {} writers and {} readers; {} commits acknowledged and {} found, {} snapshots proved \
              by readers, {} openings, {} whole inspections, {} dead readers removed on request",
-            MODES[self.mode].0,
+            self.modes
+                .iter()
+                .map(|&mode| MODES[mode].0)
+                .collect::<Vec<_>>()
+                .join(" beside "),
             self.plan.page_size.bytes(),
             self.kills[0],
             self.kills[1],

@@ -24,6 +24,7 @@ mod record;
 mod roles;
 mod storm;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,7 +38,23 @@ use crate::chain::modes::MODES;
 use crate::chain::part::Part;
 use crate::chain::process::play;
 use crate::common::{Rng, inspect, number_from_env, with_patience};
-use crate::puppet::{OUSTED, Puppet, WRITER_BUSY};
+use crate::puppet::{BUSY, CROWD, OUSTED, Puppet, WRITER_BUSY};
+
+/// Modes that go together, by their places in `MODES`: each alone, and those that commits in the same file can have.
+const MIXTURES: [&[usize]; MODES.len() + 2] = [
+    &[0],
+    &[1],
+    &[2],
+    &[3],
+    &[4],
+    &[5],
+    &[6],
+    &[7],
+    &[8],
+    &[9],
+    &[0, 1, 2],
+    &[0, 1, 6, 7],
+];
 
 /// Not a test of its own: what the other processes run.
 #[test]
@@ -95,15 +112,15 @@ impl Shared {
 
 #[test]
 fn writers_and_readers_that_are_killed_lose_no_commit_and_keep_nobody_waiting() {
-    let default = if cfg!(debug_assertions) { 30 } else { 100 };
+    let default = if cfg!(debug_assertions) { 48 } else { 480 };
     let rounds = number_from_env("MDBX_BUSTLE_ROUNDS", default);
     let mut rng = Rng::new(17);
     println!("bustle: {rounds} rounds, MDBX_SEED={}", rng.seed());
     let page_sizes = [PageSize::MIN, PageSize::DEFAULT];
-    let files = (MODES.len() * page_sizes.len()) as u64;
-    for mode in 0..MODES.len() {
+    let files = (MIXTURES.len() * page_sizes.len()) as u64;
+    for modes in MIXTURES {
         for page_size in page_sizes {
-            let mut bustle = Bustle::new(rng.next(), page_size, mode);
+            let mut bustle = Bustle::new(rng.next(), page_size, modes);
             for _ in 0..rounds.div_ceil(files) {
                 with_patience("a round hangs", || bustle.round(&mut rng));
             }
@@ -240,6 +257,57 @@ fn a_handler_of_slow_readers_is_told_of_another_process_and_may_kill_it() -> Res
     assert_eq!(told.load(Ordering::Relaxed), u64::from(puppet.id()));
     assert_eq!(env.readers()?, []);
     drop((puppet, env));
+    shared.inspect();
+    Ok(())
+}
+
+#[test]
+fn the_places_of_dead_readers_are_given_away_when_no_others_are_free() -> Result<()> {
+    let shared = Shared::new(PageSize::DEFAULT);
+    let env = shared.open()?;
+    for round in 1..6 {
+        let mut puppet = shared.puppet(round);
+        puppet.ask("open").unwrap();
+        puppet.ask("crowd").unwrap();
+        let own: Vec<_> = (0..CROWD).map_while(|_| env.read().ok()).collect();
+        assert!(own.len() < CROWD, "there is no room for both");
+        puppet.kill();
+        let more: Vec<_> = (0..CROWD).map(|_| env.read()).collect::<Result<_>>()?;
+        drop((own, more));
+        assert_eq!(env.info()?.reader_slots, 0);
+    }
+    Ok(())
+}
+
+/// It takes part as long as it need not wait for its turn to write: the C library does not find the holder of a mutex
+/// in another namespace.
+#[test]
+fn a_process_of_another_pid_namespace_takes_part_unless_its_number_is_taken() -> Result<()> {
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["-Urpf", "--kill-child"]);
+        command
+    };
+    if !unshare().arg("true").status().is_ok_and(|it| it.success()) {
+        println!("left out: no other namespace can be made here");
+        return Ok(());
+    }
+    let shared = Shared::new(PageSize::DEFAULT);
+    let env = shared.open()?;
+    let tables = Tables::create(&env)?;
+    commit_next(&env, &tables, &shared.plan, (0, 1))?;
+    let mut puppet = Puppet::start_with(unshare(), &shared.part("puppet", 1));
+    puppet.ask("open").unwrap();
+    assert_eq!(puppet.ask("read"), Ok(1));
+    assert_eq!(puppet.ask("commit"), Ok(2));
+    let readers = env.readers()?;
+    assert_eq!((readers.len(), readers[0].process), (1, 1), "{readers:?}");
+    assert_eq!(env.clear_dead_readers()?, 0, "it is known to live");
+    let mut other = Puppet::start_with(unshare(), &shared.part("puppet", 2));
+    assert_eq!(other.ask("open"), Err(BUSY), "it has the same number");
+    puppet.end();
+    other.end();
+    drop(env);
     shared.inspect();
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! | `change` | makes the changes of the next commit; its number |
 //! | `finish` | commits them; the number of the commit |
 //! | `read` | begins a read transaction, and proves it; the number of its last commit |
+//! | `crowd` | begins that many more read transactions as fill half of a lock file; 0 |
 //! | `park`, `unpark` | what they say, and the latter proves it again; 0, and the same |
 
 use std::process::Command;
@@ -29,12 +30,24 @@ pub(crate) const OUSTED: u64 = 1;
 /// [`Error::WriterBusy`].
 pub(crate) const WRITER_BUSY: u64 = 2;
 
+/// [`Error::Busy`].
+pub(crate) const BUSY: u64 = 3;
+
+/// How many read transactions a crowd has.
+pub(crate) const CROWD: usize = 60;
+
 /// The hand that moves a puppet.
 pub(crate) struct Puppet(Process);
 
 impl Puppet {
     pub(crate) fn start(part: &Part) -> Puppet {
         Puppet(Process::start(&part.to_text(), Some(ENTRY)))
+    }
+
+    /// Starts one with a command that runs programs in some other way.
+    pub(crate) fn start_with(mut command: Command, part: &Part) -> Puppet {
+        command.arg(std::env::current_exe().unwrap());
+        Puppet(Process::start_with(command, &part.to_text(), Some(ENTRY)))
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -49,6 +62,11 @@ impl Puppet {
             Some((FAILED, number)) => Err(number),
             other => panic!("{word}: {other:?}"),
         }
+    }
+
+    /// Kills it in the midst of what it does.
+    pub(crate) fn kill(self) {
+        self.0.kill();
     }
 
     /// Has it close what it has open, and end.
@@ -76,6 +94,7 @@ struct Things {
     env: Option<Env>,
     read: Option<ReadTxn<'static>>,
     parked: Option<ParkedTxn<'static>>,
+    crowd: Vec<ReadTxn<'static>>,
     /// How many commits it has made.
     count: u64,
 }
@@ -92,6 +111,7 @@ fn answer(result: Result<u64>) {
     tell(match result {
         Ok(number) => (DONE, number),
         Err(Error::Ousted { .. }) => (FAILED, OUSTED),
+        Err(Error::Busy { .. }) => (FAILED, BUSY),
         Err(Error::WriterBusy) => (FAILED, WRITER_BUSY),
         Err(error) => panic!("{error:?}"),
     });
@@ -123,6 +143,11 @@ impl Things {
                 let env = self.env.as_ref().expect("it is open");
                 self.read = Some(env.read_owned()?);
                 return self.prove(part);
+            }
+            "crowd" => {
+                let env = self.env.as_ref().expect("it is open");
+                let crowd: Result<_> = (0..CROWD).map(|_| env.read_owned()).collect();
+                self.crowd = crowd?;
             }
             "park" => self.parked = self.read.take().map(ReadTxn::park),
             "unpark" => {

@@ -111,6 +111,11 @@ fn read(part: &Part) -> Result<()> {
             let (info, readers) = (env.info()?, env.readers()?);
             assert!(readers.len() <= info.max_readers);
         }
+        if rng.once_in(3) {
+            // More than a process keeps places for, so that they are taken and given back.
+            let many: Result<Vec<_>> = (0..12).map(|_| env.read()).collect();
+            drop(many?);
+        }
         let txn = env.read()?;
         let last = prove(&txn, &tables, &part.plan)?.last;
         tell((SAW, last.number));

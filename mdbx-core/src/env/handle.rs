@@ -90,6 +90,9 @@ impl Env {
 
     /// Begins the write transaction, once no other one runs in any process. One whose process died does not count.
     ///
+    /// It belongs to its thread. A thread that ends with one that it has forgotten ([`mem::forget`](std::mem::forget) and
+    /// the like) aborts the process, since others could then write over what this one still reads.
+    ///
     /// # Errors
     ///
     /// - [`Error::ReadOnly`] if the environment was opened for reading.

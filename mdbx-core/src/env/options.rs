@@ -282,7 +282,8 @@ impl EnvOptions {
     /// Opens the database at `path`.
     ///
     /// The file must be a database that no program writes to but those that take its locks, as this library and
-    /// libmdbx do: what is read from it points into the file itself.
+    /// libmdbx do: what is read from it points into the file itself. All processes that write to it must be of one PID
+    /// namespace: the C library ends one that waits for a writer of another.
     ///
     /// # Errors
     ///

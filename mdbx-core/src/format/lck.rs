@@ -63,13 +63,8 @@ pub(crate) const WRITER_LOCK: usize = 320;
 /// Where the oldest snapshot is that is still protected, 8 bytes.
 pub(crate) const CACHED_OLDEST: usize = 360;
 
-/// How long a slot is, and where its fields are in it.
+/// How long a slot is.
 pub(crate) const SLOT_LEN: usize = 32;
-pub(crate) const SLOT_TXNID: usize = 0;
-pub(crate) const SLOT_THREAD: usize = 8;
-pub(crate) const SLOT_PROCESS: usize = 16;
-pub(crate) const SLOT_PAGES_USED: usize = 20;
-pub(crate) const SLOT_PAGES_RETIRED: usize = 24;
 
 /// The snapshot of a slot that has none.
 pub(crate) const IDLE: u64 = u64::MAX;

@@ -22,7 +22,7 @@ use crate::format::seal::{Seal, SealedBody, without_seal};
 use crate::ids::{Pgno, Txnid};
 use crate::store::durability::Strength;
 use crate::store::open::Store;
-use crate::store::troika::{Head, body_offset, load_body, load_ranks};
+use crate::store::troika::{Head, body_offset, has_seal, load_body, load_ranks};
 use crate::sys::process::boot_id;
 
 impl Store {
@@ -88,14 +88,9 @@ impl Store {
     pub(crate) fn write_sealed_meta(&self, meta: &Meta, seal: Seal, head: &Head) -> Result<()> {
         self.write_body(&seal.behind(&meta.write_body()), head.tail)?;
         self.flush()?;
-        self.sealed.store(meta.txnid.0, Ordering::Release);
+        self.unsynced.set_sealed(meta.txnid);
         self.unsynced.raise(1);
         Ok(())
-    }
-
-    /// Returns whether all of the snapshot `txnid` is on the disk, though its meta is weak: this process has sealed it.
-    pub(crate) fn is_sealed(&self, txnid: Txnid) -> bool {
-        self.sealed.load(Ordering::Acquire) == txnid.0
     }
 
     /// Makes the newest snapshot, that of `head`, durable, and has its meta say so; tells whether there was anything to do.
@@ -121,7 +116,7 @@ impl Store {
             return Ok(is_settled);
         }
         // Of a sealed commit only the sign is missing.
-        if self.is_sealed(newest) && self.unsynced.pages() <= 1 {
+        if self.unsynced.sealed() == newest && self.unsynced.pages() <= 1 {
             self.unsynced.clear();
         } else {
             self.flush()?;
@@ -149,6 +144,24 @@ impl Store {
         self.write_durable_body(&body, number)?;
         self.unsynced.set_meta_durable(txnid);
         Ok(true)
+    }
+
+    /// Sees to it that a power cut leads back to the newest snapshot that was promised to survive one, before a weak commit
+    /// on that of `head`. If that is sealed, by whomever, its meta is made steady: it is weak so far, and the second weak
+    /// commit from now would overwrite it.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Store::flush).
+    pub(crate) fn settle_promised(&self, head: &Head) -> Result<()> {
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let is_weak_head = |rank: &Rank| rank.txnid == head.meta.txnid && !rank.steady;
+        if let Some(number) = ranks.iter().position(is_weak_head)
+            && has_seal(&self.map, self.page_size, number)?
+        {
+            self.make_steady(head)?;
+        }
+        self.settle_steady().map(drop)
     }
 
     /// Makes every meta say that its snapshot may not be on the disk, durably, because pages that it needs are about to be
@@ -204,7 +217,7 @@ impl Store {
         };
         // If no meta is steady, there is nothing else to open, and nothing better than what the weak ones lead to.
         // What was sealed was flushed, and was promised.
-        let durable = steady.max(Txnid(self.sealed.load(Ordering::Acquire)));
+        let durable = steady.max(self.unsynced.sealed());
         for (number, _) in (0..).zip(ranks).filter(|(_, rank)| rank.txnid > durable) {
             if let Ok(mut body) = load_body(&self.map, self.page_size, number) {
                 Meta::forget_boot(&mut body);

@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::error::{Error, PageFault, Result};
 use crate::format::meta::MetaFault;
-use crate::ids::Pgno;
+use crate::ids::{Pgno, Txnid};
 use crate::store::open::Store;
 use crate::store::troika::{Head, Looked, reason_of};
 
@@ -76,6 +76,30 @@ impl Store {
         }
         thread::yield_now();
         Ok(())
+    }
+
+    /// Returns what the newest meta says, to the holder of the writer's turn, who has to know how long the file is. Only who
+    /// commits makes it shorter, and what somebody has made it longer without that counts as not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`newest`](Store::newest).
+    pub(crate) fn newest_measured(&self) -> Result<Head> {
+        let head = self.newest()?;
+        let txnid = head.meta.txnid.0;
+        if self.attached.is_alone() || self.measured_at.load(Ordering::Relaxed) == txnid {
+            return Ok(head);
+        }
+        self.measure()?;
+        self.measured_at.store(txnid, Ordering::Relaxed);
+        self.newest()
+    }
+
+    /// Makes the next writer look at the readers anew, after commit `txnid`. Called by the holder of the writer's turn, who
+    /// knows how long the file is.
+    pub(crate) fn note_commit(&self, txnid: Txnid) {
+        self.measured_at.store(txnid.0, Ordering::Relaxed);
+        self.attached.note_commit();
     }
 
     /// Measures the file.

@@ -131,7 +131,9 @@ pub(crate) struct Store {
     pub(crate) file: Box<dyn DataFile>,
     /// The length of the file in pages, when it was last measured. A writer changes it, maybe of another process.
     pub(crate) file_pages: AtomicU64,
-    /// Held while it is measured.
+    /// The newest snapshot when the holder of the writer's turn last knew the length.
+    pub(crate) measured_at: AtomicU64,
+    /// Held while the file is measured.
     pub(crate) measuring: Mutex<()>,
     /// When to move what is written towards the start of the file.
     pub(crate) compaction_due: CompactionDue,
@@ -147,8 +149,6 @@ pub(crate) struct Store {
     pub(crate) mode: Mode,
     /// What may not be on the disk.
     pub(crate) unsynced: Unsynced,
-    /// The newest snapshot that this process has sealed and flushed; 0 if there is none.
-    pub(crate) sealed: AtomicU64,
     /// Whether what is not on the disk at the end is left so.
     pub(crate) leaves_unsynced: AtomicBool,
     /// Whether a sync failed, so that what is on the disk is not known.
@@ -240,12 +240,7 @@ impl Store {
         let map = map
             .and_then(|reserve| Map::new(file.file(), reserve))
             .map_err(failed)?;
-        if let Some(bytes) = options.writing.sync_bytes {
-            found.unsynced.set_bytes(bytes, page_size);
-        }
-        if let Some(period) = options.writing.sync_period {
-            found.unsynced.set_period(period);
-        }
+        set_thresholds(&found.unsynced, options, page_size);
         let file = writable(file, found.writes_through_map, page_size, &map).map_err(failed)?;
         let (data, snapshot) = (paths.data.display(), meta.txnid);
         let (bytes, file_pages) = (page_size.bytes(), len / page_size.bytes() as u64);
@@ -259,6 +254,7 @@ impl Store {
             map,
             file: options.watch.over(file),
             file_pages: AtomicU64::new(file_pages),
+            measured_at: AtomicU64::new(0),
             measuring: Mutex::new(()),
             compaction_due: CompactionDue::new(meta.txnid),
             readers: Readers::new(Arc::clone(&attached)),
@@ -269,7 +265,6 @@ impl Store {
             reclaim: options.reclaim,
             mode: Mode::new(found.durability),
             unsynced: found.unsynced,
-            sealed: AtomicU64::new(0),
             leaves_unsynced: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             writer_lost: AtomicBool::new(false),
@@ -279,6 +274,16 @@ impl Store {
             store.set_geometry(choose)?;
         }
         Ok(store)
+    }
+}
+
+/// Sets when a commit is to be durable, as far as it was asked for: for all processes.
+fn set_thresholds(unsynced: &Unsynced, options: &OpenOptions, page_size: PageSize) {
+    if let Some(bytes) = options.writing.sync_bytes {
+        unsynced.set_bytes(bytes, page_size);
+    }
+    if let Some(period) = options.writing.sync_period {
+        unsynced.set_period(period);
     }
 }
 

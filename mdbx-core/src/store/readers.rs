@@ -35,9 +35,10 @@ use crate::error::{Error, Result};
 use crate::format::lck::{HELD, IDLE, PARKED};
 use crate::ids::Txnid;
 use crate::store::attach::Attached;
-use crate::store::slots::{Announced, Slot};
+use crate::store::slots::Announced;
 use crate::store::sweep::readers_error;
 use crate::sys::process;
+use crate::sys::region::Slot;
 
 /// The states of a place.
 const UNBOUND: u32 = 0;
@@ -262,7 +263,7 @@ impl Readers {
         alone.or_else(|| (0..attached.slots).find(|&number| is_unused(number)))
     }
 
-    fn slot(&self, number: &SlotNumber) -> Slot<'_> {
+    fn slot(&self, number: &SlotNumber) -> &Slot {
         self.attached.slot(number.slot)
     }
 

@@ -138,7 +138,7 @@ impl Store {
         self.flush()?;
         self.write_meta(&meta, turn.head().tail, Strength::Durable)?;
         self.cut(&geometry);
-        self.attached.note_commit();
+        self.note_commit(txnid);
         if geometry.shrink_pv != 0 {
             self.compaction_due.make_due(txnid); // the file may be to shrink now, or to shrink further
         }

@@ -29,34 +29,17 @@
 //!
 //! Source: locking document, "Readers".
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-use crate::format::lck::{
-    CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, SLOT_PAGES_RETIRED, SLOT_PAGES_USED,
-    SLOT_PROCESS, SLOT_THREAD, SLOT_TXNID, TOUCHED, UNCHANGED,
-};
+use crate::format::lck::{CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, TOUCHED, UNCHANGED};
 use crate::ids::{Pgno, Txnid};
 use crate::store::attach::Attached;
+use crate::sys::region::Slot;
 
 /// How often a look is repeated because readers of libmdbx, or clones, disturb it.
 const MOST_LOOKS: usize = 64;
 /// How often a slot is read until it shows the same twice.
 const MOST_READS: usize = 16;
-
-/// The fields of a slot.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Slot<'l> {
-    /// The snapshot it protects, or what stands for none.
-    pub(crate) txnid: &'l AtomicU64,
-    /// The thread that uses it, or [`PARKED`] or [`OUSTED`].
-    pub(crate) thread: &'l AtomicU64,
-    /// The process that has it; 0 if nobody does, and then nothing else in it means anything.
-    pub(crate) process: &'l AtomicU32,
-    /// How many pages from the start of the file the snapshot reaches.
-    pub(crate) pages_used: &'l AtomicU32,
-    /// How many pages had ever been retired when the snapshot was made.
-    pub(crate) pages_retired: &'l AtomicU64,
-}
 
 /// What a reader announces: its snapshot, and what the writer needs to know about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,15 +62,8 @@ pub(crate) struct Entry {
 impl Attached {
     /// Returns a slot.
     #[inline]
-    pub(crate) fn slot(&self, number: usize) -> Slot<'_> {
-        let at = self.layout.slot(number);
-        Slot {
-            txnid: self.region.u64(at + SLOT_TXNID),
-            thread: self.region.u64(at + SLOT_THREAD),
-            process: self.region.u32(at + SLOT_PROCESS),
-            pages_used: self.region.u32(at + SLOT_PAGES_USED),
-            pages_retired: self.region.u64(at + SLOT_PAGES_RETIRED),
-        }
+    pub(crate) fn slot(&self, number: usize) -> &Slot {
+        self.region.slot(self.layout.slot(number))
     }
 
     /// Returns the numbers of all slots that were ever used.
@@ -193,13 +169,13 @@ impl Attached {
     /// Returns the readers that have a snapshot.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         self.used_slots()
-            .filter_map(|number| self.slot(number).entry(number))
+            .filter_map(|number| entry_of(self.slot(number), number))
     }
 
     /// Returns how many slots are taken, with a snapshot or without. What a process only keeps for later is free.
     pub(crate) fn taken(&self) -> usize {
         let slots = self.used_slots().map(|number| self.slot(number));
-        slots.filter(|slot| slot.is_taken()).count()
+        slots.filter(|slot| is_taken(slot)).count()
     }
 
     /// Takes the snapshot away from the reader `entry`, if it is parked. Only the holder of the writer's turn may.
@@ -223,43 +199,41 @@ impl Attached {
     }
 }
 
-impl Slot<'_> {
-    /// Returns whether a transaction has this slot, with a snapshot or without.
-    fn is_taken(self) -> bool {
-        let txnid = self.txnid.load(Ordering::Acquire);
-        let is_ousted = self.thread.load(Ordering::Relaxed) == OUSTED;
-        let is_bound = self.process.load(Ordering::Acquire) != 0;
-        is_bound && (txnid < FIRST_IDLE || txnid == HELD || is_ousted)
-    }
+/// Returns whether a transaction has this slot, with a snapshot or without.
+fn is_taken(slot: &Slot) -> bool {
+    let txnid = slot.txnid.load(Ordering::Acquire);
+    let is_ousted = slot.thread.load(Ordering::Relaxed) == OUSTED;
+    let is_bound = slot.process.load(Ordering::Acquire) != 0;
+    is_bound && (txnid < FIRST_IDLE || txnid == HELD || is_ousted)
+}
 
-    /// Returns the reader that has this slot, which has that number, if it has a snapshot.
-    ///
-    /// The slot may be changing. What is told belongs to one snapshot all the same, unless it changes all the time;
-    /// and then the newest metas protect what it shows.
-    fn entry(self, number: usize) -> Option<Entry> {
-        let mut last = None;
-        for _ in 0..MOST_READS {
-            let process = self.process.load(Ordering::Acquire);
-            let txnid = self.txnid.load(Ordering::Acquire);
-            if process == 0 || txnid >= FIRST_IDLE {
-                return None;
-            }
-            let thread = self.thread.load(Ordering::Acquire);
-            let entry = Some(Entry {
-                slot: number,
-                snapshot: Announced {
-                    txnid: Txnid(txnid),
-                    pages_used: Pgno(self.pages_used.load(Ordering::Acquire)),
-                    pages_retired: self.pages_retired.load(Ordering::Acquire),
-                },
-                process,
-                thread: (thread < OUSTED && thread != 0).then_some(thread),
-            });
-            if entry == last {
-                break;
-            }
-            last = entry;
+/// Returns the reader that has this slot, which has that number, if it has a snapshot.
+///
+/// The slot may be changing. What is told belongs to one snapshot all the same, unless it changes all the time;
+/// and then the newest metas protect what it shows.
+fn entry_of(slot: &Slot, number: usize) -> Option<Entry> {
+    let mut last = None;
+    for _ in 0..MOST_READS {
+        let process = slot.process.load(Ordering::Acquire);
+        let txnid = slot.txnid.load(Ordering::Acquire);
+        if process == 0 || txnid >= FIRST_IDLE {
+            return None;
         }
-        last
+        let thread = slot.thread.load(Ordering::Acquire);
+        let entry = Some(Entry {
+            slot: number,
+            snapshot: Announced {
+                txnid: Txnid(txnid),
+                pages_used: Pgno(slot.pages_used.load(Ordering::Acquire)),
+                pages_retired: slot.pages_retired.load(Ordering::Acquire),
+            },
+            process,
+            thread: (thread < OUSTED && thread != 0).then_some(thread),
+        });
+        if entry == last {
+            break;
+        }
+        last = entry;
     }
+    last
 }

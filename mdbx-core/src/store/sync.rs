@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use log::{debug, error};
 
 use crate::error::{Error, Result};
-use crate::format::meta::Sign;
 use crate::store::open::Store;
+use crate::store::troika::load_ranks;
 use crate::store::turn::Turn;
 use crate::sys::file::Access;
 
@@ -52,14 +52,17 @@ impl Store {
         }
     }
 
-    /// Returns whether anything is known not to be on the disk.
+    /// Returns whether anything is known not to be on the disk. It can be asked too when the file has outgrown what is
+    /// mapped of it, and no snapshot can be read any more.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupted`] if the newest meta is not valid.
+    /// [`Error::Corrupted`] if the file has no room for metas; [`Error::Forked`].
     pub(crate) fn has_unsynced(&self) -> Result<bool> {
-        let newest = self.newest()?;
-        Ok(newest.meta.sign != Sign::Steady || self.unsynced.pages() > 0)
+        self.attached.check_process()?;
+        let ranks = load_ranks(&self.map, self.page_size)?;
+        let newest = ranks.iter().max_by_key(|rank| rank.txnid);
+        Ok(newest.is_some_and(|newest| !newest.steady) || self.unsynced.pages() > 0)
     }
 
     /// Makes the newest snapshot durable when nobody uses the environment any more, unless that was not wanted.

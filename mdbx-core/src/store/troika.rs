@@ -12,6 +12,7 @@ use crate::error::{PageFault, Result};
 use crate::format::meta::{
     META_BODY, Meta, MetaBody, MetaFault, Rank, Ranking, SIGN_AT, TXNID_A_AT, rank,
 };
+use crate::format::seal::SEAL;
 use crate::ids::{PageSize, Pgno, Txnid};
 use crate::sys::map::Map;
 use crate::sys::shared::load_words;
@@ -144,6 +145,17 @@ pub(crate) fn load_body(map: &Map, page_size: PageSize, number: usize) -> Result
         bytes.copy_from_slice(&word.to_le_bytes());
     }
     Ok(body)
+}
+
+/// Returns whether there is a seal behind the body of a meta. It may be one of an earlier meta, if another engine wrote
+/// this one.
+///
+/// # Errors
+///
+/// [`Error::Corrupted`](crate::Error::Corrupted) if the file has no room for metas.
+pub(crate) fn has_seal(map: &Map, page_size: PageSize, number: usize) -> Result<bool> {
+    let words: [u32; (SEAL.end - SEAL.start) / 4] = load(map, page_size, number, SEAL.start)?;
+    Ok(words.iter().any(|&word| word != 0))
 }
 
 /// Reads `N` words at byte `at` of meta `number`.

@@ -3,6 +3,10 @@
 //! Waiting for the turn is waiting for a lock, so a thread that asks while it has it would wait for itself; it is
 //! told instead. What the turn gives is the newest snapshot, to build on, and the right to write the next one.
 //!
+//! A turn that is forgotten instead of dropped lasts as long as its thread, whose mutex it is. When the thread ends, another
+//! process has its turn and writes over pages that this one may still look at. So a thread that ends with a turn takes
+//! the process with it.
+//!
 //! A process that dies while it has the turn leaves nothing to mend: the pages that it wrote belong to no snapshot, or,
 //! once it has written its meta, to a whole one.
 //!
@@ -27,6 +31,7 @@ use crate::store::troika::Head;
 use crate::sys::file::Access;
 use crate::sys::map::SnapshotPin;
 use crate::sys::mutex::{Locking, SharedGuard};
+use crate::sys::process;
 
 /// The right to write, and the snapshot to build on.
 #[derive(Debug)]
@@ -39,6 +44,33 @@ pub(crate) struct Turn<'s> {
     /// The snapshot that a power cut is sure to leave.
     fallback: Txnid,
     lock: TurnLock<'s>,
+}
+
+thread_local! {
+    static TURNS_OF_THREAD: TurnsOfThread = const { TurnsOfThread(Cell::new(0)) };
+}
+
+/// How many turns a thread has, each of another file.
+struct TurnsOfThread(Cell<u32>);
+
+impl TurnsOfThread {
+    /// Notes that this thread has one more, or one less.
+    fn note(change: i32) {
+        // A thread that is ending, and its variables with it, looks no more.
+        let _ = TURNS_OF_THREAD
+            .try_with(|turns| turns.0.set(turns.0.get().saturating_add_signed(change)));
+    }
+}
+
+impl Drop for TurnsOfThread {
+    fn drop(&mut self) {
+        // The main thread ends with its process.
+        if self.0.get() > 0 && !process::is_main_thread() {
+            error!("a thread ends with a write transaction that was forgotten: aborting");
+            eprintln!("mdbx: a thread ends with a write transaction that was forgotten: aborting");
+            std::process::abort();
+        }
+    }
 }
 
 /// The lock of the one writer. It stays in its thread.
@@ -93,9 +125,6 @@ impl<'s> Turn<'s> {
 
     fn begin(store: &'s Store, locking: io::Result<Locking<'s>>) -> Result<Turn<'s>> {
         let lock = TurnLock::new(store, locking)?;
-        if !store.attached.is_alone() {
-            store.measure()?; // others make the file longer and shorter
-        }
         let (head, pin) = newest(store)?;
         let durability = store.mode.get();
         let fallback = store.fallback(&head, durability)?;
@@ -194,6 +223,7 @@ impl<'s> TurnLock<'s> {
         };
         check_sound(store)?;
         attached.turn_thread.store(this_thread(), Ordering::Release);
+        TurnsOfThread::note(1);
         Ok(TurnLock {
             store,
             _guard: guard,
@@ -205,6 +235,7 @@ impl Drop for TurnLock<'_> {
     fn drop(&mut self) {
         let attached = &self.store.attached;
         attached.turn_thread.store(0, Ordering::Release);
+        TurnsOfThread::note(-1);
     }
 }
 
@@ -220,7 +251,7 @@ fn check_sound(store: &Store) -> Result<()> {
 /// Returns the newest snapshot, and the right to read it while the turn lasts.
 fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     check_sound(store)?;
-    let head = store.newest()?;
+    let head = store.newest_measured()?;
     // The pages that the holder of the turn writes early come after the snapshot's own.
     let limit = store.map.len();
     // SAFETY:
@@ -229,8 +260,8 @@ fn newest(store: &Store) -> Result<(Head, SnapshotPin)> {
     // - Frozen: pages are written by the holder of the turn alone, and it writes only pages that its base snapshot
     //   does not reach. What it wrote itself it writes again only when nobody borrows the table they belong to. That
     //   the file is a sound database, whose free pages are not also in use, is what opening it states.
-    // - The turn lasts as long as its guard, which stays in the thread; or, if that is forgotten, until the thread ends.
-    //   Then nobody in this process writes any more.
+    // - The turn lasts as long as its guard, which stays in the thread; or, if that is forgotten, as long as the process:
+    //   `TurnsOfThread` ends it with the thread.
     let pin = unsafe { store.map.pin(limit) };
     Ok((head, pin))
 }

@@ -27,6 +27,8 @@ pub(crate) struct Unsynced {
     attached: Arc<Attached>,
     /// Whether the length of the file was changed since it was last made durable, by this process.
     is_len_new: AtomicBool,
+    /// The newest snapshot that this process has sealed and flushed; 0 if there is none.
+    sealed: AtomicU64,
 }
 
 impl Unsynced {
@@ -35,6 +37,7 @@ impl Unsynced {
         Unsynced {
             attached,
             is_len_new: AtomicBool::new(false),
+            sealed: AtomicU64::new(0),
         }
     }
 
@@ -146,6 +149,16 @@ impl Unsynced {
     pub(crate) fn is_meta_written(&self, txnid: Txnid) -> bool {
         let told = low_half(txnid).wrapping_sub(WRITTEN_NOT_FLUSHED);
         self.meta().load(Ordering::Acquire) == told
+    }
+
+    /// Notes that all of the snapshot `txnid` is on the disk, though its meta is weak: this process has sealed it.
+    pub(crate) fn set_sealed(&self, txnid: Txnid) {
+        self.sealed.store(txnid.0, Ordering::Release);
+    }
+
+    /// Returns the newest snapshot that this process has sealed and flushed; [`Txnid::VOID`] if there is none.
+    pub(crate) fn sealed(&self) -> Txnid {
+        Txnid(self.sealed.load(Ordering::Acquire))
     }
 
     /// Notes that the length of the file was changed.

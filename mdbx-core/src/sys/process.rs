@@ -50,6 +50,11 @@ pub(crate) fn thread_id() -> u64 {
     u64::from(id.unsigned_abs())
 }
 
+/// Returns whether this is the first thread of its process.
+pub(crate) fn is_main_thread() -> bool {
+    thread_id() == u64::from(pid())
+}
+
 /// Returns the id of the current boot of the machine; zero when there is none to be had.
 ///
 /// Source: format document, "Boot id".

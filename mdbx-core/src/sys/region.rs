@@ -11,6 +11,24 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+/// The fields of a reader slot, in their order in a lock file.
+///
+/// Source: locking document, "Reader slot".
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Slot {
+    /// The snapshot it protects, or what stands for none.
+    pub(crate) txnid: AtomicU64,
+    /// The thread that uses it, or what stands for a parked reader.
+    pub(crate) thread: AtomicU64,
+    /// The process that has it; 0 if nobody does, and then nothing else in it means anything.
+    pub(crate) process: AtomicU32,
+    /// How many pages from the start of the file the snapshot reaches.
+    pub(crate) pages_used: AtomicU32,
+    /// How many pages had ever been retired when the snapshot was made.
+    pub(crate) pages_retired: AtomicU64,
+}
+
 /// Memory that can be shared with other processes.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -80,6 +98,18 @@ impl Region {
         unsafe { field.cast::<AtomicU64>().as_ref() }
     }
 
+    /// Returns the slot at byte `at`.
+    ///
+    /// # Panics
+    ///
+    /// If it is misaligned or leaves the region.
+    #[inline]
+    pub(crate) fn slot(&self, at: usize) -> &Slot {
+        let slot = self.field(at, size_of::<Slot>());
+        // SAFETY: as for `u32`, for each of the fields, which leave no gaps.
+        unsafe { slot.cast::<Slot>().as_ref() }
+    }
+
     /// Returns the address of `len` bytes at `at`, aligned to their length or, if they are more, to 8.
     #[inline]
     pub(super) fn field(&self, at: usize, len: usize) -> NonNull<u8> {
@@ -96,6 +126,7 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::mem::offset_of;
     use std::sync::atomic::Ordering::Relaxed;
 
     #[test]
@@ -120,5 +151,17 @@ mod tests {
     #[should_panic(expected = "a field of the lock file")]
     fn a_misaligned_field_is_refused() {
         Region::private(4096).unwrap().u64(4);
+    }
+
+    #[test]
+    fn the_fields_of_a_slot_are_where_libmdbx_has_them() {
+        let places = [
+            offset_of!(Slot, txnid),
+            offset_of!(Slot, thread),
+            offset_of!(Slot, process),
+            offset_of!(Slot, pages_used),
+            offset_of!(Slot, pages_retired),
+        ];
+        assert_eq!((places, size_of::<Slot>()), ([0, 8, 16, 20, 24], 32));
     }
 }

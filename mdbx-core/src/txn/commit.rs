@@ -130,7 +130,7 @@ impl<'env> WriteTxn<'env> {
         let strength = self.strength(&meta)?; // what is waited for below is decided
         meta.sign = strength.sign();
         if strength == Strength::Weak && self.durability != Durability::UtterlyNoSync {
-            store.settle_steady()?; // the snapshot that a power cut leads back to is there
+            store.settle_promised(head)?; // the snapshot that a power cut leads back to is there
         }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         if strength.flushes_pages() {
@@ -143,7 +143,7 @@ impl<'env> WriteTxn<'env> {
             store.write_meta(&meta, head.tail, strength)?;
         }
         store.cut(&meta.geometry); // what the file no longer needs at its end is given back
-        store.attached.note_commit(); // the next writer looks at the readers anew
+        store.note_commit(commit_id); // the next writer looks at the readers anew
         self.failed.set(false);
         self.log_commit(&meta, strength);
         Ok(Some(commit_id))

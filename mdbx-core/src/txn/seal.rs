@@ -24,7 +24,7 @@ impl WriteTxn<'_> {
         let head = self.turn.head();
         let base = &head.meta;
         let store = &self.engine.store;
-        let is_base_durable = base.sign == Sign::Steady || store.is_sealed(base.txnid);
+        let is_base_durable = base.sign == Sign::Steady || store.unsynced.sealed() == base.txnid;
         let since_steady = base.txnid.0.saturating_sub(head.steady.0);
         let gc = self.gc.borrow();
         let is_in_memory = self.dirty_lists(&gc).all(|dirty| !dirty.has_spilled());

@@ -131,8 +131,6 @@ pub struct Geometry {
 /// The state of an environment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// The size of all pages.
-    pub page_size: u32,
     /// The pages that are in use or free for reuse.
     pub allocated_pages: u64,
     /// The newest snapshot.
@@ -347,19 +345,23 @@ impl Env {
         Txn::begin(self, sys::MDBX_TXN_READWRITE)
     }
 
+    /// Returns the size of all pages.
+    ///
+    /// # Errors
+    ///
+    /// What libmdbx answers.
+    pub fn page_size(&self) -> Result<usize> {
+        self.state().map(|state| state.mi_dxb_pagesize as usize)
+    }
+
     /// Returns the state of the environment.
     ///
     /// # Errors
     ///
     /// What libmdbx answers.
     pub fn info(&self) -> Result<Info> {
-        // SAFETY: numbers, for which all zeros are a value.
-        let mut info: sys::MDBX_envinfo = unsafe { std::mem::zeroed() };
-        let size = size_of_val(&info);
-        // SAFETY: the environment is open, no transaction is needed, and `info` is as long as is said.
-        done(unsafe { sys::mdbx_env_info_ex(self.env.as_ptr(), null_mut(), &raw mut info, size) })?;
+        let info = self.state()?;
         Ok(Info {
-            page_size: info.mi_dxb_pagesize,
             allocated_pages: info.mi_last_pgno + 1,
             last_txnid: info.mi_recent_txnid,
             lower: info.mi_geo.lower,
@@ -367,6 +369,15 @@ impl Env {
             growth_step: info.mi_geo.grow,
             shrink_threshold: info.mi_geo.shrink,
         })
+    }
+
+    fn state(&self) -> Result<sys::MDBX_envinfo> {
+        // SAFETY: numbers, for which all zeros are a value.
+        let mut info: sys::MDBX_envinfo = unsafe { std::mem::zeroed() };
+        let size = size_of_val(&info);
+        // SAFETY: the environment is open, no transaction is needed, and `info` is as long as is said.
+        done(unsafe { sys::mdbx_env_info_ex(self.env.as_ptr(), null_mut(), &raw mut info, size) })?;
+        Ok(info)
     }
 
     /// Copies the newest snapshot to the data file `path`: as it is, or only what is in use.

@@ -5,10 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mdbx_core::Durability;
-
 use crate::disk::Disk;
-use crate::judge::{Bounds, Crash, Found, Judge, Looked};
+use crate::judge::{Bounds, Crash, Found, Judge, Looked, Manner};
 use crate::log::{Recorder, Step};
 use crate::model::Model;
 use crate::spot::{Moment, Spot, Start, leave, walk};
@@ -175,12 +173,13 @@ impl<'c> Campaign<'c> {
         let is_deep = self.tally.again.load(Ordering::Relaxed) * DEEP <= self.tally.states();
         let recorder = is_deep.then(Arc::<Recorder>::default);
         // Whoever opens it next may promise less than those before.
-        let durability = match hash % 3 {
-            0 => self.plan.modes.weakest(),
-            _ => Durability::Durable,
-        };
+        let mut manner = Manner::plain(boot);
+        if hash % 3 == 0 {
+            manner.durability = self.plan.modes.weakest();
+        }
+        manner.write_map = self.plan.write_map && hash % 2 == 0;
         let judge = &self.judge;
-        let looked = judge.look(image, boot, durability, &[history], recorder.as_ref())?;
+        let looked = judge.look(image, manner, &[history], recorder.as_ref())?;
         self.seen.insert(key, looked.found);
         if looked.found == Found::Ruin {
             self.tally.ruins.fetch_add(1, Ordering::Relaxed);
@@ -229,7 +228,7 @@ impl<'c> Campaign<'c> {
                     let way = leave(self.plan.seed, moment, spot, &mut image);
                     self.tally.again.fetch_add(1, Ordering::Relaxed);
                     self.judge
-                        .look(&image, boot, Durability::Durable, &histories, None)
+                        .look(&image, Manner::plain(boot), &histories, None)
                         .and_then(|looked| object(bounds, &looked))
                         .map_err(|complaint| {
                             format!("then {spot}\n  {way}\n  {bounds:?}\n  {complaint}")

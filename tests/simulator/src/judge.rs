@@ -78,6 +78,29 @@ impl Bounds {
 /// id.
 pub type Histories<'h> = [&'h BTreeMap<u64, Arc<Model>>];
 
+/// How a file is opened after a crash.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// In which boot of the machine, by its number.
+    pub boot: u8,
+    /// What the commits promise that are made then.
+    pub durability: Durability,
+    /// Whether pages are written through a mapping.
+    pub write_map: bool,
+}
+
+impl Manner {
+    /// As most do, in the boot of that number.
+    #[must_use]
+    pub fn plain(boot: u8) -> Manner {
+        Manner {
+            boot,
+            durability: Durability::Durable,
+            write_map: false,
+        }
+    }
+}
+
 /// Opens files.
 #[derive(Debug)]
 pub struct Judge {
@@ -96,8 +119,7 @@ impl Judge {
         }
     }
 
-    /// Opens the file `image` in the boot of that number, checks it, writes to it and checks it again. Returns what was
-    /// found, and, with `watch`, records there what was done to the disk meanwhile.
+    /// Opens the file `image`, checks it, writes to it and checks it again. Returns what was found, and, with `watch`, records there what was done to the disk meanwhile.
     ///
     /// # Errors
     ///
@@ -105,20 +127,23 @@ impl Judge {
     pub fn look(
         &self,
         image: &[u8],
-        boot: u8,
-        durability: Durability,
+        manner: Manner,
         histories: &Histories<'_>,
         watch: Option<&Arc<Recorder>>,
     ) -> Result<Looked, String> {
         fs::write(&self.path, image).expect("there is room for the file");
-        set_boot_id(Some([boot; 16]));
-        let looked = catch_unwind(AssertUnwindSafe(|| self.open(durability, histories, watch)));
+        set_boot_id(Some([manner.boot; 16]));
+        let looked = catch_unwind(AssertUnwindSafe(|| self.open(manner, histories, watch)));
         looked.unwrap_or_else(|_| Err("it panicked".to_owned()))
     }
 
     fn open(
         &self,
-        durability: Durability,
+        Manner {
+            durability,
+            write_map,
+            ..
+        }: Manner,
         histories: &Histories<'_>,
         watch: Option<&Arc<Recorder>>,
     ) -> Result<Looked, String> {
@@ -127,7 +152,7 @@ impl Judge {
                 recorder.note(step);
             }
         };
-        let mut options = Env::options().durability(durability);
+        let mut options = Env::options().durability(durability).write_map(write_map);
         if let Some(recorder) = watch {
             options = options.simulate(recorder.clone());
         }
@@ -153,7 +178,7 @@ impl Judge {
             let txnid =
                 write(&env).map_err(|error| format!("after it was opened: {}", text(&error)))?;
             note(match durability {
-                Durability::Durable => Step::Done(Promise {
+                Durability::Durable | Durability::SingleSync => Step::Done(Promise {
                     newest: txnid,
                     after_power_cut: Some(txnid),
                 }),

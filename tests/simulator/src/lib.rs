@@ -33,7 +33,7 @@ mod workload;
 
 pub use campaign::{Campaign, Tally};
 pub use disk::{Choice, Disk, SECTOR};
-pub use judge::{Bounds, Crash, Found, Histories, Judge, Looked, Oldest, scratch};
+pub use judge::{Bounds, Crash, Found, Histories, Judge, Looked, Manner, Oldest, scratch};
 pub use log::{Lies, Promise, Recorder, Step};
 pub use model::{AFTERMATH, Model, TableModel};
 pub use rng::Rng;

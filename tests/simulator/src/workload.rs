@@ -69,6 +69,8 @@ pub struct Plan {
     pub habit: Habit,
     /// What its commits promise.
     pub modes: Modes,
+    /// Whether pages are written through a mapping.
+    pub write_map: bool,
     /// What its random numbers depend on.
     pub seed: u64,
     /// How many transactions it makes.
@@ -96,7 +98,7 @@ impl Plan {
             .upper(1024 * unit)
             .growth_step(2 * unit)
             .shrink_threshold(4 * unit);
-        let mut options = Env::options().geometry(geometry);
+        let mut options = Env::options().geometry(geometry).write_map(self.write_map);
         if let Modes::Only(durability) = self.modes {
             options = options.durability(durability);
         }
@@ -204,10 +206,11 @@ impl Work<'_> {
     /// Changes the mode, or syncs, now and then.
     fn govern(&mut self, env: &Env) -> Result<()> {
         if self.plan.modes == Modes::Mixed && self.rng.once_in(3) {
-            env.set_durability(match self.rng.below(8) {
+            env.set_durability(match self.rng.below(10) {
                 0..2 => Durability::Durable,
-                2..4 => Durability::NoMetaSync,
-                4..7 => Durability::SafeNoSync,
+                2..4 => Durability::SingleSync,
+                4..6 => Durability::NoMetaSync,
+                6..9 => Durability::SafeNoSync,
                 _ => Durability::UtterlyNoSync,
             })?;
         }
@@ -285,7 +288,9 @@ impl Work<'_> {
     /// Notes that everything up to `newest` is as durable as that.
     fn done(&mut self, newest: u64, durability: Durability) {
         match durability {
-            Durability::Durable => (self.floor, self.steady) = (Some(newest), None),
+            Durability::Durable | Durability::SingleSync => {
+                (self.floor, self.steady) = (Some(newest), None);
+            }
             // It flushes what is before it, and its own meta comes later.
             Durability::NoMetaSync => {
                 self.floor = self.steady.or(self.floor);

@@ -12,6 +12,7 @@ fn outcome(lies: Lies) -> Option<String> {
         page_size: 256,
         habit: Habit::Mixed,
         modes: Modes::Only(Durability::Durable),
+        write_map: false,
         seed: 5,
         transactions: 20,
         lies,

@@ -119,6 +119,7 @@ fn a_killed_process_of_one_engine_stops_none_of_the_other_and_loses_nothing() {
     for (victim, _) in PAIRS {
         kill(victim, durable, rounds(12));
         kill(victim, durable.spill(), rounds(3));
+        kill(victim, durable.mode(Mode::SingleSync), rounds(4));
         kill(victim, weak, rounds(5));
         kill(victim, durable.write_map(), rounds(3));
         kill(victim, weak.write_map(), rounds(3));

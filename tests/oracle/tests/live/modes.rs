@@ -44,6 +44,7 @@ fn clashes() -> Vec<(Opening, Opening)> {
         (mode(Mode::Durable), mode(Mode::UtterlyNoSync)),
         (mode(Mode::SafeNoSync), mode(Mode::UtterlyNoSync)),
         (mode(Mode::NoMetaSync), mode(Mode::SafeNoSync)),
+        (mode(Mode::SingleSync), mode(Mode::SafeNoSync)),
         (mode(Mode::SafeNoSync), mode(Mode::SafeNoSync).write_map()),
     ]
 }
@@ -76,6 +77,7 @@ fn both_engines_accept_what_may_differ() {
     let durable = Opening::new();
     let ways = [
         (durable, durable.mode(Mode::NoMetaSync)),
+        (durable, durable.mode(Mode::SingleSync)),
         (durable, durable.write_map()),
     ];
     let mut rng = Rng::new(12);
@@ -112,8 +114,8 @@ fn processes_of_both_engines_share_a_database_in_every_mode() {
                 writers: &[creator, other],
                 readers: &[other],
                 watchers: &[creator],
-                commits: 100,
-                pauses: rounds(2),
+                commits: 150,
+                pauses: rounds(1),
             }
             .work();
         }

@@ -7,14 +7,17 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Durable,
+    /// For libmdbx, which does not know it, this is `Durable`.
+    SingleSync,
     NoMetaSync,
     SafeNoSync,
     UtterlyNoSync,
 }
 
 impl Mode {
-    pub(crate) const ALL: [Mode; 4] = [
+    pub(crate) const ALL: [Mode; 5] = [
         Mode::Durable,
+        Mode::SingleSync,
         Mode::NoMetaSync,
         Mode::SafeNoSync,
         Mode::UtterlyNoSync,

@@ -40,6 +40,7 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
         .write_map(opening.write_map)
         .durability(match opening.mode {
             Mode::Durable => Durability::Durable,
+            Mode::SingleSync => Durability::SingleSync,
             Mode::NoMetaSync => Durability::NoMetaSync,
             Mode::SafeNoSync => Durability::SafeNoSync,
             Mode::UtterlyNoSync => Durability::UtterlyNoSync,

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::answer::Commit;
+use crate::chain::Load;
 use crate::command::{Command, Run};
 use crate::common::Rng;
 use crate::database::{Live, assert_nothing_lost};
 use crate::engine::Engine;
-use crate::opening::Opening;
+use crate::opening::{Mode, Opening};
 use crate::process::Worker;
 use crate::together::rounds;
 
@@ -59,6 +60,42 @@ fn processes_that_want_the_database_alone_do_not_harm_the_others() {
     let (commits, refusals) = finish(start(&live, opening, &mut rng, rounds(60)));
     assert!(refusals > 0, "nobody ever met another one");
     assert_nothing_lost(commits, 0, live.verify_closed());
+}
+
+/// A writer that has the database alone does with one sync what others do with two, and that with one process coming after
+/// the other.
+#[test]
+fn libmdbx_comes_and_goes_beside_a_writer_that_seals_its_commits() {
+    let live = Live::created_by(Engine::Ours, 4096);
+    let mut rng = Rng::new(21);
+    let mut writer = live.opened(Engine::Ours, Opening::new().mode(Mode::SingleSync));
+    let load = Load {
+        changes: 8,
+        bulk_every: 30,
+    };
+    writer.tell(Command::Write(Run::endless(rng.next()), load));
+    let mut commits = Vec::new();
+    for _ in 0..rounds(40) {
+        let from = writer.wait_for_commit().number;
+        let mut guest = live.opened(Engine::Theirs, Opening::new());
+        guest.ask(Command::Read(Run::of(2, rng.next())));
+        let written = guest.ask(Command::Write(Run::of(1 + rng.below(3), rng.next()), load))[0];
+        if rng.once_in(2) {
+            commits.extend(guest.close());
+        } else {
+            commits.extend(guest.kill());
+        }
+        // What is alone again goes on for a while.
+        while writer.wait_for_commit().number < from + written + 5 {}
+    }
+    writer.stop();
+    println!(
+        "{} commits of libmdbx, {} sealed or not",
+        commits.len(),
+        writer.commits.len()
+    );
+    commits.extend(writer.close());
+    assert_nothing_lost(commits, 0, live.verify_left());
 }
 
 #[test]

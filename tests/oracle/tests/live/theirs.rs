@@ -13,7 +13,7 @@ use crate::part::Part;
 pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>> {
     let mut flags = c::UNBOUND
         | match opening.mode {
-            Mode::Durable => c::DURABLE,
+            Mode::Durable | Mode::SingleSync => c::DURABLE,
             Mode::NoMetaSync => c::NO_META_SYNC,
             Mode::SafeNoSync => c::SAFE_NO_SYNC,
             Mode::UtterlyNoSync => c::UTTERLY_NO_SYNC,
@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path, opening: &Opening) -> Outcome<Box<dyn Database>>
     });
     let env = c::Env::open(path, flags, geometry.as_ref())?;
     if opening.spill {
-        env.set_dirty_limit(SPILL_LIMIT / env.info()?.page_size as usize)?;
+        env.set_dirty_limit(SPILL_LIMIT / env.page_size()?)?;
     }
     Ok(Box::new(env))
 }

@@ -13,6 +13,11 @@ pub(crate) fn rounds(usual: u64) -> u64 {
     (number_from_env("MDBX_LIVE_ROUNDS", 100) * usual / 100).max(1)
 }
 
+/// Returns how many commits there are in a round that usually has `usual` of them: fewer if there are few rounds.
+fn commits(usual: usize) -> usize {
+    usual.min(usize::try_from(rounds(usual as u64)).unwrap().max(20))
+}
+
 /// One of each engine, in both orders.
 pub(crate) const PAIRS: [(Engine, Engine); 2] = [
     (Engine::Ours, Engine::Theirs),
@@ -88,7 +93,10 @@ impl Company<'_> {
             reader.tell(Command::Read(Run::endless(rng.next()).pause(4)));
         }
         for writer in writers.iter_mut() {
-            writer.tell(Command::Write(Run::of(self.commits, rng.next()), load));
+            writer.tell(Command::Write(
+                Run::of(commits(self.commits), rng.next()),
+                load,
+            ));
         }
         for writer in writers {
             for (count, number) in counts.iter_mut().zip(writer.finish()) {
