@@ -85,7 +85,7 @@ fn row(id: u32) -> bare::User {
         id,
         email: format!("u{id}@d{}.org", id % 7),
         tags: (0..id % 3).map(|tag| format!("t{tag}")).collect(),
-        age: u8::try_from(id % 90).unwrap(),
+        age: u8::try_from(id % 90).expect("it works"),
     }
 }
 
@@ -107,21 +107,20 @@ fn builder() -> Builder {
 }
 
 fn schema_of_names(path: &Path) -> Vec<String> {
-    let env = mdbx_core::Env::open(path).unwrap();
-    let txn = env.read().unwrap();
-    let main = txn.table(mdbx_core::Table::MAIN).unwrap();
+    let env = mdbx_core::Env::open(path).expect("it works");
+    let txn = env.read().expect("it works");
+    let main = txn.table(mdbx_core::Table::MAIN).expect("it works");
     main.iter()
-        .map(|item| String::from_utf8_lossy(item.unwrap().0).into_owned())
+        .map(|item| String::from_utf8_lossy(item.expect("it works").0).into_owned())
         .collect()
 }
 
 /// Returns all items of all tables.
 fn dump(path: &Path) -> String {
-    let env = mdbx_core::Env::open(path).unwrap();
+    let env = mdbx_core::Env::open(path).expect("it works");
     let mut text = Vec::new();
-    mdbx_core::tools::dump::dump(&env.read().unwrap(), &mut text).unwrap();
-    // The transaction that changed a table last is in the dump of none.
-    String::from_utf8(text).unwrap()
+    mdbx_core::tools::dump::dump(&env.read().expect("it works"), &mut text).expect("it works");
+    String::from_utf8(text).expect("it works")
 }
 
 #[test]
@@ -163,16 +162,15 @@ fn rows_that_violate_a_new_unique_index_fail_the_open_and_change_nothing() -> Re
         let opened = builder()
             .build_batch(batch)
             .open(&path, schema![indexed::User]);
-        let error = opened.err().expect("it opened");
-        let OpenError::BackfillConflict {
+        let Err(OpenError::BackfillConflict {
             table: "users",
             index: "by_email" | "by_mail_hash",
             first,
             second,
             ..
-        } = &error
+        }) = &opened
         else {
-            panic!("{error}")
+            panic!("{opened:?}")
         };
         assert_eq!(first.as_bytes(), 5u32.to_be_bytes());
         assert_eq!(second.as_bytes(), 90u32.to_be_bytes());
@@ -367,12 +365,12 @@ fn the_other_program() {
 }
 
 fn start_other_program(path: &Path) -> std::process::Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
+    std::process::Command::new(std::env::current_exe().expect("it works"))
         .args(["--exact", "the_other_program"])
         .env(OTHER_PROGRAM, path)
         .stdout(std::process::Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("a process")
 }
 
 #[test]

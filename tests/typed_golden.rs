@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    mdbx_typed::KeyBytes::from(bytes).to_string().split_off(2)
 }
 
 /// Asserts that a codec stores `value` as these bytes, and that they and no others give it back.
@@ -53,16 +53,16 @@ where
     T: Serialize + for<'t> Deserialize<'t> + PartialEq + Debug,
 {
     let mut bytes = Vec::new();
-    C::encode(value, &mut bytes).unwrap();
+    C::encode(value, &mut bytes).expect("it can be stored");
     assert_eq!(hex(&bytes), expected, "{} of {value:?}", C::NAME);
-    assert_eq!(&C::decode::<T>(&bytes).unwrap(), value);
+    assert_eq!(C::decode::<T>(&bytes).as_ref(), Ok(value));
     bytes.push(0);
     assert!(
         C::decode::<T>(&bytes).is_err(),
         "{} of {value:?} with a byte too many",
         C::NAME
     );
-    assert_eq!(&C::decode_head::<T>(&bytes).unwrap(), value);
+    assert_eq!(C::decode_head::<T>(&bytes).as_ref(), Ok(value));
 }
 
 /// As [`golden`], for both codecs.
@@ -203,8 +203,9 @@ fn card_of_all_kinds() -> Card {
 fn stored(db: TempDb, schema: &mdbx_typed::Schema) -> Result<(TempDb, String)> {
     let mut found = String::new();
     let db = db.meddle(schema, |txn| {
-        let table = txn.open_table("row").unwrap();
-        let (key, value) = txn.table(table).unwrap().first().unwrap().unwrap();
+        let table = txn.open_table("row").expect("it is there");
+        let rows = txn.table(table).expect("it is there");
+        let (key, value) = rows.first().expect("readable").expect("a row");
         found = format!("{} = {}", hex(key), hex(value));
     })?;
     Ok((db, found))

@@ -341,6 +341,16 @@ fn an_older_program_reads_what_it_knows_and_writes_nothing() -> Result<()> {
 
 #[test]
 fn migrate_rewrites_all_rows_and_makes_old_structs_superfluous() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "users", module = alone)]
+    struct Alone {
+        #[key]
+        id: u32,
+        #[index(unique)]
+        email: String,
+        #[index]
+        karma: i64,
+    }
     let db = written()?;
     db.write(|tx| {
         (10..30_000).try_for_each(|id| {
@@ -358,17 +368,6 @@ fn migrate_rewrites_all_rows_and_makes_old_structs_superfluous() -> Result<()> {
     assert_eq!(rewritten, 29_993);
     assert_eq!(told, [(20_000, 29_993), (29_993, 29_993)]);
     assert_clean(&db)?;
-
-    #[derive(Table, Serialize, Deserialize)]
-    #[table(name = "users", module = alone)]
-    struct Alone {
-        #[key]
-        id: u32,
-        #[index(unique)]
-        email: String,
-        #[index]
-        karma: i64,
-    }
     let db = db.reopen(schema![Alone])?;
     assert_eq!(db.read()?.get::<Alone>(1)?.unwrap().karma, 700);
     assert_eq!(db.migrate()?, 0);
@@ -504,4 +503,52 @@ fn a_diff_says_what_opening_would_do_and_does_nothing() -> Result<()> {
     let db = db.reopen(schema![v1::User])?;
     assert!(db.schema_diff(schema![v1::User])?.is_empty());
     db.write(|tx| tx.delete::<v1::User>(1).map(drop))
+}
+
+#[test]
+fn a_program_that_can_only_read_does_not_lock_out_the_one_that_writes() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "users", module = other)]
+    struct Other {
+        #[key]
+        id: u32,
+        #[index(unique)]
+        #[index(name = by_email_hash, hash)]
+        email: String,
+    }
+    let insert = |db: &TempDb, id| {
+        db.write(|tx| {
+            tx.insert(&Other {
+                id,
+                email: format!("Mail{id}"),
+            })
+        })
+    };
+    let mut db = written()?.reopen(schema![Other])?;
+    insert(&db, 3)?;
+    for (round, schema) in [schema![v2::User], schema![v3::User]]
+        .into_iter()
+        .enumerate()
+    {
+        db = db.reopen(schema)?;
+        if round == 0 {
+            assert_eq!(db.read()?.get::<v2::User>(1)?, Some(grown(1, "Ann")));
+            assert!(matches!(
+                db.write(|tx| tx.put(&grown(9, "x"))),
+                Err(Error::ReadOnly { .. })
+            ));
+        } else {
+            let tx = db.read()?;
+            assert_eq!(tx.get::<v3::User>(1)?.unwrap().email, "ann");
+            assert!(matches!(
+                tx.get_by(v3::user::by_email, "ann"),
+                Err(Error::IndexMissing { .. })
+            ));
+        }
+        assert_clean(&db)?;
+        db = db.reopen(schema![Other])?;
+        insert(&db, 10 + u32::try_from(round).unwrap())?;
+        assert_clean(&db)?;
+    }
+    Ok(())
 }

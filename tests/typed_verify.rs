@@ -64,7 +64,7 @@ mod many {
 
     impl Item {
         fn is_even(&self) -> bool {
-            self.code % 2 == 0
+            self.code.is_multiple_of(2)
         }
 
         fn letter(&self) -> Option<char> {
@@ -385,7 +385,7 @@ fn a_computed_index_whose_function_changed_without_a_version_is_told() -> Result
 
         impl Item {
             fn is_even(&self) -> bool {
-                self.code % 2 == 0
+                self.code.is_multiple_of(2)
             }
 
             fn letter(&self) -> Option<char> {

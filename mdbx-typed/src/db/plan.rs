@@ -242,7 +242,7 @@ impl TablePlan {
         }
         plan.compare_layout(file, record, &names);
         plan.compare_indexes(file, &names)?;
-        plan.judge_extra(file)?;
+        plan.judge_extra(file, record)?;
         if let Some(reason) = plan.read_only.clone() {
             plan.steps.push(Step::ReadOnly { reason });
         }
@@ -426,7 +426,7 @@ impl TablePlan {
     }
 
     /// Decides what becomes of stored indexes that the program does not have.
-    fn judge_extra(&mut self, file: &File<'_>) -> Result<(), OpenError> {
+    fn judge_extra(&mut self, file: &File<'_>, stored: &TableRecord) -> Result<(), OpenError> {
         let mut known = Vec::new();
         for index in self.schema.indexes {
             let found = rename::find_index(file.catalog, self.schema, self.stored_name, index)?;
@@ -465,11 +465,33 @@ impl TablePlan {
             let indexes = in_the_way.iter().map(|(name, _)| name.clone()).collect();
             self.read_only
                 .get_or_insert(ReadOnly::ExtraIndexes { indexes });
+            self.leave_layout(stored);
             if self.stored_name != self.schema.name {
                 self.stale.extend(in_the_way); // They keep their state and get the new name of the table.
             }
         }
         Ok(())
+    }
+
+    /// Leaves the rows to the program that can write them: a new revision would lock it out.
+    fn leave_layout(&mut self, stored: &TableRecord) {
+        let is_of_layout =
+            |step: &Step| matches!(step, Step::AppendFields { .. } | Step::Upgrade { .. });
+        if !self.steps.iter().any(is_of_layout) {
+            return;
+        }
+        let is_renamed = self.stored_name != self.schema.name;
+        self.record = is_renamed.then(|| stored.clone());
+        self.steps
+            .retain(|step| !is_of_layout(step) && !matches!(step, Step::BuildIndex { .. }));
+        self.dropped.clear();
+        for position in self.built.drain(..) {
+            let index = self.schema.indexes[position].name;
+            self.missing.push(index);
+            self.steps.push(Step::IgnoreIndex {
+                index: index.into(),
+            });
+        }
     }
 
     fn is_new(&self) -> bool {
