@@ -7,7 +7,7 @@ use mdbx_core as core;
 use mdbx_core::TableFlags;
 
 use super::policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, Policies};
-use crate::backfill::Build;
+use crate::backfill::{self, Build};
 use crate::error::{Change, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
 use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
 use crate::schema::handles::{KeyLimits, Revisions, Source, find_table};
@@ -163,9 +163,16 @@ impl Plan {
         if app.is_none() || !only_new {
             txn.put(catalog, &catalog::app_key(), &catalog::app_record(app)?)?;
         }
-        self.tables
-            .iter()
-            .try_for_each(|table| table.apply(txn, catalog))
+        for table in self.tables.iter().filter(|table| !table.is_empty()) {
+            // Of indexes that another program wanted, and did not get done with.
+            if table.built.is_empty()
+                && let Some(build) = self.catalog.build(table.stored_name)?
+            {
+                backfill::discard(txn, table.stored_name, &build)?;
+            }
+            table.apply(txn, catalog)?;
+        }
+        Ok(())
     }
 }
 

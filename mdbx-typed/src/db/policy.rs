@@ -18,7 +18,7 @@ pub enum OnMissingIndex {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnExtraIndex {
-    /// It is kept as it is, so the rows of its table can only be read.
+    /// It is kept as it is, so the rows of its table can only be read. Their layout is left alone, too.
     #[default]
     ReadOnly,
     /// It is marked stale: rows are written without it, and a program that has it builds it anew.
