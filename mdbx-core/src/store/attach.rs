@@ -16,13 +16,13 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use log::{debug, info};
 
 use crate::error::{Error, Result};
 use crate::format::lck::{
-    CACHED_OLDEST, FORMAT, Layout, LockFault, LockVersion, MAGIC, MODES, WRITER_LOCK, modes,
+    FORMAT, Layout, LockFault, LockVersion, MAGIC, MODES, WRITER_LOCK, modes,
 };
 use crate::sys::clock::{nanoseconds, since_boot};
 use crate::sys::lock::{Locks, OpenGuard};
@@ -251,25 +251,6 @@ impl Attached {
     /// Returns how many pages may not be on the disk.
     pub(crate) fn unsynced_pages(&self) -> &AtomicU64 {
         self.region.u64(self.layout.unsynced_pages)
-    }
-
-    /// Returns the oldest snapshot that is protected, as far as the writers have looked.
-    #[inline]
-    pub(crate) fn cached_oldest(&self) -> &AtomicU64 {
-        self.region.u64(CACHED_OLDEST)
-    }
-
-    /// Returns the flag that tells whether slots changed since the writer looked at them.
-    #[inline]
-    pub(crate) fn refresh_flag(&self) -> &AtomicU32 {
-        self.region.u32(self.layout.refresh_flag)
-    }
-
-    /// Makes the next writer look at the slots. Called after each commit, whose meta is written, by the holder of the
-    /// writer's turn.
-    pub(crate) fn note_commit(&self) {
-        self.refresh_flag().store(0, Ordering::Release);
-        fence(Ordering::SeqCst);
     }
 
     /// Notes that dead readers were looked for just now.

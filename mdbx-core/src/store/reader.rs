@@ -185,8 +185,13 @@ impl<'s> Reader<'s> {
     ///
     /// [`Error::ReadersFull`](crate::Error::ReadersFull).
     pub(crate) fn try_clone(&self) -> Result<Reader<'s>> {
-        let slot = ReaderSlot::new(self.slot.store.clone())?;
         let head = self.head.clone();
+        let store = self.slot.store.clone();
+        let slot = ReaderSlot {
+            number: store.readers.take_for_clone(head.meta.txnid)?,
+            store,
+            parked: None,
+        };
         slot.store.readers.pin_clone(&slot.number, announced(&head));
         Ok(slot.reader(head))
     }

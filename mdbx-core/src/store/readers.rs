@@ -24,9 +24,7 @@
 //!
 //! Source: locking document, "Binding a slot" to "Parking and ousting".
 
-use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::thread::available_parallelism;
 
 use log::warn;
@@ -37,7 +35,10 @@ use crate::ids::Txnid;
 use crate::store::attach::Attached;
 use crate::store::slots::Announced;
 use crate::store::sweep::readers_error;
-use crate::sys::process;
+use crate::sys::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, full_barrier_after_swap,
+};
+use crate::sys::process::this_thread;
 use crate::sys::region::Slot;
 
 /// The states of a place.
@@ -55,6 +56,8 @@ struct Place {
     state: AtomicU32,
     /// The number of the slot, unless the place is unbound. Only who has taken the place changes it.
     slot: AtomicUsize,
+    /// The last snapshot that a writer may still be taking away from the slot, though its reader has left it; 0 if none.
+    leaving: AtomicU64,
 }
 
 /// The readers of this process.
@@ -90,6 +93,7 @@ impl Readers {
         let place = || Place {
             state: AtomicU32::new(UNBOUND),
             slot: AtomicUsize::new(0),
+            leaving: AtomicU64::new(0),
         };
         let cores = available_parallelism().map_or(1, usize::from);
         // The others leave something to other processes.
@@ -118,6 +122,30 @@ impl Readers {
             Some(slot) => Ok(slot),
             None => self.take_elsewhere(preferred, thread),
         }
+    }
+
+    /// Takes a slot that can be given `snapshot`, which is not the newest any more: not one from which a writer may still
+    /// be taking just that away.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Readers::take).
+    pub(crate) fn take_for_clone(&self, snapshot: Txnid) -> Result<SlotNumber> {
+        let mut avoided = Vec::new();
+        let taken = loop {
+            match self.take() {
+                Ok(slot) if self.is_leaving(&slot, snapshot) => avoided.push(slot),
+                taken => break taken,
+            }
+        };
+        for slot in &avoided {
+            self.release(slot);
+        }
+        taken
+    }
+
+    fn is_leaving(&self, number: &SlotNumber, snapshot: Txnid) -> bool {
+        self.places[number.place].leaving.load(Ordering::Relaxed) == snapshot.0
     }
 
     /// Takes the slot at a place, if there is one and nobody has it.
@@ -325,7 +353,9 @@ impl Readers {
         }
         let is_ours = self.vacate(number, IDLE);
         let place = &self.places[number.place];
-        if is_ours && number.place <= self.kept_mask {
+        // Nor do those go back whose next holder has to know what they may lose.
+        let is_kept = number.place <= self.kept_mask || place.leaving.load(Ordering::Relaxed) != 0;
+        if is_ours && is_kept {
             place.state.store(FREE, Ordering::Release);
         } else {
             self.unbind(number, is_ours);
@@ -375,8 +405,12 @@ impl Readers {
             && slot.process.load(Ordering::Relaxed) == self.attached.pid
             && slot.txnid.load(Ordering::SeqCst) == txnid.0;
         if !is_there {
-            // The writer may still be between its two steps, but the second one is for this very snapshot, which the
-            // slot never gets again.
+            // The writer may still be between its two steps. The second one is for this very snapshot: who has the slot
+            // next can have any other one.
+            if slot.txnid.load(Ordering::Relaxed) == txnid.0 {
+                let place = &self.places[number.place];
+                place.leaving.store(txnid.0, Ordering::Relaxed);
+            }
             slot.thread.store(thread, Ordering::Relaxed);
             self.hold(number);
         }
@@ -393,32 +427,13 @@ impl Drop for Readers {
     }
 }
 
-/// Keeps what is read after a slot was written from being read before it.
-#[inline]
-fn full_barrier_after_swap() {
-    // There, the instruction that wrote the slot does that by itself, and a fence would double the cost.
-    if cfg!(not(target_arch = "x86_64")) {
-        fence(Ordering::SeqCst);
-    }
-}
-
-/// Returns a number that differs between threads, so that each tries a place of its own first, and the thread's id.
-#[inline]
-fn this_thread() -> (usize, u64) {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static THREAD: Cell<(usize, u64)> =
-            Cell::new((THREADS.fetch_add(1, Ordering::Relaxed), process::thread_id()));
-    }
-    THREAD.get()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::lck::{CHANGED, LockVersion, TOUCHED, UNCHANGED};
     use crate::ids::Pgno;
     use crate::store::attach::tests::attached;
+    use crate::sys::process;
 
     fn readers() -> Readers {
         Readers::new(attached(LockVersion::V7))

@@ -29,11 +29,12 @@
 //!
 //! Source: locking document, "Readers".
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
-
-use crate::format::lck::{CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, TOUCHED, UNCHANGED};
+use crate::format::lck::{
+    CACHED_OLDEST, CHANGED, FIRST_IDLE, HELD, IDLE, OUSTED, PARKED, TOUCHED, UNCHANGED,
+};
 use crate::ids::{Pgno, Txnid};
 use crate::store::attach::Attached;
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::region::Slot;
 
 /// How often a look is repeated because readers of libmdbx, or clones, disturb it.
@@ -75,6 +76,25 @@ impl Attached {
     /// Returns how many slots were ever used.
     pub(crate) fn readers_len(&self) -> &AtomicU32 {
         self.region.u32(self.layout.readers_len)
+    }
+
+    /// Returns the oldest snapshot that is protected, as far as the writers have looked.
+    #[inline]
+    pub(crate) fn cached_oldest(&self) -> &AtomicU64 {
+        self.region.u64(CACHED_OLDEST)
+    }
+
+    /// Returns the flag that tells whether slots changed since the writer looked at them.
+    #[inline]
+    pub(crate) fn refresh_flag(&self) -> &AtomicU32 {
+        self.region.u32(self.layout.refresh_flag)
+    }
+
+    /// Makes the next writer look at the slots. Called after each commit, whose meta is written, by the holder of the
+    /// writer's turn.
+    pub(crate) fn note_commit(&self) {
+        self.refresh_flag().store(0, Ordering::Release);
+        fence(Ordering::SeqCst);
     }
 
     /// Notes that a slot was given the newest snapshot, after a full barrier, or was given up.
@@ -185,7 +205,8 @@ impl Attached {
             slot.thread
                 .compare_exchange(PARKED, OUSTED, Ordering::AcqRel, Ordering::Relaxed);
         // It may have come back with a newer snapshot since `entry` was read: that one stays protected until it looks.
-        // The holder may give the slot another snapshot meanwhile, but not this one again, which is not the newest.
+        // The slot may have another snapshot meanwhile, but not this one again: it is not the newest, and clones avoid
+        // the slot.
         ousted.is_ok()
             && slot
                 .txnid

@@ -12,6 +12,7 @@
 //! - [`witness`]: a data file that tells a test what is about to happen to it.
 //! - [`map`]: the read-only mapping of the data file, and the pins that allow to read from it.
 //! - [`shared`]: bytes of the mapping that a writer may be changing, read as atomics.
+//! - [`atomic`]: the atomics that readers and writers meet at.
 //! - [`region`]: the memory that processes share, as atomics.
 //! - [`mutex`]: mutexes in it, which tell when their holder died.
 //! - [`prefetch`]: a hint to the CPU.
@@ -20,6 +21,7 @@
 //! Upward, this layer promises safe functions; what Rust cannot see is asked for in one place,
 //! [`Map::pin`](map::Map::pin).
 
+pub(crate) mod atomic;
 mod byte_lock;
 pub(crate) mod clock;
 pub(crate) mod file;

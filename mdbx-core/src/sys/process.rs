@@ -10,8 +10,9 @@
     reason = "std tells neither the id of a thread nor of forks"
 )]
 
+use std::cell::Cell;
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// Returns the process id.
@@ -48,6 +49,17 @@ pub(crate) fn thread_id() -> u64 {
     // SAFETY: the call has no arguments, and cannot fail.
     let id = unsafe { libc::gettid() };
     u64::from(id.unsigned_abs())
+}
+
+/// Returns a number that differs between the threads of this process, counted from 0, and the thread's id.
+#[inline]
+pub(crate) fn this_thread() -> (usize, u64) {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static THREAD: Cell<(usize, u64)> =
+            Cell::new((THREADS.fetch_add(1, Ordering::Relaxed), thread_id()));
+    }
+    THREAD.get()
 }
 
 /// Returns whether this is the first thread of its process.

@@ -1,0 +1,3 @@
+//! Errors of the reader table.
+
+pub(crate) use crate::shims::attach::readers_error;
