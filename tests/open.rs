@@ -508,3 +508,36 @@ fn info_tells_the_metas_and_which_of_them_are_on_the_disk() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_database_in_memory_grows_as_any_other_and_has_no_name() -> Result<()> {
+    for write_map in [false, true] {
+        for page_size in page_sizes() {
+            let geometry = Geometry::default().page_size(page_size);
+            let env = Env::options()
+                .geometry(geometry)
+                .write_map(write_map)
+                .open_in_memory()?;
+            assert_eq!(env.path(), Path::new(""));
+            put_one(&env)?;
+            let snapshot = env.read()?;
+            let mut txn = env.write()?;
+            for number in 0..200u32 {
+                txn.put(
+                    Table::MAIN,
+                    &number.to_be_bytes(),
+                    &vec![7; page_size.bytes()],
+                )?;
+            }
+            txn.commit()?;
+            assert_eq!(snapshot.table(Table::MAIN)?.len(), 1);
+            drop(snapshot);
+            let report = check(&env.read()?);
+            assert!(report.is_sound(), "{report}");
+            let other = Env::options().open_in_memory()?;
+            assert!(!has_one(&other)?, "each is one of its own");
+            assert!(has_one(&env)?);
+        }
+    }
+    Ok(())
+}

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use mdbx_typed::prelude::*;
-use mdbx_typed::{Error, Query, Result};
+use mdbx_typed::{Error, Origin, Query, Result};
 use serde::{Deserialize, Serialize};
 use typed_support::TempDb;
 
@@ -480,6 +480,7 @@ fn rows_of_older_structs_become_rows_of_this_one() {
         row.encode_row(&mut bytes).unwrap();
         bytes
     }
+    let from = |generation, fields| Origin { generation, fields };
     let first = stored(&EventV1 {
         id: 7,
         text: "log in",
@@ -489,18 +490,21 @@ fn rows_of_older_structs_become_rows_of_this_one() {
         kind: "log",
         text: "out",
     });
-    let event = Event::from_generation(&first, 2).unwrap();
+    let event = Event::from_older(&first, from(2, 2)).unwrap();
     assert_eq!((event.id, event.kind, event.body), (7, "log", "in"));
     assert!(
         first.as_ptr_range().contains(&event.body.as_ptr()),
         "borrowed"
     );
-    let event = Event::from_generation(&second, 1).unwrap();
+    let event = Event::from_older(&second, from(1, 3)).unwrap();
     assert_eq!((event.id, event.kind, event.body), (300, "log", "out"));
     let third = stored(&event);
-    let event = Event::from_generation(&third, 0).unwrap();
+    let event = Event::from_row(&third).unwrap();
     assert_eq!(event.id, 300);
-    assert!(Event::from_generation(&first, 3).is_err(), "there was none");
+    assert!(
+        Event::from_older(&first, from(3, 2)).is_err(),
+        "there was none"
+    );
     let names = |generation| {
         let schema = Event::SCHEMA.generation(generation)?;
         Some(

@@ -461,14 +461,21 @@ fn another_version_of_a_function_is_another_index() -> Result<()> {
             text: "é".into(),
         })
     })?;
-    let error = db.reopen(schema![second::Text]).err().expect("it opened");
-    let text = error.to_string();
+    let text = db.schema_diff(schema![second::Text])?.to_string();
     for line in [
-        "index `by_len` was `computed: u64`, now it is `computed v2: u64`",
-        "index `long` was `partial on text: str`, now it is `partial on text v3: str`",
+        "index `by_len` is built from 1 rows: it was `computed: u64`, now it is `computed v2: u64`",
+        "index `long` is built from 1 rows: it was `partial on text: str`, now it is `partial on text v3: str`",
     ] {
         assert!(text.contains(line), "{text}");
     }
+    let db = db.reopen(schema![second::Text])?;
+    assert_eq!(
+        db.read()?
+            .by(second::text::by_len)
+            .keys()
+            .collect::<Result<Vec<_>>>()?,
+        [1]
+    );
     Ok(())
 }
 

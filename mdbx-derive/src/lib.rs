@@ -245,6 +245,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// `upgrade_from` names the struct of the revision before, which is kept in the program for that and converts into
 /// this one. It may have a revision before it, and so on. A raw table has none.
 ///
+/// A field that is only appended needs no struct before it: with `#[serde(default)]`, older rows have the default.
+///
 /// ```
 /// # use mdbx_typed::prelude::*;
 /// # use serde::{Deserialize, Serialize};

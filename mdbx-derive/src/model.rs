@@ -57,6 +57,8 @@ pub(crate) struct Field<'i> {
     pub(crate) stored_as: Option<String>,
     /// Whether it is a `Cow` that serde will never borrow.
     pub(crate) is_unborrowed_cow: bool,
+    /// Whether serde fills it in where it is not stored.
+    pub(crate) has_default: bool,
 }
 
 /// An index.
@@ -207,6 +209,7 @@ fn stored_fields<'i>(ast: &'i Ast<'i>, layout: &Layout) -> Vec<Field<'i>> {
         .fields
         .iter()
         .filter(|field| is_raw || !field.has_serde("skip"));
+    let all_default = ast.serde.iter().any(|option| option.name() == "default");
     let field = |field: &'i AstField<'i>| Field {
         name: field.ident.unraw().to_string(),
         was: field.field.was.iter().map(syn::LitStr::value).collect(),
@@ -216,6 +219,7 @@ fn stored_fields<'i>(ast: &'i Ast<'i>, layout: &Layout) -> Vec<Field<'i>> {
             .lifetime
             .is_some_and(|lifetime| is_cow_of(field.ty, lifetime))
             && !field.has_serde("borrow"),
+        has_default: !is_raw && (all_default || field.has_serde("default")),
     };
     stored.map(field).collect()
 }

@@ -34,6 +34,9 @@ impl Changes<'_> {
         for (position, key) in self.new.missing_from(self.old) {
             let schema = &T::SCHEMA.indexes[position];
             let handle = &self.handles.indexes[position];
+            if handle.is_missing {
+                continue;
+            }
             let (table, index) = (T::SCHEMA.name, schema.name);
             if key.len() > handle.max_key_len {
                 let (len, max) = (key.len(), handle.max_key_len);
@@ -68,7 +71,8 @@ impl Changes<'_> {
         for (position, hash, exact) in self.new.hashed() {
             let schema = &T::SCHEMA.indexes[position];
             let entry = (position, hash, exact);
-            if !schema.unique || self.old.hashed().any(|old| old == entry) {
+            let is_missing = self.handles.indexes[position].is_missing;
+            if is_missing || !schema.unique || self.old.hashed().any(|old| old == entry) {
                 continue;
             }
             let (table, index) = (T::SCHEMA.name, schema.name);
@@ -126,15 +130,18 @@ impl Changes<'_> {
 
     /// Returns what is to be done, removals first.
     fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        let handle = |position: usize| &self.handles.indexes[position];
+        let handle = |position: usize| {
+            let index = &self.handles.indexes[position];
+            (!index.is_missing).then_some(index)
+        };
         let removed = self
             .old
             .missing_from(self.new)
-            .map(move |(at, key)| Step::Remove(handle(at), key));
+            .filter_map(move |(at, key)| Some(Step::Remove(handle(at)?, key)));
         let added = self
             .new
             .missing_from(self.old)
-            .map(move |(at, key)| Step::Add(handle(at), key));
+            .filter_map(move |(at, key)| Some(Step::Add(handle(at)?, key)));
         removed.chain(added)
     }
 

@@ -70,7 +70,8 @@
 //! - A transaction happens or it does not, also when the process or the machine stops.
 //! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
 //! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
-//!   with another struct is an [`OpenError`] that lists the differences. Tables the program does not know are kept.
+//!   with another struct converts the rows where the struct says how, and otherwise is an [`OpenError`] that lists the
+//!   differences. Tables the program does not know are kept.
 //! - Damaged bytes are an error, not a panic.
 //!
 //! # Rows
@@ -208,16 +209,95 @@
 //!
 //! All attributes are listed with examples at [`#[derive(Table)]`](macro@Table).
 //!
+//! # The life of a schema
+//!
+//! Every row begins with the number of the layout it was written in, and the file knows all layouts its rows have. So a
+//! struct can change under rows that are there:
+//!
+//! | change | what to write | what happens to old rows |
+//! | --- | --- | --- |
+//! | a field is appended | `#[serde(default)]` at it | they are read with the default |
+//! | a field or a table is renamed | `#[field(was = "..")]`, `#[table(was = "..")]` | nothing |
+//! | an index is added or changed; its function has a new `version` | nothing else | the index is built when the file is opened |
+//! | an index is removed | [`on_extra_index`](Builder::on_extra_index), to say what becomes of the stored one | nothing; until that is said they can only be read |
+//! | a table is added | its name in [`schema!`] | |
+//! | a table is removed from [`schema!`] | nothing | it is kept, until [`drop_table`](Database::drop_table) |
+//! | anything else, the codec included | `#[table(upgrade_from = OldStruct)]` and `impl From<OldStruct>` | they are converted when they are read |
+//!
+//! A row is rewritten in the new layout when it is next put, or with all others by [`Database::migrate`]; only then the
+//! old struct can go. Structs within a row have no layout of their own: to change one is to change the row. A field
+//! whose type has silently changed is refused when the file is opened, by name and with both types.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! mod v1 {
+//! #    use super::*;
+//!     #[derive(Table, Serialize, Deserialize)]
+//!     pub struct User {
+//!         #[key]
+//!         pub id: u64,
+//!         pub name: String,
+//!     }
+//! }
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! #[table(upgrade_from = v1::User)]
+//! struct User {
+//!     #[key]
+//!     id: u64,
+//!     first: String,
+//!     #[index]
+//!     last: String,
+//! }
+//!
+//! impl From<v1::User> for User {
+//!     fn from(old: v1::User) -> Self {
+//!         let (first, last) = old.name.split_once(' ').unwrap_or(("", &old.name));
+//!         User { id: old.id, first: first.into(), last: last.into() }
+//!     }
+//! }
+//!
+//! # fn main() -> mdbx_typed::Result<()> {
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("app.mdbx");
+//! let db = Database::open(&path, schema![v1::User])?;
+//! db.write(|tx| tx.insert(&v1::User { id: 1, name: "Ann Lee".into() }))?;
+//! println!("{}", db.schema_diff(schema![User])?); // what the new program will do
+//! drop(db);
+//!
+//! let db = Database::open(&path, schema![User])?;
+//! assert_eq!(db.read()?.by(user::by_last).eq("Lee").first()?.map(|user| user.first), Some("Ann".into()));
+//! assert_eq!(db.migrate()?, 1);
+//! assert!(db.verify()?.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program older than the file opens it, too: it reads the rows that have its layout, an [`Error::NewerRow`] for
+//! others, and writes none to such a table. A program that has the file open while another one changes tables gets an
+//! [`Error::SchemaChanged`] when it next writes. What opening accepts is set by the policies of the [`Builder`].
+//!
+//! # Codecs
+//!
+//! Rows are stored by a [`Codec`], which the catalog notes for each table. The default is `Bincode`, of the feature
+//! `bincode`; the feature `postcard` adds `Postcard`: `#[table(codec = Postcard)]`. Their bytes are spelled out in the tests
+//! and do not change.
+//!
 //! # Reading the source
 //!
 //! Each module uses only those above it:
 //!
-//! - `error`, `shape`: the vocabulary.
+//! - `error`, `shape`, `progress`: the vocabulary.
 //! - `key`: values to bytes that sort, and ranges of them.
 //! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
 //! - `index`: the entries that one write changes.
+//! - `backfill`: indexes of rows that are there already.
+//! - `migrate`: rows of older structs, written anew.
+//! - `verify`: whether rows and indexes are equal.
 //! - `table`: reading a row, and the statements that change rows.
 //! - `query`: many rows, by an index.
 //! - `db`: the database and its transactions.
@@ -227,21 +307,33 @@
 // The derives name everything from the root of this crate; this lets its own tests and docs use them too.
 extern crate self as mdbx_typed;
 
+mod backfill;
 mod codec;
 mod db;
 mod error;
 mod index;
 mod key;
+mod migrate;
 mod plain;
+mod progress;
 mod query;
 mod schema;
 mod shape;
 mod table;
+mod verify;
 
-pub use codec::{Bincode, Codec};
-pub use db::{Builder, Database, Held, ReadTxn, WriteTxn};
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+pub use codec::Codec;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+pub use db::{
+    Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
+    WriteTxn,
+};
 pub use error::{
-    Change, CodecError, Error, KeyBytes, KeyError, OpenError, Result, SchemaDiff, TableDiff,
+    Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,
+    SchemaDiff, Step, TableDiff,
 };
 pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
@@ -250,16 +342,18 @@ pub use key::{
 pub use mdbx_core::{Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Table, View};
 pub use plain::{Plain, le};
+pub use progress::Progress;
 pub use query::{
     Entries, Ids, Join, Keys, Page, ParseTokenError, Query, Rows, Selection, Token, Views,
 };
 pub use schema::{
     AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
-    KeyRef, KeySchema, OrderedIndex, OwnedTable, Record, RowEntries, Schema, Table, TableSchema,
-    UniqueIndex, ViewOf,
+    KeyRef, KeySchema, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema, Table,
+    TableSchema, UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 pub use table::Drain;
+pub use verify::{Problem, Report, TableReport};
 
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
@@ -272,9 +366,10 @@ pub mod prelude {
 /// What the derives refer to. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::raw;
+    pub use crate::codec::{decode_row, raw};
     pub use crate::plain::sum;
     pub use crate::schema::Slot;
+    pub use crate::schema::too_old;
     pub use crate::schema::view::{decode_head, is_field, schema_of};
     pub use crate::shape::{NoShape, Probe};
     pub use serde;

@@ -64,7 +64,7 @@ pub(crate) fn get_by<'t, I: UniqueIndex>(
 ) -> Result<Option<<I::Table as Table>::Row<'t>>> {
     let key = key::encode::<I::Key>(key);
     let Some(found) = source
-        .table(handles.index(I::POSITION).table)?
+        .table(handles.readable::<I>()?.table)?
         .get(key.as_slice())?
     else {
         return Ok(None);
@@ -245,7 +245,12 @@ impl<'s, T: Table> Statement<'s, T> {
         let left = self.txn.table(rows)?.sequence();
         // Numbers that were given out are not given out again.
         self.txn.sequence(rows, used - left)?;
-        for index in &self.handles.indexes {
+        for index in self
+            .handles
+            .indexes
+            .iter()
+            .filter(|index| !index.is_missing)
+        {
             // The rows are gone, so from here on the entries have to go too.
             self.txn
                 .clear(index.table)

@@ -304,7 +304,7 @@ impl Env {
         }
     }
 
-    /// Returns the path of the data file.
+    /// Returns the path of the data file; an empty one if the database is in memory only.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.engine.store.path

@@ -304,4 +304,29 @@ impl EnvOptions {
         let store = Store::open(path.as_ref(), &self.options)?;
         Ok(Env::new(Engine::new(store)))
     }
+
+    /// Makes a database that is in memory only: nothing of it is ever in a file system, no other process can open it, and
+    /// it is gone with its environment. It has no path. Otherwise it is as any other, and grows within its geometry.
+    ///
+    /// ```
+    /// # use mdbx_core::{Env, Table};
+    /// let env = Env::options().open_in_memory()?;
+    /// let mut txn = env.write()?;
+    /// txn.put(Table::MAIN, b"key", b"value")?;
+    /// txn.commit()?;
+    /// assert_eq!(env.read()?.get(Table::MAIN, b"key")?, Some(&b"value"[..]));
+    /// # Ok::<(), mdbx_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`](crate::Error::Open) if the operating system gives no memory, or has no files without a name;
+    /// [`Error::Geometry`](crate::Error::Geometry) if the geometry asked for is impossible.
+    pub fn open_in_memory(mut self) -> Result<Env> {
+        self.options.access = Access::ReadWrite;
+        self.options.create = true;
+        self.options.sharing.exclusive = true;
+        let store = Store::open_in_memory(&self.options)?;
+        Ok(Env::new(Engine::new(store)))
+    }
 }

@@ -196,6 +196,36 @@ impl Store {
             }
             Seized::Shared(locks) => open_shared(&file, locks, guard, &paths, options)?,
         };
+        Store::of_found(paths, file, found, options)
+    }
+
+    /// Makes a database that is in memory only.
+    ///
+    /// # Errors
+    ///
+    /// As [`EnvOptions::open_in_memory`](crate::EnvOptions::open_in_memory) documents them.
+    pub(crate) fn open_in_memory(options: &OpenOptions) -> Result<Store> {
+        let paths = Paths::nowhere();
+        let failed = |source| Error::Open {
+            path: paths.data.clone(),
+            source,
+        };
+        let file = OsFile::in_memory().map_err(failed)?;
+        let guard = OpenGuard::register(file.file(), &paths.data)?;
+        let locks = Locks::of_nameless(file.file()).map_err(failed)?;
+        let found = {
+            let watched = options.watch.over(Box::new(&file));
+            open_alone(&*watched, locks, guard, &paths, options)?
+        };
+        Store::of_found(paths, file, found, options)
+    }
+
+    /// Maps the file of a database that was found or made.
+    fn of_found(paths: Paths, file: OsFile, found: Found, options: &OpenOptions) -> Result<Store> {
+        let failed = |source| Error::Open {
+            path: paths.data.clone(),
+            source,
+        };
         let meta = &found.meta;
         let page_size = meta.page_size;
         let len = file.len().map_err(failed)?;
@@ -219,7 +249,7 @@ impl Store {
         let store = Store {
             path: paths.data,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
-            access,
+            access: options.access,
             page_size,
             map,
             file: options.watch.over(file),
@@ -299,7 +329,9 @@ fn open_alone(
         unsynced.raise(u64::from(meta.geometry.first_unallocated.0));
     }
     if may_write {
-        finish_creation(file, paths, &meta, &options.watch).map_err(failed)?;
+        if !paths.are_nowhere() {
+            finish_creation(file, paths, &meta, &options.watch).map_err(failed)?;
+        }
         prepare_length(file, &meta).map_err(failed)?;
     }
     attached.settle(modes_of(options)).map_err(failed)?;

@@ -4,7 +4,10 @@
 //! put a simulated disk in its place, cut the power after any call, and see what a later opening finds.
 //!
 //! Nothing here has a file position: two threads never disturb each other.
-#![expect(unsafe_code, reason = "pwritev has no stable counterpart in std")]
+#![expect(
+    unsafe_code,
+    reason = "pwritev and memfd_create have no stable counterpart in std"
+)]
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -165,6 +168,20 @@ impl OsFile {
         })
     }
 
+    /// Makes a file that is in memory only, has no name, and is gone when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says; `Unsupported` where it has no such files.
+    pub(crate) fn in_memory() -> io::Result<OsFile> {
+        let plain = memory_file()?;
+        let durable = plain.try_clone()?; // nothing in memory is more durable than anything else
+        Ok(OsFile {
+            plain,
+            durable: Some(durable),
+        })
+    }
+
     /// Returns the file itself, for mapping and locking it.
     pub(crate) fn file(&self) -> &File {
         &self.plain
@@ -218,6 +235,24 @@ impl DataFile for OsFile {
     fn sync_all(&self) -> io::Result<()> {
         self.plain.sync_all()
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn memory_file() -> io::Result<File> {
+    use std::os::fd::{FromRawFd, OwnedFd};
+
+    // SAFETY: the name is a C string, and the call takes nothing else by address.
+    let descriptor = unsafe { libc::memfd_create(c"mdbx".as_ptr(), libc::MFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was made just now, is open, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn memory_file() -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Returns what tells an open file from every other one: its device and inode numbers.

@@ -168,6 +168,19 @@ impl Locks {
         }
     }
 
+    /// Returns the locks of a database that nobody else can open, as it has no name.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn of_nameless(data: &File) -> io::Result<Locks> {
+        Ok(Locks {
+            data: LockedFile::new(data.try_clone()?),
+            lock_file: None,
+            claim: Claim::Write,
+        })
+    }
+
     /// Tries once. When it is to be tried again, nothing stays locked.
     fn round(&self, shortest_lock: u64) -> io::Result<Round> {
         let Some(lock_file) = &self.lock_file else {

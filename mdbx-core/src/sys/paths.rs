@@ -51,6 +51,20 @@ impl Paths {
         }
     }
 
+    /// Returns the empty names of a database that is in no file system.
+    pub(crate) fn nowhere() -> Paths {
+        Paths {
+            data: PathBuf::new(),
+            lock: PathBuf::new(),
+            alternative_lock: PathBuf::new(),
+        }
+    }
+
+    /// Returns whether the database is in no file system.
+    pub(crate) fn are_nowhere(&self) -> bool {
+        self.data.as_os_str().is_empty()
+    }
+
     /// Returns the files of the database in `directory`.
     fn in_directory(directory: &Path) -> Paths {
         let data = directory.join(DATA_NAME);

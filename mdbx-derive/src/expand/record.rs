@@ -192,31 +192,41 @@ fn from_row(model: &Model<'_>, row: &Lifetime) -> TokenStream {
         }
     };
     let generics = lifetime.map(|lifetime| quote!(<#lifetime>));
-    let from_generation = upgrade_from.map(|old| {
-        let function = quote! {
-            fn from_generation(
-                __bytes: &#row [u8],
-                __generation: usize,
-            ) -> ::core::result::Result<Self, #krate::CodecError> {
-                match usize::checked_sub(__generation, 1) {
-                    ::core::option::Option::None => #krate::FromRow::from_row(__bytes),
-                    ::core::option::Option::Some(__generation) => {
-                        <#old as #krate::FromRow<#row>>::from_generation(__bytes, __generation)
-                            .map(::core::convert::Into::<Self>::into)
-                    }
-                }
-            }
-        };
-        at(old.span(), function)
-    });
+    let before = upgrade_from.map_or_else(
+        || quote!(::core::result::Result::Err(#krate::__private::too_old())),
+        |old| {
+            let converted = quote! {
+                <#old as #krate::FromRow<#row>>::from_older(__bytes, __origin)
+                    .map(::core::convert::Into::<Self>::into)
+            };
+            at(old.span(), converted)
+        },
+    );
     quote! {
         #[automatically_derived]
         impl<#row> #krate::FromRow<#row> for #ident #generics {
             fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
-                <#codec as #krate::Codec>::decode(__bytes)
+                #krate::__private::decode_row::<#codec, Self>(
+                    __bytes,
+                    ::core::option::Option::None,
+                )
             }
 
-            #from_generation
+            #[allow(unused_variables, reason = "not every struct has one before it")]
+            fn from_older(
+                __bytes: &#row [u8],
+                __origin: #krate::Origin,
+            ) -> ::core::result::Result<Self, #krate::CodecError> {
+                match #krate::Origin::before(__origin) {
+                    ::core::option::Option::None => {
+                        #krate::__private::decode_row::<#codec, Self>(
+                            __bytes,
+                            ::core::option::Option::Some(__origin.fields),
+                        )
+                    }
+                    ::core::option::Option::Some(__origin) => #before,
+                }
+            }
         }
     }
 }
@@ -273,6 +283,7 @@ fn table(model: &Model<'_>) -> TokenStream {
                 previous: #previous,
                 slot: <Self as #krate::Table>::slot,
                 index_keys: <Self as #krate::Table>::stored_index_keys,
+                rewrite: <Self as #krate::Table>::rewrite,
             };
 
             fn slot() -> usize {
@@ -346,7 +357,7 @@ fn codec(model: &Model<'_>) -> (TokenStream, TokenStream, TokenStream) {
 
 fn field_schema(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     let Model { krate, .. } = model;
-    let (name, was) = (&field.name, &field.was);
+    let (name, was, has_default) = (&field.name, &field.was, field.has_default);
     let shape = if let Layout::Raw(_) = model.layout {
         let ty = field.ty;
         let plain = at(ty.span(), quote!(<#ty as #krate::Plain>));
@@ -356,7 +367,14 @@ fn field_schema(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     } else {
         shape_of(krate, &static_type(model, field.ty))
     };
-    quote!(#krate::FieldSchema { name: #name, was: &[#(#was),*], shape: #shape })
+    quote! {
+        #krate::FieldSchema {
+            name: #name,
+            was: &[#(#was),*],
+            shape: #shape,
+            has_default: #has_default,
+        }
+    }
 }
 
 /// Writes the shape of a type, which is opaque where the type says nothing of it.

@@ -48,7 +48,27 @@ pub(super) fn generated(model: &Model<'_>, view: &View<'_>) -> TokenStream {
             #[automatically_derived]
             impl<'t> #krate::FromRow<'t> for #ident<'t> {
                 fn from_row(__bytes: &'t [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
-                    <#codec as #krate::Codec>::decode(__bytes)
+                    #krate::__private::decode_row::<#codec, Self>(
+                    __bytes,
+                    ::core::option::Option::None,
+                )
+                }
+
+                fn from_older(
+                    __bytes: &'t [u8],
+                    __origin: #krate::Origin,
+                ) -> ::core::result::Result<Self, #krate::CodecError> {
+                    match #krate::Origin::before(__origin) {
+                        ::core::option::Option::None => {
+                            #krate::__private::decode_row::<#codec, Self>(
+                            __bytes,
+                            ::core::option::Option::Some(__origin.fields),
+                        )
+                        }
+                        ::core::option::Option::Some(_) => {
+                            ::core::result::Result::Err(#krate::__private::too_old())
+                        }
+                    }
                 }
             }
 
@@ -153,6 +173,7 @@ fn expand(
         of.span(),
         quote!(#krate::__private::decode_head::<#of, __View #generics>),
     );
+    let len = fields.len();
     let view_of = at(of.span(), quote!(#krate::ViewOf<#row, #of>));
     quote! {
         #[allow(unused_imports, reason = "not every view has a field without a shape")]
@@ -169,7 +190,21 @@ fn expand(
             #[automatically_derived]
             impl<#row> #krate::FromRow<#row> for #ident #generics {
                 fn from_row(__bytes: &#row [u8]) -> ::core::result::Result<Self, #krate::CodecError> {
-                    let __view = #head(__bytes)?;
+                    let __view = #head(__bytes, ::core::option::Option::None)?;
+                    ::core::result::Result::Ok(#ident { #(#names: __view.#names,)* })
+                }
+
+                fn from_older(
+                    __bytes: &#row [u8],
+                    __origin: #krate::Origin,
+                ) -> ::core::result::Result<Self, #krate::CodecError> {
+                    if ::core::option::Option::is_some(&#krate::Origin::before(__origin)) {
+                        return ::core::result::Result::Err(#krate::__private::too_old());
+                    }
+                    if __origin.fields >= #len {
+                        return #krate::FromRow::from_row(__bytes);
+                    }
+                    let __view = #head(__bytes, ::core::option::Option::Some(__origin.fields))?;
                     ::core::result::Result::Ok(#ident { #(#names: __view.#names,)* })
                 }
             }

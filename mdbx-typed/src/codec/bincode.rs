@@ -6,10 +6,11 @@
 //! made unsigned by zigzag first. Text and lists are a length and the elements, `Option` is `00`, or `01` and the value; structs and
 //! tuples are their fields; an enum is the variant's number, then its fields.
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use ::bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::{Deserialize, Serialize};
 
-use super::Codec;
+use super::leading::Leading;
+use super::{Codec, left_over};
 use crate::error::CodecError;
 
 /// The default codec, `bincode-2-standard`: compact, not self-describing, borrows `&str` and `&[u8]` from the page.
@@ -21,34 +22,54 @@ pub struct Bincode;
 const MOST_BYTES: usize = 0x7FFF_FFFF;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MOST_BYTES>> =
-    bincode::config::standard().with_limit();
+    ::bincode::config::standard().with_limit();
 
 impl Codec for Bincode {
     const ID: u8 = 1;
     const NAME: &'static str = "bincode-2-standard";
 
     fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        match bincode::serde::encode_into_std_write(value, out, CONFIG) {
+        match ::bincode::serde::encode_into_std_write(value, out, CONFIG) {
             Ok(_) => Ok(()),
             Err(error) => Err(CodecError::encode(Self::NAME, error)),
         }
     }
 
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
-        match bincode::serde::borrow_decode_from_slice(bytes, CONFIG) {
-            Ok((value, used)) if used == bytes.len() => Ok(value),
-            Ok((_, used)) => Err(CodecError::decode(
-                Self::NAME,
-                format_args!("{} bytes are left over", bytes.len() - used),
-            )),
-            Err(error) => Err(CodecError::decode(Self::NAME, error)),
-        }
+        complete(
+            ::bincode::serde::borrow_decode_from_slice(bytes, CONFIG),
+            bytes,
+        )
+    }
+
+    fn decode_leading<'t, T: Deserialize<'t>>(
+        bytes: &'t [u8],
+        fields: usize,
+    ) -> Result<T, CodecError> {
+        let leading = Leading::<T>::new(fields);
+        complete(
+            ::bincode::serde::seed_decode_from_slice(leading, bytes, CONFIG),
+            bytes,
+        )
     }
 
     fn decode_head<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {
-        bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
+        ::bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
             .map(|(value, _)| value)
             .map_err(|error| CodecError::decode(Self::NAME, error))
+    }
+}
+
+/// Returns a value that was decoded from the start of `bytes`, if that was all of them.
+#[inline]
+fn complete<T>(
+    decoded: Result<(T, usize), ::bincode::error::DecodeError>,
+    bytes: &[u8],
+) -> Result<T, CodecError> {
+    match decoded {
+        Ok((value, used)) if used == bytes.len() => Ok(value),
+        Ok((_, used)) => Err(left_over(Bincode::NAME, bytes.len() - used)),
+        Err(error) => Err(CodecError::decode(Bincode::NAME, error)),
     }
 }
 

@@ -1,14 +1,22 @@
 //! Values to bytes and back.
 //!
 //! The codec of each table is part of the catalog, so a file is never read with another one than it was written
-//! with. [`Bincode`] is the default; `bincode.rs` is the only file that knows what is behind it. The rows of
-//! `#[table(raw)]` go through no codec: `raw`.
+//! with. [`Bincode`] is the default, and `Postcard` comes with the feature `postcard`; `bincode.rs` and `postcard.rs` are
+//! the only files that know what is behind them. The rows of `#[table(raw)]` go through no codec: `raw`.
 
+#[cfg(feature = "bincode")]
 mod bincode;
+#[cfg(any(feature = "bincode", feature = "postcard"))]
+mod leading;
+#[cfg(feature = "postcard")]
+mod postcard;
 pub mod raw;
 pub(crate) mod varint;
 
+#[cfg(feature = "bincode")]
 pub use bincode::Bincode;
+#[cfg(feature = "postcard")]
+pub use postcard::Postcard;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +43,25 @@ pub trait Codec: 'static {
     /// [`CodecError`] when they are not a `T`, or when bytes are left over.
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError>;
 
+    /// Returns the struct that `bytes` are, all of them, when only its first `fields` fields are stored. The others
+    /// take their `#[serde(default)]`: they were appended after the row was written.
+    ///
+    /// A codec need not have it; a table of its own then cannot grow.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Codec::decode), and when a field that is not stored has no default.
+    fn decode_leading<'t, T: Deserialize<'t>>(
+        bytes: &'t [u8],
+        fields: usize,
+    ) -> Result<T, CodecError> {
+        let _ = (bytes, fields);
+        Err(CodecError::decode(
+            Self::NAME,
+            "this codec does not read rows with fewer fields",
+        ))
+    }
+
     /// Returns the value that `bytes` begin with: the leading fields of a struct, for views. It may borrow from them.
     ///
     /// A codec need not have it; views of its tables are then an error.
@@ -46,4 +73,29 @@ pub trait Codec: 'static {
         let _ = bytes;
         Err(CodecError::decode(Self::NAME, "this codec has no views"))
     }
+}
+
+/// Returns the row that `bytes` are, of which all fields are stored, or the first `fields`.
+///
+/// The derive calls it for both, so that a struct that serde cannot read is reported once.
+///
+/// # Errors
+///
+/// As [`Codec::decode`] and [`Codec::decode_leading`].
+#[inline]
+pub fn decode_row<'t, C: Codec, T: Deserialize<'t>>(
+    bytes: &'t [u8],
+    fields: Option<usize>,
+) -> Result<T, CodecError> {
+    match fields {
+        None => C::decode(bytes),
+        Some(fields) => C::decode_leading(bytes, fields),
+    }
+}
+
+/// Returns the error that says a row has more bytes than its value.
+#[cfg(any(feature = "bincode", feature = "postcard"))]
+#[cold]
+fn left_over(codec: &'static str, bytes: usize) -> CodecError {
+    CodecError::decode(codec, format_args!("{bytes} bytes are left over"))
 }

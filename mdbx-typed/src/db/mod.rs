@@ -1,14 +1,21 @@
 //! The database: an environment of the engine, its catalog, and typed transactions.
 //!
-//! - `open`: makes the tables of the file those of the program, or says how they differ.
+//! - `policy`: what opening does where the file and the program differ.
+//! - `plan`: what a file needs so that its tables are those of the program.
+//! - `open`: carries the plan out, or says what stands in the way.
+//! - `life`: what a program may ask for later: differences, migration, verification, dropping.
 //! - `txn`: the two kinds of transaction.
 //! - `held`: rows that outlive the function that read them.
 
 mod held;
+mod life;
 mod open;
+mod plan;
+mod policy;
 mod txn;
 
 pub use held::Held;
+pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
 pub use txn::{ReadTxn, WriteTxn};
 
 use std::fmt;
@@ -19,8 +26,12 @@ use mdbx_core::{Env, EnvOptions, Geometry};
 
 use crate::error::{Error, OpenError, Result};
 use crate::key;
-use crate::schema::handles::{self, TableHandles};
+use crate::progress::Progress;
+use crate::schema::catalog;
+use crate::schema::handles::{self, Source, TableHandles};
 use crate::schema::{KeyRef, Schema, Table, TableSchema};
+use open::{Fitting, Opened};
+use policy::Policies;
 use txn::Shared;
 
 /// An open database. Clones are handles of the same one; it closes with the last of them.
@@ -37,6 +48,11 @@ pub(crate) struct Inner {
     env: Env,
     /// By slot; `None` for table types that are not in the schema.
     tables: Vec<Option<TableHandles>>,
+    /// The tables it was opened with.
+    schema: Schema,
+    /// The catalog and its app record, which changes when another program changes tables; `None` if there is none.
+    catalog: Option<(mdbx_core::Table, Box<[u8]>)>,
+    policies: Policies,
 }
 
 impl Inner {
@@ -50,6 +66,16 @@ impl Inner {
     #[inline]
     pub(crate) fn require<T: Table>(&self) -> Result<&TableHandles> {
         handles::require::<T>(&self.tables)
+    }
+
+    /// Checks that no other program has changed the tables since the database was opened.
+    fn check_schema(&self, source: &dyn Source) -> Result<()> {
+        if let Some((catalog, app)) = &self.catalog
+            && source.table(*catalog)?.get(&catalog::app_key())? != Some(app)
+        {
+            return Err(Error::SchemaChanged);
+        }
+        Ok(())
     }
 }
 
@@ -78,6 +104,7 @@ impl Database {
     pub fn builder() -> Builder {
         Builder {
             options: Env::options(),
+            fitting: Fitting::default(),
         }
     }
 
@@ -234,7 +261,7 @@ impl Database {
         Ok(WriteTxn::new(self.inner.env.write()?, &self.inner))
     }
 
-    /// Returns the path of the data file.
+    /// Returns the path of the data file; an empty one if the database is in memory only.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.inner.env.path()
@@ -276,6 +303,7 @@ impl fmt::Debug for Database {
 #[derive(Debug, Clone)]
 pub struct Builder {
     options: EnvOptions,
+    fitting: Fitting,
 }
 
 impl Builder {
@@ -284,6 +312,7 @@ impl Builder {
     pub fn geometry(self, geometry: Geometry) -> Self {
         Builder {
             options: self.options.geometry(geometry),
+            ..self
         }
     }
 
@@ -292,6 +321,7 @@ impl Builder {
     pub fn max_readers(self, max_readers: usize) -> Self {
         Builder {
             options: self.options.max_readers(max_readers),
+            ..self
         }
     }
 
@@ -300,6 +330,7 @@ impl Builder {
     pub fn sub_directory(self, sub_directory: bool) -> Self {
         Builder {
             options: self.options.sub_directory(sub_directory),
+            ..self
         }
     }
 
@@ -308,7 +339,56 @@ impl Builder {
     pub fn create(self, create: bool) -> Self {
         Builder {
             options: self.options.create(create),
+            ..self
         }
+    }
+
+    /// Sets what happens to an index that the file does not have.
+    #[must_use]
+    pub fn on_missing_index(mut self, policy: OnMissingIndex) -> Self {
+        self.fitting.policies.missing_index = policy;
+        self
+    }
+
+    /// Sets what happens to an index that only the file has.
+    #[must_use]
+    pub fn on_extra_index(mut self, policy: OnExtraIndex) -> Self {
+        self.fitting.policies.extra_index = policy;
+        self
+    }
+
+    /// Sets what happens when there is a table that only the file has.
+    #[must_use]
+    pub fn on_unknown_table(mut self, policy: OnUnknownTable) -> Self {
+        self.fitting.policies.unknown_table = policy;
+        self
+    }
+
+    /// Sets which changes of the stored fields are accepted.
+    #[must_use]
+    pub fn on_layout_change(mut self, policy: OnLayoutChange) -> Self {
+        self.fitting.policies.layout_change = policy;
+        self
+    }
+
+    /// Sets how many rows one transaction reads when indexes are built, 50,000 by default. More make it faster, fewer
+    /// let other processes write in between.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[must_use]
+    pub fn build_batch(mut self, rows: usize) -> Self {
+        assert!(rows > 0, "a batch has at least one row");
+        self.fitting.batch_rows = rows;
+        self
+    }
+
+    /// Sets who is told how far building indexes has come, after each transaction but the last.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
+        self.fitting.progress = Some(Arc::new(progress));
+        self
     }
 
     /// Opens the database.
@@ -318,17 +398,36 @@ impl Builder {
     /// As [`Database::open`].
     pub fn open(self, path: impl AsRef<Path>, schema: &Schema) -> Result<Database, OpenError> {
         open::check_names(schema)?;
-        // A renamed table is opened under both of its names.
-        let names_of = |was: &[&str]| 1 + was.len();
-        let tables_of = |table: &&TableSchema| {
-            let indexes = table.indexes.iter().map(|index| names_of(index.was));
-            names_of(table.was) * (1 + indexes.sum::<usize>())
-        };
-        let max_tables = 1 + schema.tables().iter().map(tables_of).sum::<usize>();
-        let env = self.options.max_tables(max_tables).open(path)?;
-        let tables = open::tables(&env, schema)?;
+        let env = self.options.max_tables(most_tables(schema)).open(path)?;
+        Database::of(env, schema, &self.fitting)
+    }
+}
+
+/// Returns how many engine tables opening a schema and keeping it open may touch.
+fn most_tables(schema: &Schema) -> usize {
+    /// Indexes of the file that the program does not have, and tables that it drops.
+    const OTHERS: usize = 100;
+    let names_of = |was: &[&str]| 1 + was.len();
+    // A renamed table is opened under both of its names, and an index that is built under a third.
+    let tables_of = |table: &&TableSchema| {
+        let indexes = table.indexes.iter().map(|index| 1 + names_of(index.was));
+        names_of(table.was) * (1 + indexes.sum::<usize>())
+    };
+    1 + OTHERS + schema.tables().iter().map(tables_of).sum::<usize>()
+}
+
+impl Database {
+    /// Makes the tables of an environment those of the schema.
+    fn of(env: Env, schema: &Schema, fitting: &Fitting) -> Result<Database, OpenError> {
+        let Opened { tables, catalog } = open::tables(&env, schema, fitting)?;
         Ok(Database {
-            inner: Arc::new(Inner { env, tables }),
+            inner: Arc::new(Inner {
+                env,
+                tables,
+                schema: *schema,
+                catalog,
+                policies: fitting.policies,
+            }),
         })
     }
 }

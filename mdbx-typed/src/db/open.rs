@@ -1,16 +1,66 @@
 //! Makes the tables of a file those of the program, or says how they differ.
 //!
 //! The file is compared first in a read transaction, so that opening a database that needs nothing writes nothing.
-//! Otherwise it is compared again in the write transaction that creates what is missing, since another process may
-//! have been faster. Nothing is ever dropped.
+//! Otherwise it is compared again in each write transaction, since another process may have been faster. Missing indexes
+//! are built in as many transactions as they need; everything else is changed in the last of them.
 
-use mdbx_core as core;
-use mdbx_core::{Env, TableFlags};
+use std::fmt;
+use std::sync::Arc;
 
-use crate::error::{Change, OpenError, SchemaDiff, TableDiff};
-use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
-use crate::schema::handles::{KeyLimits, Revisions, Source, TableHandles, find_table};
-use crate::schema::{IndexSchema, Names, Schema, TableSchema, diff, rename};
+use mdbx_core::{self as core, Env, TableFlags};
+
+use super::plan::{Plan, load_catalog};
+use super::policy::Policies;
+use crate::backfill;
+use crate::error::OpenError;
+use crate::progress::Progress;
+use crate::schema::catalog;
+use crate::schema::handles::{KeyLimits, TableHandles, find_table};
+use crate::schema::{Schema, TableSchema};
+
+/// How often rows may be changed by others while their indexes are built, before all is done in one transaction.
+const MOST_RESTARTS: usize = 3;
+
+/// How many rows a transaction reads to build indexes.
+pub(super) const BATCH_ROWS: usize = 50_000;
+
+/// Who is told how far building indexes has come.
+type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
+
+/// How a file is made to fit.
+#[derive(Clone)]
+pub(super) struct Fitting {
+    pub(super) policies: Policies,
+    pub(super) batch_rows: usize,
+    pub(super) progress: Option<Listener>,
+}
+
+impl Default for Fitting {
+    fn default() -> Self {
+        Fitting {
+            policies: Policies::default(),
+            batch_rows: BATCH_ROWS,
+            progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for Fitting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fitting")
+            .field("policies", &self.policies)
+            .field("batch_rows", &self.batch_rows)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an open database knows of its tables.
+pub(super) struct Opened {
+    /// By slot.
+    pub(super) tables: Vec<Option<TableHandles>>,
+    /// The catalog and its app record; `None` if the file has none.
+    pub(super) catalog: Option<(core::Table, Box<[u8]>)>,
+}
 
 /// Checks that no two structs have the same table.
 pub(super) fn check_names(schema: &Schema) -> Result<(), OpenError> {
@@ -23,35 +73,107 @@ pub(super) fn check_names(schema: &Schema) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Returns the handles of all tables of the schema, by slot.
-pub(super) fn tables(env: &Env, schema: &Schema) -> Result<Vec<Option<TableHandles>>, OpenError> {
+/// Makes the file fit, and returns the handles of all tables of the schema.
+pub(super) fn tables(env: &Env, schema: &Schema, fitting: &Fitting) -> Result<Opened, OpenError> {
     let limits = KeyLimits::of(env.info()?.page_size);
     for table in schema.tables() {
         check_widths(table, limits)?;
     }
-    if !Missing::find(&env.read()?, schema)?.is_empty() {
-        let mut txn = env.write()?;
-        let missing = Missing::find(&txn, schema)?;
-        missing.create(&mut txn)?;
-        txn.commit()?;
+    let plan = Plan::find(&env.read()?, schema, fitting.policies)?.accepted()?;
+    if !plan.is_empty() {
+        carry_out(env, schema, fitting, limits)?;
     }
     let txn = env.read()?;
-    let catalog = load_catalog(&txn)?;
+    let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
     let mut tables = Vec::new();
-    for table in schema.tables() {
-        let record = catalog.table(table.name)?;
-        let current = record.map_or(catalog::FIRST_REVISION, |record| record.current().number);
-        let revisions = Revisions {
-            current,
-            older: Box::default(),
-        };
-        let slot = (table.slot)();
+    for table in plan.tables {
+        let slot = (table.schema.slot)();
         if tables.len() <= slot {
             tables.resize_with(slot + 1, || None);
         }
-        tables[slot] = Some(TableHandles::open(&txn, table, limits, revisions)?);
+        tables[slot] = Some(TableHandles::open(
+            &txn,
+            table.schema,
+            limits,
+            table.revisions,
+            table.read_only,
+            &table.missing,
+        )?);
     }
-    Ok(tables)
+    let catalog = match (find_table(&txn, catalog::TABLE)?, plan.catalog.app()) {
+        (Some(table), Some(app)) => Some((table, app.into())),
+        _ => None,
+    };
+    Ok(Opened { tables, catalog })
+}
+
+/// Builds the indexes that are missing, and changes the catalog when they are there.
+fn carry_out(
+    env: &Env,
+    schema: &Schema,
+    fitting: &Fitting,
+    limits: KeyLimits,
+) -> Result<(), OpenError> {
+    let mut restarts = 0;
+    loop {
+        let mut txn = env.write()?;
+        let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
+        let rows = if restarts > MOST_RESTARTS {
+            usize::MAX
+        } else {
+            fitting.batch_rows
+        };
+        let mut unfinished = None;
+        for build in plan.builds(limits) {
+            let advance = match build.advance(&mut txn, &plan.catalog, rows) {
+                Ok(advance) => advance,
+                Err(error) => {
+                    drop(txn);
+                    return Err(give_up(env, &plan, limits, error));
+                }
+            };
+            restarts += usize::from(advance.is_restart);
+            if !advance.is_complete {
+                unfinished = Some((build.schema.name, advance.done, build.rows(&txn)?));
+                break;
+            }
+        }
+        let Some((table, done, total)) = unfinished else {
+            plan.apply(&mut txn)?;
+            txn.commit()?;
+            return Ok(());
+        };
+        txn.commit()?;
+        if let Some(progress) = &fitting.progress {
+            progress(Progress { table, done, total });
+        }
+    }
+}
+
+/// Forgets all builds, if it is the rows that stand in their way. Returns the error.
+fn give_up(env: &Env, plan: &Plan, limits: KeyLimits, error: OpenError) -> OpenError {
+    if matches!(error, OpenError::Engine(_) | OpenError::Catalog { .. }) {
+        return error;
+    }
+    let forget = || -> Result<(), OpenError> {
+        let mut txn = env.write()?;
+        let stored = load_catalog(&txn)?;
+        for build in plan.builds(limits) {
+            if let Some(record) = stored.build(build.stored_name)? {
+                backfill::discard(&mut txn, build.stored_name, &record)?;
+            }
+        }
+        txn.commit()?;
+        Ok(())
+    };
+    let has_begun = plan
+        .builds(limits)
+        .any(|build| !matches!(plan.catalog.build(build.stored_name), Ok(None)));
+    if has_begun {
+        // What stands in the way is told in any case; what is left of the builds, nobody reads.
+        let _ = forget();
+    }
+    error
 }
 
 /// Checks that keys whose length is known fit.
@@ -72,209 +194,24 @@ fn check_widths(table: &TableSchema, limits: KeyLimits) -> Result<(), OpenError>
         .try_for_each(|index| check(Some(index.name), index.width, limits.index(index)))
 }
 
-fn load_catalog(source: &dyn Source) -> Result<Catalog, OpenError> {
-    match find_table(source, catalog::TABLE)? {
-        Some(table) => Catalog::load(source.table(table)?),
-        None => Ok(Catalog::default()),
+/// Drops a table that the program does not have, with its indexes; tells whether the file had it.
+pub(super) fn drop_table(env: &Env, name: &str) -> Result<bool, OpenError> {
+    let mut txn = env.write()?;
+    let stored = load_catalog(&txn)?;
+    if stored.table(name)?.is_none() {
+        return Ok(false);
     }
-}
-
-/// What a file lacks, or calls otherwise, that can be made good without touching a row.
-#[derive(Default)]
-struct Missing {
-    tables: Vec<&'static TableSchema>,
-    indexes: Vec<(&'static TableSchema, &'static IndexSchema)>,
-    renamed: Vec<Renamed>,
-}
-
-/// A table or an index that is stored under another name, or with fields of other names.
-struct Renamed {
-    /// The engine table in the file, and what it will be called.
-    from: String,
-    to: String,
-    /// The same for its entry in the catalog.
-    from_key: Vec<u8>,
-    to_key: Vec<u8>,
-    record: Vec<u8>,
-}
-
-impl Missing {
-    /// Compares the file with the schema. Differences that cannot be made good are an error.
-    fn find(source: &dyn Source, schema: &Schema) -> Result<Missing, OpenError> {
-        let catalog = load_catalog(source)?;
-        let mut missing = Missing::default();
-        let mut diff = SchemaDiff::default();
-        for table in schema.tables() {
-            let changes = match rename::find_table(&catalog, schema, table)? {
-                None => missing.add_table(source, table)?,
-                Some((stored_name, record)) => {
-                    missing.compare_table(source, &catalog, table, stored_name, &record)?
-                }
-            };
-            if !changes.is_empty() {
-                diff.tables.push(TableDiff {
-                    table: table.name.into(),
-                    changes,
-                });
-            }
-        }
-        if diff.tables.is_empty() {
-            Ok(missing)
-        } else {
-            Err(OpenError::Schema(diff))
-        }
+    let catalog = txn.create_table(catalog::TABLE, TableFlags::empty())?;
+    for index in stored.index_names(name) {
+        super::plan::drop_index(&mut txn, catalog, name, &index)?;
     }
-
-    /// Notes a new table, and returns what stands in the way of creating it.
-    fn add_table(
-        &mut self,
-        source: &dyn Source,
-        table: &'static TableSchema,
-    ) -> Result<Vec<Change>, OpenError> {
-        self.tables.push(table);
-        self.indexes
-            .extend(table.indexes.iter().map(|index| (table, index)));
-        let indexes = table
-            .indexes
-            .iter()
-            .map(|index| catalog::index_table(table.name, index.name));
-        let mut changes = Vec::new();
-        for name in std::iter::once(table.name.to_owned()).chain(indexes) {
-            if find_table(source, &name)?.is_some() {
-                changes.push(Change::Uncatalogued { name });
-            }
-        }
-        Ok(changes)
+    if let Some(build) = stored.build(name)? {
+        backfill::discard(&mut txn, name, &build)?;
     }
-
-    /// Compares a table with its record; `stored_name` is the one it has in the file.
-    fn compare_table(
-        &mut self,
-        source: &dyn Source,
-        catalog: &Catalog,
-        table: &'static TableSchema,
-        stored_name: &'static str,
-        record: &TableRecord,
-    ) -> Result<Vec<Change>, OpenError> {
-        let names = rename::names(table, record);
-        let mut changes = diff::table(table, record, &names);
-        if stored_name != table.name && find_table(source, table.name)?.is_some() {
-            changes.push(Change::Uncatalogued {
-                name: table.name.into(),
-            });
-        }
-        let renamed = record.renamed(table);
-        if changes.is_empty() && (stored_name != table.name || renamed != *record) {
-            self.renamed.push(Renamed {
-                from: stored_name.into(),
-                to: table.name.into(),
-                from_key: catalog::table_key(stored_name),
-                to_key: catalog::table_key(table.name),
-                record: renamed.encode(),
-            });
-        }
-        let stored = StoredTable {
-            name: stored_name,
-            names: &names,
-        };
-        self.compare_indexes(source, catalog, table, &stored, &mut changes)?;
-        Ok(changes)
+    if let Some(rows) = find_table(&txn, name)? {
+        txn.drop_table(rows)?;
     }
-
-    fn compare_indexes(
-        &mut self,
-        source: &dyn Source,
-        catalog: &Catalog,
-        table: &'static TableSchema,
-        stored: &StoredTable<'_>,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), OpenError> {
-        let mut known = Vec::new();
-        for index in table.indexes {
-            let full_name = catalog::index_table(table.name, index.name);
-            match rename::find_index(catalog, table, stored.name, index)? {
-                Some((stored_name, record)) => {
-                    known.push(stored_name);
-                    changes.extend(diff::index(index, &record, stored.names));
-                    let from = catalog::index_table(stored.name, stored_name);
-                    let renamed = record.renamed(index);
-                    if from != full_name || renamed != record {
-                        self.renamed.push(Renamed {
-                            from,
-                            to: full_name,
-                            from_key: catalog::index_key(stored.name, stored_name),
-                            to_key: catalog::index_key(table.name, index.name),
-                            record: renamed.encode(),
-                        });
-                    }
-                }
-                None if find_table(source, &full_name)?.is_some() => {
-                    changes.push(Change::Uncatalogued { name: full_name });
-                }
-                None if source.table(source.open_table(stored.name)?)?.is_empty() => {
-                    self.indexes.push((table, index));
-                }
-                None => changes.push(Change::IndexAdded {
-                    index: index.name.into(),
-                }),
-            }
-        }
-        for index in catalog.index_names(stored.name) {
-            if !known.contains(&index.as_str()) {
-                changes.push(Change::IndexRemoved { index });
-            }
-        }
-        Ok(())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.indexes.is_empty() && self.renamed.is_empty()
-    }
-
-    /// Creates what is missing, and describes it in the catalog.
-    fn create(&self, txn: &mut core::WriteTxn<'_>) -> Result<(), OpenError> {
-        let catalog = txn.create_table(catalog::TABLE, TableFlags::empty())?;
-        if txn.get(catalog, &catalog::app_key())?.is_none() {
-            txn.put(catalog, &catalog::app_key(), &catalog::app_record())?;
-        }
-        for renamed in &self.renamed {
-            renamed.apply(txn, catalog)?;
-        }
-        for table in &self.tables {
-            txn.create_table(table.name, TableFlags::empty())?;
-            let record = TableRecord::new(txn.sequence(catalog, 1)?, table);
-            txn.put(catalog, &catalog::table_key(table.name), &record.encode())?;
-        }
-        for (table, index) in &self.indexes {
-            txn.create_table(
-                catalog::index_table(table.name, index.name),
-                IndexKind::of(index).flags(),
-            )?;
-            let record = IndexRecord::new(txn.sequence(catalog, 1)?, index);
-            txn.put(
-                catalog,
-                &catalog::index_key(table.name, index.name),
-                &record.encode(),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// A table as the file has it.
-struct StoredTable<'a> {
-    name: &'static str,
-    names: &'a Names<'a>,
-}
-
-impl Renamed {
-    fn apply(&self, txn: &mut core::WriteTxn<'_>, catalog: core::Table) -> Result<(), OpenError> {
-        if self.from != self.to {
-            let table = txn.open_table(&self.from)?;
-            txn.rename_table(table, &self.to)?;
-        }
-        txn.delete(catalog, &self.from_key)?;
-        txn.put(catalog, &self.to_key, &self.record)?;
-        Ok(())
-    }
+    txn.delete(catalog, &catalog::table_key(name))?;
+    txn.commit()?;
+    Ok(true)
 }

@@ -43,6 +43,8 @@ pub struct WriteTxn<'db> {
     scratch: Scratch,
     /// Set when a statement failed and could not be undone.
     is_broken: bool,
+    /// Set when the tables were found to be those the database was opened with.
+    is_checked: bool,
 }
 
 /// The engine's write transaction.
@@ -139,6 +141,7 @@ impl<'db> WriteTxn<'db> {
             inner,
             scratch: Scratch::default(),
             is_broken: false,
+            is_checked: false,
         }
     }
 
@@ -432,9 +435,25 @@ impl WriteTxn<'_> {
         }
     }
 
+    /// Checks that no other program has changed the tables: it would not find its indexes kept.
+    fn check_schema(&mut self) -> Result<()> {
+        if !self.is_checked {
+            self.inner.check_schema(self.core.source())?;
+            self.is_checked = true;
+        }
+        Ok(())
+    }
+
     fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
         self.refuse_if_broken()?;
         let handles = self.inner.require::<T>()?;
+        if let Some(reason) = &handles.read_only {
+            return Err(Error::ReadOnly {
+                table: T::SCHEMA.name,
+                reason: reason.clone(),
+            });
+        }
+        self.check_schema()?;
         Ok(Statement::new(
             self.core.target(),
             handles,

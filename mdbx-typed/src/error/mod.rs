@@ -2,7 +2,7 @@
 
 mod open;
 
-pub use open::{Change, OpenError, SchemaDiff, TableDiff};
+pub use open::{Change, OpenError, Rebuild, SchemaDiff, Step, TableDiff};
 
 use std::fmt;
 
@@ -103,6 +103,31 @@ pub enum Error {
         /// The newest revision the program knows.
         known: u32,
     },
+    /// The rows of the table cannot be changed by this program.
+    #[error("table `{table}` can only be read: {reason}")]
+    ReadOnly {
+        /// The table.
+        table: &'static str,
+        /// Why.
+        reason: ReadOnly,
+    },
+    /// The database was opened without this index, because the file does not have it.
+    #[error("table `{table}`: the file does not have the index `{index}`, and it was not built")]
+    IndexMissing {
+        /// The table.
+        table: &'static str,
+        /// The index.
+        index: &'static str,
+    },
+    /// Another program has changed the tables of the file since it was opened. Open it again.
+    #[error("the tables were changed by another program: open the database again")]
+    SchemaChanged,
+    /// A table that is to be dropped belongs to the program.
+    #[error("table `{table}` is in use: only tables that are not in the schema can be dropped")]
+    InUse {
+        /// The table.
+        table: String,
+    },
     /// The page token belongs to another index, another direction or an older schema.
     #[error("table `{table}`: the page token does not belong to this query of `{index}`")]
     BadToken {
@@ -123,6 +148,48 @@ pub enum Error {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] mdbx_core::Error),
+}
+
+/// Why the rows of a table can only be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadOnly {
+    /// A newer program has changed the layout of the rows.
+    NewerRevision {
+        /// The newest revision.
+        revision: u32,
+        /// The newest one that this program knows.
+        known: u32,
+    },
+    /// The file has indexes that the program does not have: writing rows would leave them stale.
+    ExtraIndexes {
+        /// Their names.
+        indexes: Vec<String>,
+    },
+    /// An index of the file is defined differently, and was not built anew.
+    ChangedIndex {
+        /// Its name.
+        index: String,
+    },
+}
+
+impl fmt::Display for ReadOnly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadOnly::NewerRevision { revision, known } => write!(
+                f,
+                "its rows have revision {revision}, this program knows up to {known}"
+            ),
+            ReadOnly::ExtraIndexes { indexes } => write!(
+                f,
+                "this program does not have the index `{}`, which would become stale",
+                indexes.join("`, `")
+            ),
+            ReadOnly::ChangedIndex { index } => {
+                write!(f, "the index `{index}` is another one in the file")
+            }
+        }
+    }
 }
 
 /// Returns what [`Error::KeyTooLong`] calls the key.

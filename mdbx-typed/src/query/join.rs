@@ -81,7 +81,7 @@ impl<'t, I: Index> Right<'t, I> {
         let partners = if J::POSITION.is_none() {
             Partners::Direct(Fetch::new())
         } else {
-            let index = handles.index(J::POSITION);
+            let index = handles.readable::<J>()?;
             let table = source.table(index.table)?;
             let scan = Scan::idle(table, index.has_duplicates, Plan::everything(), None);
             Partners::Indexed(Entries { scan, left: None }, Fetch::new())

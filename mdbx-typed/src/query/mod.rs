@@ -362,7 +362,7 @@ impl<'t, I: Index> Query<'t, I> {
             return Ok(None);
         };
         let handles = handles::require::<I::Table>(self.tables)?;
-        let fingerprint = handles.index(I::POSITION).fingerprint;
+        let fingerprint = handles.readable::<I>()?.fingerprint;
         let is_backward = self.plan.direction == Direction::Backward;
         let end = token.position(fingerprint, is_backward);
         end.map(Some).ok_or(Error::BadToken {
@@ -374,7 +374,7 @@ impl<'t, I: Index> Query<'t, I> {
     /// Opens the tables and returns the entries.
     fn scan(self) -> Result<(&'t TableHandles, Scan<'t>)> {
         let handles = handles::require::<I::Table>(self.tables)?;
-        let index = handles.index(I::POSITION);
+        let index = handles.readable::<I>()?;
         let after = self.end()?;
         let check = match (self.exact, I::POSITION) {
             (Some(exact), Some(position)) => {

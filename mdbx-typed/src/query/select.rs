@@ -338,7 +338,7 @@ impl<'t> Side<'t> {
     fn new<I: Index>(query: Query<'t, I>) -> Result<Self> {
         let handles = handles::require::<I::Table>(query.tables)?;
         let rows = query.source.table(handles.rows.table)?;
-        let index = handles.index(I::POSITION);
+        let index = handles.readable::<I>()?;
         let range = query.plan.range.clone();
         let has_row: Check<'t> = Box::new(move |key| {
             let Some(position) = I::POSITION else {

@@ -5,20 +5,27 @@
 //!
 //! ```text
 //! key            value
-//! "a"            app:    01 | created by: text | user version: number
-//! "tusers"       table:  01 | id: number | key format: text | key: text | revisions: count, then each
+//! "a"            app:    01 | created by: text | changes: number
+//! "tusers"       table:  01 | id: number | key format: text | key: text | oldest: number | revisions: count, then each
 //!                        revision: number | codec id: number | codec: text | fingerprint: u64 | fields: count, then each
 //!                        name: text | shape: text
 //! "iusers.by_x"  index:  01 | id: number | kind: byte | definition: text | fingerprint: u64 | state: byte
+//! "busers"       build:  01 | target: u64 | rows: u64 | done: number | indexes: count, then each
+//!                        text | complete: byte | position: bytes
 //! ```
 //!
 //! A number or count is a varint, a text its length as a number and then UTF-8, a `u64` 8 bytes little endian. `01`
 //! is the version of the record. The kind of an index is 0 for key to primary key, one row each; 1 for the same with
-//! duplicates; 2 is kept for duplicates of fixed size. The state is 0 for complete; 1 is kept for an index that is
-//! being built. Ids come from the sequence of `@catalog` and count from 0.
+//! duplicates; 2 is kept for duplicates of fixed size. The state is 0 for complete, and 1 for stale: rows were written by
+//! a program that does not have the index. Changes counts how often the tables were changed, so that whoever has the file
+//! open notices. Ids come from the sequence of `@catalog` and count from 0.
 //!
 //! Every stored row starts with the number of its revision, the first being 1. The last revision is the one that
-//! rows are written in.
+//! rows are written in; the oldest is the first that there may still be rows of.
+//!
+//! A build is that of indexes which are not in use yet: their entries are in engine tables like `users.by_x~`. It has
+//! come to the row at the position, and is good for as long as the rows are those of the transaction `rows` and the target
+//! is what the program wants.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +45,7 @@ pub(crate) const FIRST_REVISION: u32 = 1;
 
 const VERSION: u8 = 1;
 const READY: u8 = 0;
+const STALE: u8 = 1;
 
 /// The entries of a file, as bytes: those of tables that the program does not know are never looked into.
 #[derive(Debug, Default)]
@@ -75,6 +83,29 @@ impl Catalog {
             .transpose()
     }
 
+    /// Returns the record of the build of a table's indexes.
+    pub(crate) fn build(&self, table: &str) -> Result<Option<BuildRecord>, OpenError> {
+        self.entries
+            .get(&build_key(table))
+            .map(|value| BuildRecord::decode(table, value))
+            .transpose()
+    }
+
+    /// Returns the app record.
+    pub(crate) fn app(&self) -> Option<&[u8]> {
+        self.entries.get(&app_key()).map(Vec::as_slice)
+    }
+
+    /// Returns the names of all tables.
+    pub(crate) fn table_names(&self) -> Vec<String> {
+        let own = self
+            .entries
+            .range(b"t".to_vec()..)
+            .map_while(|(key, _)| key.strip_prefix(b"t"));
+        own.map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect()
+    }
+
     /// Returns the names of all indexes of a table.
     pub(crate) fn index_names(&self, table: &str) -> Vec<String> {
         let start = index_key(table, "");
@@ -92,6 +123,16 @@ pub(crate) fn index_table(table: &str, index: &str) -> String {
     format!("{table}.{index}")
 }
 
+/// Returns the name of the engine table of an index that is being built.
+pub(crate) fn unfinished_table(table: &str, index: &str) -> String {
+    format!("{table}.{index}~")
+}
+
+/// Returns the key of a build's entry.
+pub(crate) fn build_key(table: &str) -> Vec<u8> {
+    [b"b", table.as_bytes()].concat()
+}
+
 /// Returns the key of the app entry.
 pub(crate) fn app_key() -> Vec<u8> {
     b"a".to_vec()
@@ -107,12 +148,25 @@ pub(crate) fn index_key(table: &str, index: &str) -> Vec<u8> {
     [b"i", index_table(table, index).as_bytes()].concat()
 }
 
-/// Returns the app record of a file that is being created.
-pub(crate) fn app_record() -> Vec<u8> {
+/// Returns the app record after one more change; `before` is `None` for a file that is being created.
+pub(crate) fn app_record(before: Option<&[u8]>) -> Result<Vec<u8>, OpenError> {
+    let (created_by, changes) = match before {
+        None => (
+            concat!("mdbx-typed ", env!("CARGO_PKG_VERSION")).to_owned(),
+            0,
+        ),
+        Some(bytes) => {
+            let mut input = Input::of(TABLE, bytes)?;
+            let created_by = input.text()?;
+            let changes = input.number()?;
+            input.end()?;
+            (created_by, changes.wrapping_add(1))
+        }
+    };
     let mut out = vec![VERSION];
-    put_text(concat!("mdbx-typed ", env!("CARGO_PKG_VERSION")), &mut out);
-    varint::encode(0, &mut out);
-    out
+    put_text(&created_by, &mut out);
+    varint::encode(changes, &mut out);
+    Ok(out)
 }
 
 /// What the file says about one table.
@@ -122,7 +176,10 @@ pub(crate) struct TableRecord {
     key_format: String,
     /// The canonical text of the primary key.
     pub(crate) key: String,
-    revisions: Vec<Revision>,
+    /// The first revision that there may be rows of.
+    pub(crate) oldest: u32,
+    /// By number.
+    pub(crate) revisions: Vec<Revision>,
 }
 
 /// One layout that rows of a table have or had.
@@ -145,29 +202,44 @@ pub(crate) struct StoredField {
 impl TableRecord {
     /// Returns the record of a new table.
     pub(crate) fn new(id: u64, schema: &TableSchema) -> Self {
-        let field = |field: &super::FieldSchema| StoredField {
-            name: field.name.into(),
-            shape: field.shape.to_string(),
-        };
-        let revision = Revision {
-            number: FIRST_REVISION,
-            codec_id: schema.codec_id,
-            codec: schema.codec.into(),
-            fingerprint: schema.fingerprint(),
-            fields: schema.fields.iter().map(field).collect(),
-        };
+        let revision = Revision::new(FIRST_REVISION, schema);
         TableRecord {
             id,
             key_format: key::FORMAT.into(),
             key: schema.key.to_string(),
+            oldest: FIRST_REVISION,
             revisions: vec![revision],
         }
+    }
+
+    /// Returns the record with one more revision: the layout of the struct.
+    pub(crate) fn grown(&self, schema: &TableSchema) -> Self {
+        let number = self.current().number + 1;
+        let mut record = self.clone();
+        record.key = schema.key.to_string();
+        record.revisions.push(Revision::new(number, schema));
+        record
+    }
+
+    /// Returns the record when all rows have the newest revision.
+    pub(crate) fn migrated(&self) -> Self {
+        TableRecord {
+            oldest: self.current().number,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the revisions that there may be rows of.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = &Revision> {
+        let revisions = self.revisions.iter();
+        revisions.filter(|revision| revision.number >= self.oldest)
     }
 
     /// Returns the record with the names of the struct, whose layout is that of the newest revision.
     pub(crate) fn renamed(&self, schema: &TableSchema) -> Self {
         let mut record = TableRecord::new(self.id, schema);
         let newest = record.revisions.pop();
+        record.oldest = self.oldest;
         record.revisions.clone_from(&self.revisions);
         if let (Some(now), Some(stored)) = (newest, record.revisions.last_mut()) {
             *stored = Revision {
@@ -189,6 +261,7 @@ impl TableRecord {
         varint::encode(self.id, &mut out);
         put_text(&self.key_format, &mut out);
         put_text(&self.key, &mut out);
+        varint::encode(self.oldest.into(), &mut out);
         varint::encode(self.revisions.len() as u64, &mut out);
         for revision in &self.revisions {
             varint::encode(revision.number.into(), &mut out);
@@ -204,14 +277,15 @@ impl TableRecord {
         out
     }
 
-    fn decode(name: &str, bytes: &[u8]) -> Result<Self, OpenError> {
+    pub(crate) fn decode(name: &str, bytes: &[u8]) -> Result<Self, OpenError> {
         let mut input = Input::of(name, bytes)?;
         let id = input.number()?;
         let key_format = input.text()?;
         let key = input.text()?;
+        let oldest = input.revision()?;
         let revisions = input.list(|input| {
             Ok(Revision {
-                number: u32::try_from(input.number()?).map_err(|_| input.malformed())?,
+                number: input.revision()?,
                 codec_id: u8::try_from(input.number()?).map_err(|_| input.malformed())?,
                 codec: input.text()?,
                 fingerprint: input.fixed()?,
@@ -234,8 +308,25 @@ impl TableRecord {
             id,
             key_format,
             key,
+            oldest,
             revisions,
         })
+    }
+}
+
+impl Revision {
+    fn new(number: u32, schema: &TableSchema) -> Self {
+        let field = |field: &super::FieldSchema| StoredField {
+            name: field.name.into(),
+            shape: field.shape.to_string(),
+        };
+        Revision {
+            number,
+            codec_id: schema.codec_id,
+            codec: schema.codec.into(),
+            fingerprint: schema.fingerprint(),
+            fields: schema.fields.iter().map(field).collect(),
+        }
     }
 }
 
@@ -282,6 +373,8 @@ pub(crate) struct IndexRecord {
     /// The canonical text.
     pub(crate) definition: String,
     pub(crate) fingerprint: u64,
+    /// Whether rows were written without it.
+    pub(crate) is_stale: bool,
 }
 
 impl IndexRecord {
@@ -292,12 +385,24 @@ impl IndexRecord {
             kind: IndexKind::of(schema),
             definition: schema.to_string(),
             fingerprint: fingerprint(schema),
+            is_stale: false,
         }
     }
 
     /// Returns the record with the definition that the struct has for the same entries.
     pub(crate) fn renamed(&self, schema: &IndexSchema) -> Self {
-        IndexRecord::new(self.id, schema)
+        IndexRecord {
+            is_stale: self.is_stale,
+            ..IndexRecord::new(self.id, schema)
+        }
+    }
+
+    /// Returns the record of the index when rows are written without it.
+    pub(crate) fn stale(&self) -> Self {
+        IndexRecord {
+            is_stale: true,
+            ..self.clone()
+        }
     }
 
     /// Returns the bytes of the record.
@@ -307,7 +412,7 @@ impl IndexRecord {
         out.push(self.kind.byte());
         put_text(&self.definition, &mut out);
         out.extend_from_slice(&self.fingerprint.to_le_bytes());
-        out.push(READY);
+        out.push(if self.is_stale { STALE } else { READY });
         out
     }
 
@@ -321,15 +426,62 @@ impl IndexRecord {
         };
         let definition = input.text()?;
         let fingerprint = input.fixed()?;
-        if input.byte()? != READY {
-            return Err(input.fault("it is not complete"));
-        }
+        let is_stale = match input.byte()? {
+            READY => false,
+            STALE => true,
+            _ => return Err(input.fault("it is in a state this version does not know")),
+        };
         input.end()?;
         Ok(IndexRecord {
             id,
             kind,
             definition,
             fingerprint,
+            is_stale,
+        })
+    }
+}
+
+/// Indexes of one table that are being built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuildRecord {
+    /// The fingerprint of what is wanted.
+    pub(crate) target: u64,
+    /// The transaction that changed the rows last.
+    pub(crate) rows: u64,
+    /// How many rows were read.
+    pub(crate) done: u64,
+    pub(crate) indexes: Vec<String>,
+    pub(crate) is_complete: bool,
+    /// The primary key of the last row that was read; empty before the first.
+    pub(crate) position: Vec<u8>,
+}
+
+impl BuildRecord {
+    /// Returns the bytes of the record.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&self.target.to_le_bytes());
+        out.extend_from_slice(&self.rows.to_le_bytes());
+        varint::encode(self.done, &mut out);
+        varint::encode(self.indexes.len() as u64, &mut out);
+        for index in &self.indexes {
+            put_text(index, &mut out);
+        }
+        out.push(self.is_complete.into());
+        out.extend_from_slice(&self.position);
+        out
+    }
+
+    fn decode(name: &str, bytes: &[u8]) -> Result<Self, OpenError> {
+        let mut input = Input::of(name, bytes)?;
+        Ok(BuildRecord {
+            target: input.fixed()?,
+            rows: input.fixed()?,
+            done: input.number()?,
+            indexes: input.list(Input::text)?,
+            is_complete: input.byte()? != 0,
+            position: input.bytes.to_vec(),
         })
     }
 }
@@ -392,6 +544,10 @@ impl<'a> Input<'a> {
         varint::decode(&mut self.bytes).ok_or_else(|| self.malformed())
     }
 
+    fn revision(&mut self) -> Result<u32, OpenError> {
+        u32::try_from(self.number()?).map_err(|_| self.malformed())
+    }
+
     fn text(&mut self) -> Result<String, OpenError> {
         let len = usize::try_from(self.number()?).map_err(|_| self.malformed())?;
         let bytes = self.take(len)?;
@@ -442,11 +598,13 @@ mod tests {
                 name: "id",
                 was: &[],
                 shape: Shape::Name("u8"),
+                has_default: false,
             }],
             indexes: &[],
             previous: None,
             slot: || 0,
             index_keys: |_, _, _| Ok(()),
+            rewrite: |_, _, _, _| Ok(()),
         };
         TableRecord::new(3, &schema)
     }
@@ -470,7 +628,7 @@ mod tests {
     #[test]
     fn records_never_change() {
         let record = table();
-        let mut bytes = b"\x01\x03\x06okey-1\x06id: u8\x01\x01\x01\x01c".to_vec();
+        let mut bytes = b"\x01\x03\x06okey-1\x06id: u8\x01\x01\x01\x01\x01c".to_vec();
         bytes.extend_from_slice(&record.current().fingerprint.to_le_bytes());
         bytes.extend_from_slice(b"\x01\x02id\x02u8");
         assert_eq!(record.encode(), bytes);
@@ -491,6 +649,20 @@ mod tests {
             IndexRecord::decode("u.by_x", &index().encode()).unwrap(),
             index()
         );
+        let stale = index().stale();
+        assert_eq!(
+            IndexRecord::decode("u.by_x", &stale.encode()).unwrap(),
+            stale
+        );
+        let build = BuildRecord {
+            target: 7,
+            rows: 300,
+            done: 12,
+            indexes: vec!["by_x".into(), "by_y".into()],
+            is_complete: false,
+            position: b"pos".to_vec(),
+        };
+        assert_eq!(BuildRecord::decode("u", &build.encode()).unwrap(), build);
     }
 
     #[test]

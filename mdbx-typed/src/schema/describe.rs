@@ -5,9 +5,10 @@
 
 use std::fmt;
 
-use super::IndexKeys;
+use super::{IndexKeys, Origin};
 use crate::codec::raw;
 use crate::error::CodecError;
+use crate::key::KeyBuf;
 use crate::shape::Shape;
 
 /// The tables of a program: `schema![User, Event]`.
@@ -70,8 +71,17 @@ pub struct TableSchema {
     pub slot: fn() -> usize,
     /// [`Table::stored_index_keys`](crate::Table).
     #[doc(hidden)]
-    pub index_keys: fn(&[u8], usize, &mut IndexKeys) -> Result<(), CodecError>,
+    pub index_keys: StoredIndexKeys,
+    /// [`Table::rewrite`](crate::Table).
+    #[doc(hidden)]
+    pub rewrite: Rewrite,
 }
+
+/// See [`TableSchema::index_keys`].
+type StoredIndexKeys = fn(&[u8], Option<Origin>, &mut IndexKeys) -> Result<(), CodecError>;
+
+/// See [`TableSchema::rewrite`].
+type Rewrite = fn(&[u8], Option<Origin>, &mut KeyBuf, &mut Vec<u8>) -> Result<(), CodecError>;
 
 /// The primary key of a table.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +103,8 @@ pub struct FieldSchema {
     pub was: &'static [&'static str],
     /// Its shape.
     pub shape: Shape,
+    /// Whether rows that were written before it was appended can be read: `#[serde(default)]`.
+    pub has_default: bool,
 }
 
 /// One index.
@@ -279,11 +291,13 @@ mod tests {
                 name: "id",
                 was: &[],
                 shape: Shape::Name("u64"),
+                has_default: false,
             },
             FieldSchema {
                 name: "phone",
                 was: &[],
                 shape: Shape::Option(&Shape::Name("str")),
+                has_default: false,
             },
         ],
         indexes: &[IndexSchema {
@@ -301,6 +315,7 @@ mod tests {
         previous: None,
         slot: || 0,
         index_keys: |_, _, _| Ok(()),
+        rewrite: |_, _, _, _| Ok(()),
     };
 
     #[test]

@@ -7,8 +7,8 @@ use mdbx_core::{PageSize, TableRef, Txnid};
 
 use super::catalog::{IndexKind, index_table};
 use super::describe::fingerprint;
-use super::{IndexSchema, Table, TableSchema};
-use crate::error::{Error, Result};
+use super::{Index, IndexSchema, Origin, Table, TableSchema};
+use crate::error::{Error, ReadOnly, Result};
 
 /// A transaction of the engine that can read.
 pub(crate) trait Source {
@@ -175,11 +175,12 @@ impl KeyLimits {
 }
 
 /// Which revisions the rows of a table have.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Revisions {
+    /// The one that rows are written in.
     pub(crate) current: u32,
-    /// As [`TableHandles::older`].
-    pub(crate) older: Box<[(u32, usize)]>,
+    /// The older ones that rows may have, each with the struct that wrote them.
+    pub(crate) older: Box<[(u32, Origin)]>,
 }
 
 /// What a database keeps for each table of its schema.
@@ -189,10 +190,9 @@ pub(crate) struct TableHandles {
     pub(crate) rows: IndexHandle,
     /// The indexes, by position.
     pub(crate) indexes: Box<[IndexHandle]>,
-    /// The revision that rows are written in.
-    pub(crate) revision: u32,
-    /// The older revisions that rows may have, each with how many structs back it was written.
-    pub(crate) older: Box<[(u32, usize)]>,
+    pub(crate) revisions: Revisions,
+    /// Why its rows cannot be changed, if they cannot.
+    pub(crate) read_only: Option<ReadOnly>,
 }
 
 /// Returns the handles of `T` among the tables, which are sorted by slot: two loads, no search.
@@ -210,6 +210,8 @@ pub(crate) struct IndexHandle {
     pub(crate) table: core::Table,
     pub(crate) has_duplicates: bool,
     pub(crate) max_key_len: usize,
+    /// Whether the file does not have it; the table is that of the rows then, and not to be used.
+    pub(crate) is_missing: bool,
     /// Of its name, its definition and the primary key: what page tokens carry.
     pub(crate) fingerprint: u64,
 }
@@ -221,17 +223,26 @@ impl TableHandles {
         schema: &TableSchema,
         limits: KeyLimits,
         revisions: Revisions,
+        read_only: Option<ReadOnly>,
+        missing: &[&str],
     ) -> core::Result<Self> {
         let rows = IndexHandle {
             table: source.open_table(schema.name)?,
             has_duplicates: false,
             max_key_len: limits.primary(schema),
+            is_missing: false,
             fingerprint: fingerprint(&format_args!("{} {}", schema.name, schema.key)),
         };
         let open_index = |index: &IndexSchema| {
             let name = index_table(schema.name, index.name);
+            let is_missing = missing.contains(&index.name);
             Ok(IndexHandle {
-                table: source.open_table(&name)?,
+                table: if is_missing {
+                    rows.table
+                } else {
+                    source.open_table(&name)?
+                },
+                is_missing,
                 has_duplicates: IndexKind::of(index) == IndexKind::Duplicates,
                 max_key_len: limits.index(index),
                 fingerprint: fingerprint(&format_args!("{name} {index} {}", schema.key)),
@@ -245,13 +256,26 @@ impl TableHandles {
         Ok(TableHandles {
             rows,
             indexes,
-            revision: revisions.current,
-            older: revisions.older,
+            revisions,
+            read_only,
         })
     }
 
     /// Returns the index at a position, or the rows for the primary key.
     pub(crate) fn index(&self, position: Option<usize>) -> &IndexHandle {
         position.map_or(&self.rows, |position| &self.indexes[position])
+    }
+
+    /// As [`index`](Self::index), to read it: an error if the file does not have it.
+    #[inline]
+    pub(crate) fn readable<I: Index>(&self) -> Result<&IndexHandle, Error> {
+        let index = self.index(I::POSITION);
+        if index.is_missing {
+            return Err(Error::IndexMissing {
+                table: I::Table::SCHEMA.name,
+                index: I::NAME,
+            });
+        }
+        Ok(index)
     }
 }

@@ -7,6 +7,7 @@
 //! - `view`: the leading fields of a row.
 //! - `row`: a stored row, with its revision.
 //! - `catalog`: what the file says about its tables.
+//! - `layout`: which struct wrote which rows.
 //! - `rename`: what the file calls by another name.
 //! - `diff`: where the two disagree.
 //! - `handles`: the engine tables behind a table type.
@@ -16,19 +17,21 @@ mod describe;
 pub(crate) mod diff;
 mod entries;
 pub(crate) mod handles;
+pub(crate) mod layout;
 mod record;
 pub(crate) mod rename;
 pub(crate) mod row;
 mod slot;
 pub(crate) mod view;
 
-pub(crate) use describe::Names;
 pub use describe::{
     FieldSchema, IndexSchema, IndexSource, KeySchema, RowEntries, Schema, TableSchema,
 };
+pub(crate) use describe::{Names, fingerprint};
 pub use entries::IndexKeys;
 pub use record::{
-    AutoTable, FromRow, Index, KeyRef, OrderedIndex, OwnedTable, Record, Table, UniqueIndex,
+    AutoTable, FromRow, Index, KeyRef, OrderedIndex, Origin, OwnedTable, Record, Table,
+    UniqueIndex, too_old,
 };
 pub use slot::Slot;
 pub use view::{EncodedTable, ViewOf};

@@ -5,7 +5,7 @@
 
 use super::{IndexKeys, TableSchema};
 use crate::error::{CodecError, Error};
-use crate::key::{AutoKey, Key};
+use crate::key::{AutoKey, Key, KeyBuf, Place};
 
 /// What callers pass as the primary key of `T`.
 pub type KeyRef<'a, T> = <<T as Table>::Key as Key>::Ref<'a>;
@@ -31,15 +31,28 @@ pub trait Table: 'static {
     #[doc(hidden)]
     fn slot() -> usize;
 
-    /// Adds the index keys of the row that `bytes` are, without its revision, as written `generation` structs back.
+    /// Adds the index keys of the row that `bytes` are, without its revision; `None` for one of this struct.
     #[doc(hidden)]
     fn stored_index_keys(
         bytes: &[u8],
-        generation: usize,
+        origin: Option<Origin>,
         keys: &mut IndexKeys,
     ) -> Result<(), CodecError> {
-        Self::Row::from_generation(bytes, generation)?.index_keys(keys);
+        row_of::<Self>(bytes, origin)?.index_keys(keys);
         Ok(())
+    }
+
+    /// Appends to `out` what the row that `bytes` are would be stored as now, and puts its primary key into `key`.
+    #[doc(hidden)]
+    fn rewrite(
+        bytes: &[u8],
+        origin: Option<Origin>,
+        key: &mut KeyBuf,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let row = row_of::<Self>(bytes, origin)?;
+        Self::Key::encode(row.key(), Place::Last, key);
+        row.encode_row(out)
     }
 }
 
@@ -98,21 +111,54 @@ pub trait FromRow<'t>: Sized {
     /// [`CodecError`] when they are no such row.
     fn from_row(bytes: &'t [u8]) -> Result<Self, CodecError>;
 
-    /// Returns the row that `bytes` are, which was written by an older struct: `generation` steps of
-    /// `#[table(upgrade_from = ..)]` back, 0 being this one.
+    /// Returns the row that `bytes` are, which was written before the struct was what it is now.
     ///
     /// # Errors
     ///
     /// [`CodecError`] when they are no such row, or when there is no such struct.
-    fn from_generation(bytes: &'t [u8], generation: usize) -> Result<Self, CodecError> {
-        if generation == 0 {
-            Self::from_row(bytes)
-        } else {
-            Err(CodecError::decode(
-                "the program",
-                "it was written by an older struct, which this one cannot be made from",
-            ))
-        }
+    fn from_older(bytes: &'t [u8], origin: Origin) -> Result<Self, CodecError> {
+        let _ = (bytes, origin);
+        Err(too_old())
+    }
+}
+
+/// Which struct wrote a stored row that is not of the newest revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// How many steps of `#[table(upgrade_from = ..)]` back it is, 0 being the struct that is asked.
+    pub generation: usize,
+    /// How many stored fields it had then. Those that were appended since are at their `#[serde(default)]`.
+    pub fields: usize,
+}
+
+impl Origin {
+    /// Returns the same struct as seen from the one before; `None` if it is this one.
+    #[must_use]
+    pub fn before(self) -> Option<Origin> {
+        let generation = self.generation.checked_sub(1)?;
+        Some(Origin { generation, ..self })
+    }
+}
+
+/// Returns the error that says a row was written by a struct that this one is not made from.
+#[doc(hidden)]
+#[cold]
+#[must_use]
+pub fn too_old() -> CodecError {
+    CodecError::decode(
+        "the program",
+        "it was written by an older struct, which this one cannot be made from",
+    )
+}
+
+/// Returns the row that `bytes` are.
+fn row_of<T: Table + ?Sized>(
+    bytes: &[u8],
+    origin: Option<Origin>,
+) -> Result<T::Row<'_>, CodecError> {
+    match origin {
+        None => T::Row::from_row(bytes),
+        Some(origin) => T::Row::from_older(bytes, origin),
     }
 }
 

@@ -70,6 +70,7 @@ mod tests {
         name: "id",
         was: &[],
         shape: Shape::Name("u8"),
+        has_default: false,
     };
 
     const OLD: TableSchema = TableSchema {
@@ -93,6 +94,7 @@ mod tests {
         previous: None,
         slot: || 0,
         index_keys: |_, _, _| Ok(()),
+        rewrite: |_, _, _, _| Ok(()),
     };
 
     #[test]

@@ -1,7 +1,7 @@
 //! A stored row: the number of its revision, as a varint, and then what the codec wrote. A raw row is its bytes alone.
 
-use super::handles::TableHandles;
-use super::{FromRow, IndexKeys, Record, Table, ViewOf};
+use super::handles::{Revisions, TableHandles};
+use super::{FromRow, IndexKeys, Origin, Record, Table, TableSchema, ViewOf};
 use crate::codec::varint;
 use crate::error::{CodecError, Error, Result};
 use crate::key::KeyBuf;
@@ -14,8 +14,8 @@ pub(crate) fn decode<'t, T: Table>(
     bytes: &'t [u8],
 ) -> Result<T::Row<'t>> {
     let row = match split(T::SCHEMA.is_raw(), handles, bytes) {
-        Ok((0, row)) => T::Row::from_row(row),
-        Ok((generation, row)) => T::Row::from_generation(row, generation),
+        Ok((None, row)) => T::Row::from_row(row),
+        Ok((Some(origin), row)) => T::Row::from_older(row, origin),
         Err(revision) => return Err(wrong_revision::<T>(handles, key, revision)),
     };
     row.map_err(|source| unusable::<T>(key, source))
@@ -29,33 +29,101 @@ pub(crate) fn decode_view<'t, T: Table, V: ViewOf<'t, T>>(
     bytes: &'t [u8],
 ) -> Result<V> {
     let view = match split(T::SCHEMA.is_raw(), handles, bytes) {
-        Ok((generation, row)) => V::from_generation(row, generation),
+        Ok((None, row)) => V::from_row(row),
+        Ok((Some(origin), row)) => V::from_older(row, origin),
         Err(revision) => return Err(wrong_revision::<T>(handles, key, revision)),
     };
     view.map_err(|source| unusable::<T>(key, source))
 }
 
-/// Returns how many structs back a row was written, and its bytes without the revision; or the revision, if there is
-/// one, that the program cannot read.
+/// Returns which struct wrote a row, if it was not the newest, and its bytes without the revision; or the revision, if
+/// there is one, that the program cannot read.
 #[inline]
 fn split<'t>(
     is_raw: bool,
     handles: &TableHandles,
     bytes: &'t [u8],
-) -> Result<(usize, &'t [u8]), Option<u64>> {
+) -> Result<(Option<Origin>, &'t [u8]), Option<u64>> {
     if is_raw {
-        return Ok((0, bytes));
+        return Ok((None, bytes));
     }
-    let mut row = bytes;
-    let revision = varint::decode(&mut row).ok_or(None)?;
-    if revision == u64::from(handles.revision) {
-        return Ok((0, row));
+    handles.revisions.split(bytes)
+}
+
+impl Revisions {
+    /// As [`split`], for rows that are not raw.
+    #[inline]
+    pub(crate) fn split<'t>(
+        &self,
+        bytes: &'t [u8],
+    ) -> Result<(Option<Origin>, &'t [u8]), Option<u64>> {
+        let mut row = bytes;
+        let revision = varint::decode(&mut row).ok_or(None)?;
+        if revision == u64::from(self.current) {
+            return Ok((None, row));
+        }
+        let mut older = self.older.iter();
+        let known = older.find(|(number, _)| u64::from(*number) == revision);
+        known
+            .map(|&(_, origin)| (Some(origin), row))
+            .ok_or(Some(revision))
     }
-    let mut older = handles.older.iter();
-    let known = older.find(|(number, _)| u64::from(*number) == revision);
-    known
-        .map(|&(_, generation)| (generation, row))
-        .ok_or(Some(revision))
+}
+
+/// Puts the keys of a stored row into `keys`, settled, without knowing its type.
+pub(crate) fn stored_keys(
+    schema: &TableSchema,
+    revisions: &Revisions,
+    bytes: &[u8],
+    keys: &mut IndexKeys,
+) -> Result<(), CodecError> {
+    let (origin, row) = untyped(schema, revisions, bytes)?;
+    keys.clear();
+    (schema.index_keys)(row, origin, keys)?;
+    keys.settle();
+    Ok(())
+}
+
+/// Puts the primary key of a stored row into `key`, and what it would be stored as now, with its revision, into `out`.
+/// Returns whether that is another revision.
+pub(crate) fn rewrite(
+    schema: &TableSchema,
+    revisions: &Revisions,
+    bytes: &[u8],
+    key: &mut KeyBuf,
+    out: &mut Vec<u8>,
+) -> Result<bool, CodecError> {
+    let (origin, row) = untyped(schema, revisions, bytes)?;
+    key.clear();
+    out.clear();
+    if !schema.is_raw() {
+        varint::encode(revisions.current.into(), out);
+    }
+    (schema.rewrite)(row, origin, key, out)?;
+    Ok(origin.is_some())
+}
+
+/// Returns the revision of a stored row, if it is newer than all that the program knows.
+pub(crate) fn newer_revision(
+    schema: &TableSchema,
+    revisions: &Revisions,
+    mut bytes: &[u8],
+) -> Option<u64> {
+    let revision = (!schema.is_raw()).then(|| varint::decode(&mut bytes))??;
+    (revision > u64::from(revisions.current)).then_some(revision)
+}
+
+fn untyped<'t>(
+    schema: &TableSchema,
+    revisions: &Revisions,
+    bytes: &'t [u8],
+) -> Result<(Option<Origin>, &'t [u8]), CodecError> {
+    if schema.is_raw() {
+        return Ok((None, bytes));
+    }
+    revisions
+        .split(bytes)
+        .map_err(|_| CodecError::decode(schema.codec, "its revision is not in the catalog"))
 }
 
 /// Appends the bytes of a row with its revision to `out`.
@@ -66,7 +134,7 @@ pub(crate) fn encode<T: Table>(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     if !T::SCHEMA.is_raw() {
-        varint::encode(handles.revision.into(), out);
+        varint::encode(handles.revisions.current.into(), out);
     }
     row.encode_row(out)
         .map_err(|source| unusable::<T>(key, source))
@@ -98,10 +166,10 @@ fn unusable<T: Table>(key: &[u8], source: CodecError) -> Error {
 #[cold]
 fn wrong_revision<T: Table>(handles: &TableHandles, key: &[u8], revision: Option<u64>) -> Error {
     match revision.map(u32::try_from) {
-        Some(Ok(rev)) if rev > handles.revision => Error::NewerRow {
+        Some(Ok(rev)) if rev > handles.revisions.current => Error::NewerRow {
             table: T::SCHEMA.name,
             rev,
-            known: handles.revision,
+            known: handles.revisions.current,
         },
         _ => unusable::<T>(
             key,

@@ -25,15 +25,19 @@ pub trait EncodedTable: Table {
 )]
 pub trait ViewOf<'t, T: Table>: FromRow<'t> {}
 
-/// Returns the view that a row of `T` begins with.
+/// Returns the view that a row of `T` begins with. If the row has fewer fields than the view, `fields` says how many.
 ///
 /// # Errors
 ///
-/// As [`Codec::decode_head`].
+/// As [`Codec::decode_head`] and [`Codec::decode_leading`].
 pub fn decode_head<'t, T: EncodedTable, V: serde::Deserialize<'t>>(
     bytes: &'t [u8],
+    fields: Option<usize>,
 ) -> Result<V, CodecError> {
-    T::Codec::decode_head(bytes)
+    match fields {
+        None => T::Codec::decode_head(bytes),
+        Some(fields) => T::Codec::decode_leading(bytes, fields),
+    }
 }
 
 /// Returns what a view is checked against.

@@ -122,7 +122,7 @@ impl Doomed {
         handles: &TableHandles,
         range: &KeyRange,
     ) -> Result<()> {
-        let table = txn.table(handles.index(I::POSITION).table)?;
+        let table = txn.table(handles.readable::<I>()?.table)?;
         let pairs = table.range(range.as_bounds()).take(CHUNK);
         let pairs: Vec<(&[u8], &[u8])> = pairs.collect::<core::Result<_>>()?;
         let (Some(first), Some(last)) = (pairs.first(), pairs.last()) else {
@@ -213,7 +213,8 @@ impl Doomed {
             let index = &handles.indexes[entry.index];
             let (key, primary_key) = (of(&entry.key), of(&entry.primary_key));
             let run = self.run.as_ref();
-            if run.is_some_and(|run| run.holds(entry.index, key, primary_key)) {
+            let is_done = run.is_some_and(|run| run.holds(entry.index, key, primary_key));
+            if is_done || index.is_missing {
                 continue;
             }
             if index.has_duplicates {
@@ -276,7 +277,7 @@ impl<'x, I: Index> Drain<'x, I> {
 
     /// Returns the primary key of the next row.
     fn next_key(&self) -> Result<Option<KeyBuf>> {
-        let table = self.txn.table(self.handles.index(I::POSITION).table)?;
+        let table = self.txn.table(self.handles.readable::<I>()?.table)?;
         let first = table.range(self.range.as_bounds()).next().transpose()?;
         Ok(first.map(|(key, value)| {
             let mut primary_key = KeyBuf::new();
