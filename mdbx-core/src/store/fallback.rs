@@ -42,10 +42,9 @@ impl Store {
     /// # Errors
     ///
     /// As [`settle_steady`](Store::settle_steady).
-    pub(crate) fn fallback(&self, head: &Head, durability: Durability) -> Result<Txnid> {
+    pub(crate) fn fallback(&self, head: &Head) -> Result<Txnid> {
         let steady = head.steady;
-        let is_known = self.unsynced.is_meta_durable(steady);
-        if is_known || durability == Durability::UtterlyNoSync {
+        if self.unsynced.is_meta_durable(steady) {
             return Ok(steady);
         }
         if self.unsynced.is_meta_written(steady)

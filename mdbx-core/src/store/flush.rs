@@ -20,7 +20,7 @@ use crate::error::{Error, PageFault, Result};
 use crate::format::meta::{Meta, MetaBody, Rank, rank};
 use crate::format::seal::{Seal, SealedBody, without_seal};
 use crate::ids::{Pgno, Txnid};
-use crate::store::durability::Strength;
+use crate::store::durability::{Durability, Strength};
 use crate::store::open::Store;
 use crate::store::troika::{Head, body_offset, has_seal, load_body, load_ranks};
 use crate::sys::process::boot_id;
@@ -47,6 +47,7 @@ impl Store {
         };
         flushed.map_err(|source| {
             self.distrust_weak();
+            self.unsynced.forget_meta(steady);
             self.give_up("sync the data file", source)
         })?;
         self.unsynced.set_len_new(false);
@@ -147,13 +148,13 @@ impl Store {
     }
 
     /// Sees to it that a power cut leads back to the newest snapshot that was promised to survive one, before a weak commit
-    /// on that of `head`. If that is sealed, by whomever, its meta is made steady: it is weak so far, and the second weak
-    /// commit from now would overwrite it.
+    /// on that of `head`, which promises `durability`. If that is sealed, by whomever, its meta is made steady: it is weak so
+    /// far, and the second weak commit from now would overwrite it.
     ///
     /// # Errors
     ///
     /// As [`flush`](Store::flush).
-    pub(crate) fn settle_promised(&self, head: &Head) -> Result<()> {
+    pub(crate) fn settle_promised(&self, head: &Head, durability: Durability) -> Result<()> {
         let ranks = load_ranks(&self.map, self.page_size)?;
         let is_weak_head = |rank: &Rank| rank.txnid == head.meta.txnid && !rank.steady;
         if let Some(number) = ranks.iter().position(is_weak_head)
@@ -161,7 +162,10 @@ impl Store {
         {
             self.make_steady(head)?;
         }
-        self.settle_steady().map(drop)
+        if durability != Durability::UtterlyNoSync {
+            self.settle_steady()?;
+        }
+        Ok(())
     }
 
     /// Makes every meta say that its snapshot may not be on the disk, durably, because pages that it needs are about to be

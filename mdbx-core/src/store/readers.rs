@@ -379,8 +379,9 @@ impl Readers {
     #[inline]
     fn vacate(&self, number: &SlotNumber, instead: u64) -> bool {
         let slot = self.slot(number);
-        if slot.process.load(Ordering::Relaxed) != self.attached.pid {
-            return false;
+        let is_ours = slot.process.load(Ordering::Relaxed) == self.attached.pid;
+        if !is_ours || !self.attached.is_here() {
+            return false; // or the parent's
         }
         slot.pages_used.store(0, Ordering::Release);
         slot.txnid.store(instead, Ordering::Release);
@@ -390,6 +391,9 @@ impl Readers {
 
     /// Lets a writer take the snapshot away. Until [`unpark`](Readers::unpark) succeeds, the holder must not read.
     pub(crate) fn park(&self, number: &SlotNumber) {
+        if !self.attached.is_here() {
+            return; // the slot is the parent's
+        }
         self.slot(number).thread.store(PARKED, Ordering::Release);
         self.attached.touch();
     }

@@ -147,7 +147,13 @@ impl Store {
 
     /// Makes the file at least `pages` pages long.
     fn extend(&self, pages: u32) -> Result<()> {
-        if u64::from(pages) <= self.file_pages.load(Ordering::Relaxed) {
+        let is_long_enough = || u64::from(pages) <= self.file_pages.load(Ordering::Relaxed);
+        if is_long_enough() {
+            return Ok(());
+        }
+        // Another process may have made it longer still, for a transaction that came to nothing.
+        self.measure()?;
+        if is_long_enough() {
             return Ok(());
         }
         self.unsynced.set_len_new(true);

@@ -24,8 +24,8 @@ impl Attached {
             Locking::Locked(guard) => Ok(guard),
             Locking::OwnerDied(guard) => {
                 warn!("a process died while it took a reader slot: dead readers are removed");
+                guard.make_consistent().map_err(readers_error)?; // first, or nobody could lock it any more
                 self.sweep_locked()?;
-                guard.make_consistent().map_err(readers_error)?;
                 Ok(guard)
             }
             // Nobody calls the library while it holds this lock, and everybody mends it.

@@ -127,7 +127,7 @@ impl<'s> Turn<'s> {
         let lock = TurnLock::new(store, locking)?;
         let (head, pin) = newest(store)?;
         let durability = store.mode.get();
-        let fallback = store.fallback(&head, durability)?;
+        let fallback = store.fallback(&head)?;
         Ok(Turn {
             store,
             head,
@@ -146,7 +146,7 @@ impl<'s> Turn<'s> {
     pub(crate) fn renew(&mut self) -> Result<()> {
         (self.head, self.pin) = newest(self.store)?;
         self.durability = self.store.mode.get();
-        self.fallback = self.store.fallback(&self.head, self.durability)?;
+        self.fallback = self.store.fallback(&self.head)?;
         Ok(())
     }
 
@@ -213,9 +213,11 @@ impl<'s> TurnLock<'s> {
                         store.path.display()
                     );
                 }
-                attached.sweep()?;
+                guard.make_consistent().map_err(turn_error)?; // first, or nobody could lock it any more
                 attached.note_commit(); // that it did not, if it died just before
-                guard.make_consistent().map_err(turn_error)?;
+                if let Err(error) = attached.sweep() {
+                    warn!("cannot look for dead readers: {error}");
+                }
                 guard
             }
             Locking::WouldDeadlock | Locking::Busy => return Err(Error::WriterBusy),

@@ -36,7 +36,7 @@ impl Unsynced {
     pub(crate) fn new(attached: Arc<Attached>) -> Unsynced {
         Unsynced {
             attached,
-            is_len_new: AtomicBool::new(false),
+            is_len_new: AtomicBool::new(true), // another process may have changed it
             sealed: AtomicU64::new(0),
         }
     }

@@ -132,15 +132,16 @@ impl DataFile for MappedFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let Room::Upto(end) = self.room() else {
+        if matches!(self.room(), Room::Unknown) {
             return self.file.set_len(len);
-        };
-        if in_memory(len) < end {
+        }
+        // Other processes change the length too, and leave holes.
+        if len < self.file.len()? {
             self.set_room(len); // before it is gone
             return self.file.set_len(len);
         }
         self.file.set_len(len)?;
-        if !allocate(self.file.file(), end as u64, len)? {
+        if !allocate(self.file.file(), 0, len)? {
             return Err(io::ErrorKind::Unsupported.into()); // it was possible at opening
         }
         self.set_room(len);

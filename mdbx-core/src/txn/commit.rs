@@ -129,8 +129,8 @@ impl<'env> WriteTxn<'env> {
         store.fit(head, &mut meta.geometry)?; // the pages have a place in the file
         let strength = self.strength(&meta)?; // what is waited for below is decided
         meta.sign = strength.sign();
-        if strength == Strength::Weak && self.durability != Durability::UtterlyNoSync {
-            store.settle_promised(head)?; // the snapshot that a power cut leads back to is there
+        if strength == Strength::Weak {
+            store.settle_promised(head, self.durability)?; // the snapshot that a power cut leads back to is there
         }
         self.write_dirty_pages()?; // in page order; no meta reaches them yet
         if strength.flushes_pages() {

@@ -563,6 +563,7 @@ impl<'env> WriteTxn<'env> {
 
     #[cold]
     fn spill(&mut self) -> Result<()> {
+        self.turn.check_process()?;
         let supply = &mut self.gc.get_mut().supply;
         let base = base(&self.engine.store, &self.turn, &self.geometry, self.txnid);
         let mut lists: Vec<_> = self.tables.dirty_mut().collect();
