@@ -1,7 +1,7 @@
 //! Random operations against ordered maps of the standard library.
 //!
 //! The pages are the smallest, so that splits and merges come early. A failure prints its seed, and the shortest list
-//! of operations found that fails. `MDBX_SEED` sets the seed, `MDBX_MODEL_OPS` how many operations there are.
+//! of operations found that fails. `MDBX_SEED` sets the seed, `MDBX_MODEL_OPS` how many operations each test has.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -257,9 +257,13 @@ fn with_page_size(page_size: PageSize) -> EnvOptions {
     Env::options().geometry(geometry.growth_step(1 << 16))
 }
 
-fn check_against_model(options: &EnvOptions, default_seed: u64, default_ops: u64) {
+/// Returns how many operations there are, if nobody says otherwise `default`.
+fn ops_count(default: u64) -> u64 {
+    number_from_env("MDBX_MODEL_OPS", default)
+}
+
+fn check_against_model(options: &EnvOptions, default_seed: u64, count: u64) {
     let mut rng = Rng::new(default_seed);
-    let count = number_from_env("MDBX_MODEL_OPS", default_ops);
     let ops: Vec<Op> = (0..count).map(|_| random_op(&mut rng)).collect();
     if fails(options, &ops) {
         let ops = shortest_failing(options, ops);
@@ -269,17 +273,17 @@ fn check_against_model(options: &EnvOptions, default_seed: u64, default_ops: u64
 
 #[test]
 fn random_operations_on_the_smallest_pages_do_what_a_map_does() {
-    check_against_model(&with_page_size(PageSize::MIN), 1, 6000);
+    check_against_model(&with_page_size(PageSize::MIN), 1, ops_count(6000));
 }
 
 #[test]
 fn other_random_operations_on_the_smallest_pages_do_what_a_map_does() {
-    check_against_model(&with_page_size(PageSize::MIN), 2, 6000);
+    check_against_model(&with_page_size(PageSize::MIN), 2, ops_count(6000));
 }
 
 #[test]
 fn random_operations_on_common_pages_do_what_a_map_does() {
-    check_against_model(&with_page_size(PageSize::DEFAULT), 3, 4000);
+    check_against_model(&with_page_size(PageSize::DEFAULT), 3, ops_count(4000));
 }
 
 #[test]
@@ -291,10 +295,11 @@ fn random_operations_in_every_mode_with_pages_stored_or_written_do_what_a_map_do
         Durability::SafeNoSync,
         Durability::UtterlyNoSync,
     ];
+    let count = ops_count(15_000) / 10; // of each combination, as there are ten
     for (seed, durability) in (4..).zip(modes) {
         for write_map in [false, true] {
             let options = with_page_size(PageSize::MIN).durability(durability);
-            check_against_model(&options.write_map(write_map), seed, 1500);
+            check_against_model(&options.write_map(write_map), seed, count);
         }
     }
 }
