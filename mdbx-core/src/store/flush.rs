@@ -35,9 +35,9 @@ impl Store {
     /// - [`Error::Corrupted`] if the file has no room for metas, or two claim the same transaction.
     pub(crate) fn flush(&self) -> Result<()> {
         self.check_writable()?;
-        let (_, steady) = self.newest_steady()?; // its meta may be waiting for this
+        let (ranks, number) = self.newest_steady()?;
+        let steady = ranks[number].txnid; // its meta may be waiting for this
         // Weak commits, maybe of other processes, may have changed the length too.
-        let ranks = load_ranks(&self.map, self.page_size)?;
         let is_weak = ranks.iter().any(|rank| rank.txnid > steady);
         let is_len_new = self.unsynced.is_len_new() || is_weak;
         let flushed = if is_len_new {
@@ -46,7 +46,7 @@ impl Store {
             self.file.sync_data()
         };
         flushed.map_err(|source| {
-            self.distrust_weak();
+            self.distrust_weak(ranks, steady);
             self.unsynced.forget_meta(steady);
             self.give_up("sync the data file", source)
         })?;
@@ -137,7 +137,8 @@ impl Store {
     ///
     /// As [`flush`](Store::flush).
     pub(crate) fn settle_steady(&self) -> Result<bool> {
-        let (number, txnid) = self.newest_steady()?;
+        let (ranks, number) = self.newest_steady()?;
+        let txnid = ranks[number].txnid;
         if self.unsynced.is_meta_durable(txnid) {
             return Ok(false);
         }
@@ -201,24 +202,18 @@ impl Store {
         written.map_err(|source| self.give_up("write a meta page", source))
     }
 
-    /// Returns the number and the transaction of the newest steady meta; of the newest one if none is steady.
-    fn newest_steady(&self) -> Result<(usize, Txnid)> {
+    /// Returns what all metas say, and the number of the newest steady one; of the newest one if none is steady.
+    fn newest_steady(&self) -> Result<([Rank; 3], usize)> {
         let ranks = load_ranks(&self.map, self.page_size)?;
         let reason = "two metas claim the same transaction";
         let ranking = rank(ranks).map_err(|_| PageFault::BadMeta { reason }.at(Pgno(0)))?;
-        let number = ranking.prefer_steady;
-        Ok((number, ranks[number].txnid))
+        Ok((ranks, ranking.prefer_steady))
     }
 
-    /// Has the next opening take weak commits for lost, after a flush that was to make them durable has failed. Those who
-    /// read them now are not disturbed.
+    /// Has the next opening take the weak commits among the metas, those after `steady`, for lost, after a flush that was
+    /// to make them durable has failed. Those who read them now are not disturbed.
     #[cold]
-    fn distrust_weak(&self) {
-        let (Ok(ranks), Ok((_, steady))) =
-            (load_ranks(&self.map, self.page_size), self.newest_steady())
-        else {
-            return;
-        };
+    fn distrust_weak(&self, ranks: [Rank; 3], steady: Txnid) {
         // If no meta is steady, there is nothing else to open, and nothing better than what the weak ones lead to.
         // What was sealed was flushed, and was promised.
         let durable = steady.max(self.unsynced.sealed());
