@@ -136,6 +136,7 @@ fn a_child_process_does_its_task() {
 fn run(task: &str, path: &Path) -> Result<()> {
     let env = match task {
         "hold alone" => options().exclusive(true).open(path)?,
+        "spill" => spilling().open(path)?,
         "hold with version 6" => options().lock_version(LockVersion::V6).open(path)?,
         _ => options().open(path)?,
     };
@@ -187,6 +188,15 @@ fn run(task: &str, path: &Path) -> Result<()> {
             let thread = std::thread::spawn(move || std::mem::forget(env.write().unwrap()));
             thread.join().unwrap();
         }
+        "spill" => {
+            for round in ["ready", "done", "done again"] {
+                if round != "ready" {
+                    spill_and_give_up(&env, 3000)?;
+                }
+                say(round);
+                wait();
+            }
+        }
         "grow" | "shrink" => {
             say("ready");
             wait();
@@ -203,6 +213,21 @@ fn run(task: &str, path: &Path) -> Result<()> {
             wait();
         }
     }
+    Ok(())
+}
+
+/// Pages are written early, and through a mapping, which would end the process where the file has no room for them.
+fn spilling() -> EnvOptions {
+    options().write_map(true).dirty_limit(1 << 14)
+}
+
+/// Makes the file longer in a transaction that comes to nothing.
+fn spill_and_give_up(env: &Env, items: u32) -> Result<()> {
+    let mut txn = env.write()?;
+    for number in 0..items {
+        txn.put(Table::MAIN, &number.to_be_bytes(), &[5; 50])?;
+    }
+    txn.abort();
     Ok(())
 }
 
@@ -586,4 +611,24 @@ fn a_write_transaction_that_is_forgotten_keeps_the_file_open_and_hurts_nobody() 
     other.hear("done");
     other.kill();
     fill(&place.open()?, 0..20)
+}
+
+#[test]
+fn a_file_that_one_process_has_made_longer_is_made_shorter_by_no_other() -> Result<()> {
+    let place = Place::new();
+    let env = spilling().open(place.data())?;
+    fill(&env, 0..10)?;
+    let len = || std::fs::metadata(place.data()).unwrap().len();
+    let mut other = place.start("spill");
+    spill_and_give_up(&env, 1)?; // both know how long the file is
+    other.tell_to_go_on();
+    other.hear("done");
+    let longest = len();
+    spill_and_give_up(&env, 1000)?; // longer than we knew it, not than it is
+    assert_eq!(len(), longest);
+    other.tell_to_go_on();
+    other.hear("done again");
+    other.end();
+    assert_sound(&env.read()?);
+    Ok(())
 }
