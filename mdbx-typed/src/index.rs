@@ -67,7 +67,6 @@ impl Changes<'_> {
     /// Checks that no other row has one of the new values in a unique hash index. Rows that share the hash are
     /// compared.
     fn check_hashed<T: Table>(&self, txn: &dyn Source) -> Result<()> {
-        let rows = txn.table(self.handles.rows.table)?;
         for (position, hash, exact) in self.new.hashed() {
             let schema = &T::SCHEMA.indexes[position];
             let entry = (position, hash, exact);
@@ -76,6 +75,7 @@ impl Changes<'_> {
                 continue;
             }
             let (table, index) = (T::SCHEMA.name, schema.name);
+            let rows = txn.table(self.handles.rows.table)?;
             let mut cursor = txn.table(self.handles.indexes[position].table)?.cursor();
             let mut next = cursor.seek_exact(hash)?.map(|(_, existing)| existing);
             while let Some(existing) = next {
