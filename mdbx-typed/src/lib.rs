@@ -295,6 +295,7 @@
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
 //! - `index`: the entries that one write changes.
+//! - `pairs`, `fill`: the entries of many rows, gathered, sorted and written.
 //! - `backfill`: indexes of rows that are there already.
 //! - `migrate`: rows of older structs, written anew.
 //! - `verify`: whether rows and indexes are equal.
@@ -311,9 +312,11 @@ mod backfill;
 mod codec;
 mod db;
 mod error;
+mod fill;
 mod index;
 mod key;
 mod migrate;
+mod pairs;
 mod plain;
 mod progress;
 mod query;
@@ -339,7 +342,7 @@ pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
     TotalF32, TotalF64,
 };
-pub use mdbx_core::{Geometry, PageSize};
+pub use mdbx_core::{self, Durability, EnvOptions, Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;

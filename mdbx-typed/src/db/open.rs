@@ -11,7 +11,7 @@ use mdbx_core::{self as core, Env, TableFlags};
 
 use super::plan::{Plan, load_catalog};
 use super::policy::Policies;
-use crate::backfill;
+use crate::backfill::{self, Portion};
 use crate::error::OpenError;
 use crate::progress::Progress;
 use crate::schema::catalog;
@@ -24,6 +24,9 @@ const MOST_RESTARTS: usize = 3;
 /// How many rows a transaction reads to build indexes.
 pub(super) const BATCH_ROWS: usize = 50_000;
 
+/// How many bytes a load or a build gathers, at most about.
+const SORT_MEMORY: usize = 64 << 20;
+
 /// Who is told how far building indexes has come.
 type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 
@@ -32,6 +35,8 @@ type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 pub(super) struct Fitting {
     pub(super) policies: Policies,
     pub(super) batch_rows: usize,
+    /// How many bytes are gathered before they are sorted and written.
+    pub(super) sort_memory: usize,
     pub(super) progress: Option<Listener>,
 }
 
@@ -40,6 +45,7 @@ impl Default for Fitting {
         Fitting {
             policies: Policies::default(),
             batch_rows: BATCH_ROWS,
+            sort_memory: SORT_MEMORY,
             progress: None,
         }
     }
@@ -118,14 +124,17 @@ fn carry_out(
     loop {
         let mut txn = env.write()?;
         let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
-        let rows = if restarts > MOST_RESTARTS {
-            usize::MAX
-        } else {
-            fitting.batch_rows
+        let portion = Portion {
+            rows: if restarts > MOST_RESTARTS {
+                usize::MAX
+            } else {
+                fitting.batch_rows
+            },
+            bytes: fitting.sort_memory,
         };
         let mut unfinished = None;
         for build in plan.builds(limits) {
-            let advance = match build.advance(&mut txn, &plan.catalog, rows) {
+            let advance = match build.advance(&mut txn, &plan.catalog, portion) {
                 Ok(advance) => advance,
                 Err(error) => {
                     drop(txn);

@@ -13,11 +13,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// `insert`: a row with this primary key is there already.
+    /// `insert`, `load`: a row with this primary key is there already.
     #[error("table `{table}`: a row with this primary key exists already")]
     KeyExists {
         /// The table.
         table: &'static str,
+    },
+    /// `load_sorted`: a row has a smaller primary key than the one before it.
+    #[error("table `{table}`: row {row} of the load comes before the one it follows: use `load`")]
+    NotSorted {
+        /// The table.
+        table: &'static str,
+        /// Which of the rows that were to be loaded, from 0.
+        row: u64,
     },
     /// Another row has the same key in a unique index.
     #[error("table `{table}`: another row has the same key in the unique index `{index}`")]
