@@ -331,8 +331,8 @@ pub use codec::Codec;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 pub use db::{
-    Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
-    WriteTxn,
+    Builder, Database, Held, IndexStats, OnExtraIndex, OnLayoutChange, OnMissingIndex,
+    OnUnknownTable, ReadTxn, Stats, TableStats, WriteTxn,
 };
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,

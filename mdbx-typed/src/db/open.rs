@@ -86,11 +86,12 @@ pub(super) fn tables(env: &Env, schema: &Schema, fitting: &Fitting) -> Result<Op
         check_widths(table, limits)?;
     }
     let plan = Plan::find(&env.read()?, schema, fitting.policies)?.accepted()?;
-    if !plan.is_empty() {
-        carry_out(env, schema, fitting, limits)?;
-    }
+    let is_as_planned = plan.is_empty() || carry_out(env, schema, fitting, limits)?;
     let txn = env.read()?;
-    let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
+    let mut plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
+    if !is_as_planned {
+        plan = plan.without_writing()?;
+    }
     let mut tables = Vec::new();
     for table in plan.tables {
         let slot = (table.schema.slot)();
@@ -113,16 +114,20 @@ pub(super) fn tables(env: &Env, schema: &Schema, fitting: &Fitting) -> Result<Op
     Ok(Opened { tables, catalog })
 }
 
-/// Builds the indexes that are missing, and changes the catalog when they are there.
+/// Builds the indexes that are missing, and changes the catalog when they are there. Returns `false` if the file can only be
+/// read.
 fn carry_out(
     env: &Env,
     schema: &Schema,
     fitting: &Fitting,
     limits: KeyLimits,
-) -> Result<(), OpenError> {
+) -> Result<bool, OpenError> {
     let mut restarts = 0;
     loop {
-        let mut txn = env.write()?;
+        let mut txn = match env.write() {
+            Err(core::Error::ReadOnly) => return Ok(false),
+            txn => txn?,
+        };
         let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
         let portion = Portion {
             rows: if restarts > MOST_RESTARTS {
@@ -150,7 +155,7 @@ fn carry_out(
         let Some((table, done, total)) = unfinished else {
             plan.apply(&mut txn)?;
             txn.commit()?;
-            return Ok(());
+            return Ok(true);
         };
         txn.commit()?;
         if let Some(progress) = &fitting.progress {
@@ -201,6 +206,22 @@ fn check_widths(table: &TableSchema, limits: KeyLimits) -> Result<(), OpenError>
         .indexes
         .iter()
         .try_for_each(|index| check(Some(index.name), index.width, limits.index(index)))
+}
+
+/// Drops an index that the program does not have; tells whether the file had it.
+pub(super) fn drop_index(env: &Env, table: &str, index: &str) -> Result<bool, OpenError> {
+    let mut txn = env.write()?;
+    let stored = load_catalog(&txn)?;
+    if stored.index(table, index)?.is_none() {
+        return Ok(false);
+    }
+    let catalog = txn.create_table(catalog::TABLE, TableFlags::empty())?;
+    super::plan::drop_index(&mut txn, catalog, table, index)?;
+    // Programs that have the index must not go on writing to it.
+    let app = catalog::app_record(stored.app())?;
+    txn.put(catalog, &catalog::app_key(), &app)?;
+    txn.commit()?;
+    Ok(true)
 }
 
 /// Drops a table that the program does not have, with its indexes; tells whether the file had it.

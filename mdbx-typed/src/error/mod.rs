@@ -130,10 +130,10 @@ pub enum Error {
     /// Another program has changed the tables of the file since it was opened. Open it again.
     #[error("the tables were changed by another program: open the database again")]
     SchemaChanged,
-    /// A table that is to be dropped belongs to the program.
-    #[error("table `{table}` is in use: only tables that are not in the schema can be dropped")]
+    /// A table or an index that is to be dropped belongs to the program.
+    #[error("`{table}` is in use: only what is not in the schema can be dropped")]
     InUse {
-        /// The table.
+        /// The table, or the index as `table.index`.
         table: String,
     },
     /// The page token belongs to another index, another direction or an older schema.
@@ -144,8 +144,10 @@ pub enum Error {
         /// The index; `primary` for the primary key.
         index: &'static str,
     },
-    /// The database was opened without this table.
-    #[error("table `{table}` is not in the schema the database was opened with")]
+    /// The database was opened without this table: it is not in the schema, or not in a file that is only read.
+    #[error(
+        "table `{table}` is not in the schema the database was opened with, or not in a file that is only read"
+    )]
     NotInSchema {
         /// The table.
         table: &'static str,
