@@ -12,7 +12,7 @@ use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
 use crate::error::{Error, Result};
-use crate::key::{self, Key, KeyRange};
+use crate::key::{self, Key, KeyRange, PrefixOf};
 use crate::query::{Query, RowOf};
 use crate::schema::handles::{Outcome, Source, Target};
 use crate::schema::{
@@ -368,6 +368,22 @@ impl WriteTxn<'_> {
     ) -> Result<u64> {
         let _ = index;
         let range = KeyRange::between::<I::Key>(&range);
+        self.statement::<I::Table>()?.delete_range::<I>(&range)
+    }
+
+    /// Removes the rows whose key in an index, or composite primary key, has these leading components, and returns how many
+    /// there were: `tx.delete_prefix(item::primary, (order,))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_range`](WriteTxn::delete_range).
+    pub fn delete_prefix<I: OrderedIndex, P: PrefixOf<I::Key>>(
+        &mut self,
+        index: I,
+        prefix: P,
+    ) -> Result<u64> {
+        let _ = index;
+        let range = KeyRange::prefixed(prefix);
         self.statement::<I::Table>()?.delete_range::<I>(&range)
     }
 
