@@ -521,6 +521,7 @@ pub fn derive_table(input: TokenStream) -> TokenStream {
 ///
 /// Variants sort by their discriminants, which is how Rust orders them too. Discriminants are counted as Rust does,
 /// and the catalog keeps them with the names: a program whose enum has other ones is refused when it opens the file.
+/// Variants can be added behind those that are there, as long as the largest discriminant stays on its side of 255.
 ///
 /// ```
 /// use mdbx_typed::prelude::*;

@@ -374,6 +374,7 @@
 //! | change | what to write | what happens to old rows |
 //! | --- | --- | --- |
 //! | a field is appended | `#[serde(default)]` at it | they are read with the default |
+//! | an enum with [`#[derive(Key)]`](macro@Key) gets more variants, behind those it has | nothing | nothing; programs without them read the rows they know |
 //! | a field or a table is renamed | `#[field(was = "..")]`, `#[table(was = "..")]` | nothing |
 //! | an index is added or changed; its function has a new `version` | nothing else | the index is built when the file is opened |
 //! | an index is removed | [`on_extra_index`](Builder::on_extra_index), to say what becomes of the stored one | nothing; until that is said they can only be read |

@@ -87,6 +87,45 @@ impl fmt::Display for Shape {
     }
 }
 
+/// Returns whether everything that is stored in the shape `stored` is a value of the shape `now`, in the same bytes:
+/// both are the same, but for variants that came to enums behind those they had.
+///
+/// Texts with more than a shape in them, such as the definition of an index, are compared in the same way.
+pub(crate) fn covers(now: &str, stored: &str) -> bool {
+    let parts = |text| str::split(text, "enum<").collect::<Vec<_>>();
+    let (now, stored) = (parts(now), parts(stored));
+    let mut enums = now.iter().zip(&stored).skip(1);
+    now.len() == stored.len()
+        && now[0] == stored[0]
+        && enums.all(
+            |(now, stored)| match (now.split_once('>'), stored.split_once('>')) {
+                (Some((now, after)), Some((stored, rest))) => {
+                    after == rest && has_grown_from(now, stored)
+                }
+                _ => false,
+            },
+        )
+}
+
+/// Returns whether the variants of an enum are `stored` and maybe more, and take as many bytes in a key.
+fn has_grown_from(now: &str, stored: &str) -> bool {
+    let appended = now.strip_prefix(stored);
+    let is_longer = appended.is_some_and(|rest| rest.is_empty() || rest.starts_with(", "));
+    is_longer && is_wide(now) == is_wide(stored)
+}
+
+/// Returns whether one of the variants has a number that takes two bytes.
+fn is_wide(variants: &str) -> bool {
+    let mut next = 0_u32;
+    variants.split(", ").any(|variant| {
+        let given = variant.split_once(" = ");
+        let number = given.and_then(|(_, number)| number.parse::<u16>().ok());
+        let number = number.map_or(next, u32::from);
+        next = number + 1;
+        number > u32::from(u8::MAX)
+    })
+}
+
 /// A type whose stored shape is known.
 ///
 /// Types without it can be fields all the same; the catalog then knows them by name only, so that a change inside
@@ -220,6 +259,29 @@ mod tests {
             Shape::Hashed(&Shape::AsciiFold(&Shape::Name("str"))).to_string(),
             "xxh64<ascii_fold<str>>"
         );
+    }
+
+    #[test]
+    fn only_variants_that_come_last_keep_what_is_stored() {
+        let one = "each on kind, n: (enum<A, B = 7>, u8)";
+        for (now, is_covered) in [
+            (one, true),
+            ("each on kind, n: (enum<A, B = 7, C>, u8)", true),
+            ("each on kind, n: (enum<A, B = 7, C = 255>, u8)", true),
+            ("each on kind, n: (enum<A, B = 7, C = 255, D>, u8)", false), // two bytes in keys
+            ("each on kind, n: (enum<A>, u8)", false),
+            ("each on kind, n: (enum<A, B = 70>, u8)", false),
+            ("each on kind, n: (enum<Z, A, B = 7>, u8)", false),
+            ("each on kind, n: (enum<A, B = 7, C>, u16)", false),
+            ("each on kind, n: (u8, enum<A, B = 7, C>)", false),
+            ("each on kind, n: (enum<A, B = 7, C>", false),
+        ] {
+            assert_eq!(covers(now, one), is_covered, "{now}");
+        }
+        assert!(covers("list<enum<A, B>>", "list<enum<A>>"));
+        assert!(covers("(enum<A, B>, enum<C, D>)", "(enum<A>, enum<C>)"));
+        assert!(covers("enum<A = 300, B>", "enum<A = 300>"));
+        assert!(!covers("u16", "u8"));
     }
 
     #[test]
