@@ -374,7 +374,7 @@
 //! | change | what to write | what happens to old rows |
 //! | --- | --- | --- |
 //! | a field is appended | `#[serde(default)]` at it | they are read with the default |
-//! | an enum with [`#[derive(Key)]`](macro@Key) gets more variants, behind those it has | nothing | nothing; programs without them read the rows they know |
+//! | an enum with [`#[derive(Key)]`](macro@Key) or [`#[derive(Shaped)]`](macro@Shaped) gets more variants, behind those it has | nothing | nothing; programs without them read the rows they know |
 //! | a field or a table is renamed | `#[field(was = "..")]`, `#[table(was = "..")]` | nothing |
 //! | an index is added or changed; its function has a new `version` | nothing else | the index is built when the file is opened |
 //! | an index is removed | [`on_extra_index`](Builder::on_extra_index), to say what becomes of the stored one | nothing; until that is said they can only be read |
@@ -384,7 +384,8 @@
 //!
 //! A row is rewritten in the new layout when it is next put, or with all others by [`Database::migrate`]; only then the
 //! old struct can go. Structs within a row have no layout of their own: to change one is to change the row. A field
-//! whose type has silently changed is refused when the file is opened, by name and with both types.
+//! whose type has silently changed is refused when the file is opened, by name and with both types; for a change inside a
+//! type of your own to be found, that needs [`#[derive(Shaped)]`](macro@Shaped).
 //!
 //! ```
 //! use mdbx_typed::prelude::*;
@@ -543,7 +544,7 @@ pub use key::{
     TotalF32, TotalF64,
 };
 pub use mdbx_core::{Geometry, PageSize};
-pub use mdbx_derive::{Key, Plain, Table, View};
+pub use mdbx_derive::{Key, Plain, Shaped, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;
 pub use query::{
@@ -561,8 +562,8 @@ pub use verify::{Problem, Report, TableReport};
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Database, Desc, Index, Key, Plain, ReadTxn, Record, Table, TotalF32, TotalF64, View,
-        WriteTxn, le, schema,
+        Database, Desc, Index, Key, Plain, ReadTxn, Record, Shaped, Table, TotalF32, TotalF64,
+        View, WriteTxn, le, schema,
     };
 }
 
