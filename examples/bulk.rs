@@ -46,7 +46,10 @@ fn measure(what: &str, fill: impl FnOnce(&mut WriteTxn<'_>) -> Result<u64>) -> R
     let db = Database::in_memory(schema![Reading])?;
     let start = Instant::now();
     let rows = db.write(fill)?;
-    println!("\r{what:<16}{rows} rows in {:.0?}", start.elapsed());
+    println!(
+        "\r{what:<16}{rows} rows in {} ms",
+        start.elapsed().as_millis()
+    );
     Ok(db)
 }
 

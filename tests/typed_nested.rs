@@ -119,7 +119,7 @@ fn dive(tx: &mut WriteTxn<'_>, level: u64, deepest: u64, undone: u64) -> Result<
 fn transactions_nest_to_any_depth() -> Result<()> {
     let db = TempDb::open(schema![Seat])?;
     db.write(|tx| dive(tx, 1, 40, 25))?;
-    assert_eq!(stored(&db), Vec::from_iter(1..25));
+    assert_eq!(stored(&db), (1..25).collect::<Vec<_>>());
     Ok(())
 }
 
@@ -185,7 +185,7 @@ fn transactions_nest_in_a_batch_and_around_loads_and_removals() -> Result<()> {
         assert!(undone.is_err());
         tx.nested(|tx| tx.delete_range(seat::primary, 10..))
     })?;
-    assert_eq!(stored(&db), Vec::from_iter(1..10));
+    assert_eq!(stored(&db), (1..10).collect::<Vec<_>>());
     Ok(())
 }
 

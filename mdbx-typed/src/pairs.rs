@@ -76,14 +76,12 @@ impl Pairs {
 }
 
 fn head(key: &[u8]) -> u64 {
-    match key.first_chunk() {
-        Some(head) => u64::from_be_bytes(*head),
-        None => {
-            let mut head = [0; 8];
-            head[..key.len()].copy_from_slice(key);
-            u64::from_be_bytes(head)
-        }
+    if let Some(head) = key.first_chunk() {
+        return u64::from_be_bytes(*head);
     }
+    let mut head = [0; 8];
+    head[..key.len()].copy_from_slice(key);
+    u64::from_be_bytes(head)
 }
 
 #[cfg(test)]
