@@ -417,7 +417,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many rows one transaction reads when indexes are built, 50,000 by default. More make it faster, fewer
+    /// Sets how many rows one transaction reads when indexes are built, 200,000 by default. More make it faster, fewer
     /// let other processes write in between.
     ///
     /// # Panics

@@ -22,7 +22,7 @@ use crate::schema::{Schema, TableSchema};
 const MOST_RESTARTS: usize = 3;
 
 /// How many rows a transaction reads to build indexes.
-pub(super) const BATCH_ROWS: usize = 50_000;
+pub(super) const BATCH_ROWS: usize = 200_000;
 
 /// How many bytes a load or a build gathers, at most about.
 const SORT_MEMORY: usize = 64 << 20;
