@@ -134,15 +134,12 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// Encodes a row, gathers its index entries, and returns its primary key.
+    /// Encodes a row, gathers its index entries, and returns its primary key. Every row of a load comes by here.
     fn prepare<T: Table>(&mut self, row: &impl Record<Table = T>) -> Result<KeyBuf> {
         self.count += 1;
         let key = super::primary_key::<T>(self.handles, row.key())?;
         self.row.clear();
         row::encode::<T>(self.handles, key.as_slice(), row, &mut self.row)?;
-        if self.handles.indexes.is_empty() {
-            return Ok(key);
-        }
         self.keys.clear();
         row.index_keys(&mut self.keys);
         self.keys.settle();
@@ -216,7 +213,7 @@ impl<'t> RowWriter<'t> {
         Ok(RowWriter { table, end })
     }
 
-    /// Stores a row. Every row of a load comes by here, once, with its primary key.
+    /// Stores a row.
     fn add<T: Table>(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
         if self.end.is_before(key) {
             return Ok(self.table.put(key, row)?);
