@@ -7,7 +7,7 @@ mod typed_support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use mdbx_typed::mdbx_core::{self, TableFlags};
+use mdbx_core::TableFlags;
 use mdbx_typed::prelude::*;
 use mdbx_typed::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -546,7 +546,7 @@ pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
     TotalF32, TotalF64,
 };
-pub use mdbx_core::{self, Durability, EnvOptions, Geometry, PageSize};
+pub use mdbx_core::{Durability, EnvOptions, Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Shaped, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;

@@ -568,9 +568,9 @@ impl WriteTxn<'_> {
         result.unwrap_or_else(|| Err(Error::from(core::Error::TxnFailed).into()))
     }
 
-    /// Hands the engine's transaction to `f`, and returns what it returns: for tables of your own beside the typed ones, and
-    /// for whatever the typed layer does not have. In a [`batch`](crate::Database::batch) and in a
-    /// [`nested`](WriteTxn::nested) one it is that of the closure: what is done is undone with the rest of it.
+    /// Hands the transaction of the engine, [`mdbx_core`], to `f`, and returns what it returns: for tables of your own
+    /// beside the typed ones, and for whatever the typed layer does not have. In a [`batch`](crate::Database::batch) and in
+    /// a [`nested`](WriteTxn::nested) one it is that of the closure: what is done is undone with the rest of it.
     ///
     /// **Nothing that the typed layer promises is kept here**: who writes to a typed table, to one of its indexes or to
     /// the catalog answers for it that they still fit. What else the engine takes for safe stays safe;
@@ -579,7 +579,7 @@ impl WriteTxn<'_> {
     /// ```
     /// # use mdbx_typed::prelude::*;
     /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
-    /// use mdbx_typed::mdbx_core::{self, TableFlags};
+    /// use mdbx_core::TableFlags;
     ///
     /// # fn main() -> mdbx_typed::Result<()> {
     /// # let db = Database::in_memory(schema![User])?;
