@@ -294,6 +294,7 @@
 //! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
+//! - `changes`: what transactions changed, for those who listen.
 //! - `index`: the entries that one write changes.
 //! - `backfill`: indexes of rows that are there already.
 //! - `migrate`: rows of older structs, written anew.
@@ -308,6 +309,7 @@
 extern crate self as mdbx_typed;
 
 mod backfill;
+mod changes;
 mod codec;
 mod db;
 mod error;
@@ -322,6 +324,7 @@ mod shape;
 mod table;
 mod verify;
 
+pub use changes::{ChangeSet, ChangedTables, Changes, RecvError};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
 pub use codec::Codec;
@@ -329,7 +332,7 @@ pub use codec::Codec;
 pub use codec::Postcard;
 pub use db::{
     Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
-    WriteTxn,
+    Subscription, WriteTxn,
 };
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,
@@ -339,7 +342,7 @@ pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
     TotalF32, TotalF64,
 };
-pub use mdbx_core::{Geometry, PageSize};
+pub use mdbx_core::{Geometry, PageSize, Txnid};
 pub use mdbx_derive::{Key, Plain, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;

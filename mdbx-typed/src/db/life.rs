@@ -12,7 +12,7 @@ use crate::verify::{self, Report};
 
 impl Inner {
     /// Returns the tables of the schema with their handles.
-    fn all(&self) -> impl Iterator<Item = (&'static TableSchema, &TableHandles)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static TableSchema, &TableHandles)> {
         let tables = self.schema.tables().iter();
         tables.filter_map(|table| Some((*table, self.tables.get((table.slot)())?.as_ref()?)))
     }

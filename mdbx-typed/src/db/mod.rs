@@ -5,6 +5,7 @@
 //! - `open`: carries the plan out, or says what stands in the way.
 //! - `life`: what a program may ask for later: differences, migration, verification, dropping.
 //! - `txn`: the two kinds of transaction.
+//! - `watch`: listening for changes.
 //! - `held`: rows that outlive the function that read them.
 
 mod held;
@@ -13,10 +14,12 @@ mod open;
 mod plan;
 mod policy;
 mod txn;
+mod watch;
 
 pub use held::Held;
 pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
 pub use txn::{ReadTxn, WriteTxn};
+pub use watch::Subscription;
 
 use std::fmt;
 use std::path::Path;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 
 use mdbx_core::{Env, EnvOptions, Geometry};
 
+use crate::changes::Hub;
 use crate::error::{Error, OpenError, Result};
 use crate::key;
 use crate::progress::Progress;
@@ -53,6 +57,8 @@ pub(crate) struct Inner {
     /// The catalog and its app record, which changes when another program changes tables; `None` if there is none.
     catalog: Option<(mdbx_core::Table, Box<[u8]>)>,
     policies: Policies,
+    /// Who listens for changes.
+    hub: Arc<Hub>,
 }
 
 impl Inner {
@@ -243,8 +249,15 @@ impl Database {
             .batch(|txn| {
                 let mut txn = WriteTxn::lent(txn, &self.inner);
                 let value = f(&mut txn).map_err(Failed::Work)?;
-                txn.commit().map_err(Failed::Commit)?;
-                Ok(value)
+                let ticket = txn.finish().map_err(Failed::Commit)?;
+                Ok((value, ticket))
+            })
+            // Here the commit has returned, in the thread that called.
+            .map(|(value, ticket)| {
+                if let Some(ticket) = ticket {
+                    ticket.committed();
+                }
+                value
             })
             .map_err(|failed| match failed {
                 Failed::Work(error) => error,
@@ -427,6 +440,7 @@ impl Database {
                 schema: *schema,
                 catalog,
                 policies: fitting.policies,
+                hub: Arc::default(),
             }),
         })
     }

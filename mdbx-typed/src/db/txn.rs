@@ -11,6 +11,7 @@ use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
+use crate::changes::{Journal, Noting, Ticket};
 use crate::error::{Error, Result};
 use crate::key::{self, Key, KeyRange};
 use crate::query::{Query, RowOf};
@@ -45,6 +46,8 @@ pub struct WriteTxn<'db> {
     is_broken: bool,
     /// Set when the tables were found to be those the database was opened with.
     is_checked: bool,
+    /// What it changed, if somebody listens.
+    journal: Option<Box<Journal>>,
 }
 
 /// The engine's write transaction.
@@ -104,6 +107,11 @@ impl<'db> ReadTxn<'db> {
             Shared::Owned(inner) => inner,
         }
     }
+
+    /// Returns the engine's transaction, and the database it belongs to.
+    pub(super) fn parts(&self) -> (&dyn Source, &Inner) {
+        (&self.core, self.inner())
+    }
 }
 
 impl ReadTxn<'static> {
@@ -135,6 +143,11 @@ impl<'db> WriteTxn<'db> {
         WriteTxn::with(Writer::Lent(core), inner)
     }
 
+    /// Ends a transaction that is lent: once the lender has committed, the ticket is to say so.
+    pub(super) fn finish(mut self) -> Result<Option<Ticket>> {
+        self.line_up()
+    }
+
     fn with(core: Writer<'db>, inner: &'db Inner) -> Self {
         WriteTxn {
             core,
@@ -142,6 +155,7 @@ impl<'db> WriteTxn<'db> {
             scratch: Scratch::default(),
             is_broken: false,
             is_checked: false,
+            journal: inner.hub.journal(), // whoever makes it has the turn
         }
     }
 
@@ -155,6 +169,15 @@ impl<'db> WriteTxn<'db> {
 macro_rules! reads {
     ($txn:ident) => {
         impl $txn<'_> {
+            /// Returns the id of the transaction.
+            ///
+            /// A snapshot holds the changes of all transactions with ids up to its own. A write transaction has the id
+            /// that its [`ChangeSet`](crate::ChangeSet) carries; a snapshot with its changes has that one or a higher.
+            #[must_use]
+            pub fn id(&self) -> Txnid {
+                Source::id(&self.core)
+            }
+
             /// Returns the row with this primary key, borrowed from the transaction where the struct borrows.
             ///
             /// # Errors
@@ -222,7 +245,7 @@ macro_rules! reads {
         impl fmt::Debug for $txn<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($txn))
-                    .field("id", &self.core.id())
+                    .field("id", &self.id())
                     .finish_non_exhaustive()
             }
         }
@@ -416,16 +439,26 @@ impl WriteTxn<'_> {
     /// # Errors
     ///
     /// [`Error::Engine`]; nothing was changed then, unless the engine's error says otherwise.
-    pub fn commit(self) -> Result<()> {
-        self.refuse_if_broken()?;
+    pub fn commit(mut self) -> Result<()> {
+        let ticket = self.line_up()?;
         if let Writer::Own(txn) = self.core {
-            txn.commit()?;
+            txn.commit()?; // else the ticket is dropped, and says so
+        }
+        if let Some(ticket) = ticket {
+            ticket.committed();
         }
         Ok(())
     }
 
     /// Drops all changes.
     pub fn abort(self) {}
+
+    /// Puts what was changed in line for those who listen; `None` if there is nothing to tell.
+    fn line_up(&mut self) -> Result<Option<Ticket>> {
+        self.refuse_if_broken()?;
+        let journal = self.journal.take();
+        Ok(journal.and_then(|journal| self.inner.hub.line_up(&journal, self.core.id())))
+    }
 
     fn refuse_if_broken(&self) -> Result<()> {
         if self.is_broken {
@@ -459,6 +492,7 @@ impl WriteTxn<'_> {
             handles,
             &mut self.scratch,
             &mut self.is_broken,
+            Noting::new(self.journal.as_deref_mut(), T::slot()),
         ))
     }
 }
