@@ -21,6 +21,7 @@ pub(crate) struct TableAttr {
     pub(crate) codec: Option<Path>,
     pub(crate) crate_path: Option<Path>,
     pub(crate) raw: Option<Span>,
+    pub(crate) log: Option<Span>,
     pub(crate) view: Option<ViewAttr>,
     /// All of them: a table can be renamed more than once.
     pub(crate) was: Vec<LitStr>,
@@ -101,9 +102,10 @@ const TABLE: Grammar = Grammar {
         "view",
         "was",
         "upgrade_from",
+        "log",
         "crate",
     ],
-    later: &["log"],
+    later: &[],
 };
 const FIELD: Grammar = Grammar {
     attribute: "#[field]",
@@ -160,6 +162,7 @@ impl TableAttr {
                 "module" => once(option, &mut self.module, || value(input)),
                 "codec" => once(option, &mut self.codec, || value(input)),
                 "raw" => flag(option, &mut self.raw),
+                "log" => flag(option, &mut self.log),
                 "view" => once(option, &mut self.view, || {
                     Ok(ViewAttr {
                         span: option.span(),

@@ -324,7 +324,7 @@ mod shape;
 mod table;
 mod verify;
 
-pub use changes::{ChangeSet, ChangedTables, Changes, RecvError};
+pub use changes::{ChangeSet, ChangedTables, Changes, LoggedChanges, RecvError};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
 pub use codec::Codec;
@@ -351,8 +351,8 @@ pub use query::{
 };
 pub use schema::{
     AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
-    KeyRef, KeySchema, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema, Table,
-    TableSchema, UniqueIndex, ViewOf,
+    KeyRef, KeySchema, LoggedTable, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema,
+    Table, TableSchema, UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 pub use table::Drain;

@@ -11,8 +11,10 @@ pub use range::Drain;
 use std::marker::PhantomData;
 
 use mdbx_core as core;
+use mdbx_core::Txnid;
 
 use crate::changes::Noting;
+use crate::changes::log::Log;
 use crate::error::{Error, KeyError, Result};
 use crate::index::Changes;
 use crate::key::{self, AutoKey, Key, KeyBuf, KeyRange};
@@ -267,6 +269,14 @@ impl<'s, T: Table> Statement<'s, T> {
         }
         noting.keep();
         Ok(())
+    }
+
+    /// Removes from the log the changes of transactions up to `upto`; returns how many there were.
+    pub(crate) fn trim_log(&mut self, upto: Txnid) -> Result<u64> {
+        let Some(log) = Log::of(T::SCHEMA.name, self.handles) else {
+            return Ok(0);
+        };
+        self.txn.as_a_whole(&mut |txn| log.trim(txn, upto))
     }
 
     /// Returns the bytes of a primary key that is about to be stored.

@@ -52,16 +52,26 @@ impl Watch {
 #[derive(Debug)]
 pub(crate) struct Journal {
     watches: Arc<[Arc<Watch>]>,
+    /// The tables with a log that were written, by the numbers of their types.
+    logged: Vec<usize>,
     /// The bytes of all keys, one after the other.
     bytes: Vec<u8>,
     notes: Vec<Note>,
 }
 
-/// One change of one row, as one subscription sees it.
+/// Who is told of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    /// A subscription, by its position.
+    Watch(usize),
+    /// The log of the table type with this number.
+    Log(usize),
+}
+
+/// One change of one row, as one listener sees it.
 #[derive(Debug)]
 struct Note {
-    /// The subscription, by its position.
-    watch: usize,
+    listener: Listener,
     key: Range<usize>,
     /// Whether the row was there before the change.
     was: bool,
@@ -76,12 +86,26 @@ struct Mark {
     bytes: usize,
 }
 
+impl Default for Journal {
+    fn default() -> Self {
+        Journal::new(Arc::new([]))
+    }
+}
+
 impl Journal {
     pub(crate) fn new(watches: Arc<[Arc<Watch>]>) -> Self {
         Journal {
             watches,
+            logged: Vec::new(),
             bytes: Vec::new(),
             notes: Vec::new(),
+        }
+    }
+
+    /// Has the changes of a table noted for its log.
+    pub(crate) fn keep_log(&mut self, slot: usize) {
+        if !self.logged.contains(&slot) {
+            self.logged.push(slot);
         }
     }
 
@@ -93,6 +117,16 @@ impl Journal {
         new: Option<&IndexKeys>,
     ) {
         let start = self.bytes.len();
+        let key = start..start + primary_key.len();
+        if self.logged.contains(&slot) {
+            self.bytes.extend_from_slice(primary_key);
+            self.notes.push(Note {
+                listener: Listener::Log(slot),
+                key: key.clone(),
+                was: old.is_some(),
+                is: new.is_some(),
+            });
+        }
         for (position, watch) in self.watches.iter().enumerate() {
             if watch.slot != slot {
                 continue;
@@ -106,8 +140,8 @@ impl Journal {
                 self.bytes.extend_from_slice(primary_key);
             }
             self.notes.push(Note {
-                watch: position,
-                key: start..start + primary_key.len(),
+                listener: Listener::Watch(position),
+                key: key.clone(),
                 was,
                 is,
             });
@@ -129,36 +163,59 @@ impl Journal {
     /// Returns what the transaction changed for each subscription that sees a difference.
     pub(crate) fn sets(&self, txn: Txnid) -> Vec<(Arc<Watch>, RawSet)> {
         let watches = self.watches.iter().enumerate();
-        let sets = watches.map(|(position, watch)| (Arc::clone(watch), self.set(position, txn)));
+        let sets = watches
+            .map(|(position, watch)| (Arc::clone(watch), self.set(Listener::Watch(position), txn)));
         sets.filter(|(_, set)| !set.is_empty()).collect()
     }
 
-    /// Returns the net effect for one subscription: what a row was before its first change and is after its last.
-    fn set(&self, watch: usize, txn: Txnid) -> RawSet {
-        let mut places: HashMap<&[u8], usize> = HashMap::new();
-        let mut rows: Vec<(&[u8], bool, bool)> = Vec::new();
-        for note in self.notes.iter().filter(|note| note.watch == watch) {
-            let key = &self.bytes[note.key.clone()];
-            let place = *places.entry(key).or_insert(rows.len());
-            match rows.get_mut(place) {
-                Some((_, _, is)) => *is = note.is,
-                None => rows.push((key, note.was, note.is)),
-            }
-        }
-        let mut set = RawSet {
-            txn,
-            ..RawSet::default()
+    /// Returns what the transaction changed in each table with a log whose rows it wrote; that can come to nothing.
+    pub(crate) fn logs(&self, txn: Txnid) -> impl Iterator<Item = (usize, RawSet)> {
+        let is_written = |slot: &&usize| {
+            let mut notes = self.notes.iter();
+            notes.any(|note| note.listener == Listener::Log(**slot))
         };
-        for (key, was, is) in rows {
-            match (was, is) {
-                (false, true) => set.inserted.push(key),
-                (true, true) => set.updated.push(key),
-                (true, false) => set.deleted.push(key),
-                (false, false) => {}
-            }
-        }
-        set
+        let slots = self.logged.iter().filter(is_written);
+        slots.map(move |&slot| (slot, self.set(Listener::Log(slot), txn)))
     }
+
+    fn set(&self, listener: Listener, txn: Txnid) -> RawSet {
+        let notes = self.notes.iter();
+        let notes = notes.filter(|note| note.listener == listener);
+        net_effect(
+            txn,
+            notes.map(|note| (&self.bytes[note.key.clone()], note.was, note.is)),
+        )
+    }
+}
+
+/// Returns what changes come to: what each row was before its first one and is after its last. A change is a primary key,
+/// and whether there was a row and is one.
+pub(super) fn net_effect<'k>(
+    txn: Txnid,
+    changes: impl Iterator<Item = (&'k [u8], bool, bool)>,
+) -> RawSet {
+    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    let mut rows: Vec<(&[u8], bool, bool)> = Vec::new();
+    for (key, was, is) in changes {
+        let place = *places.entry(key).or_insert(rows.len());
+        match rows.get_mut(place) {
+            Some((_, _, last)) => *last = is,
+            None => rows.push((key, was, is)),
+        }
+    }
+    let mut set = RawSet {
+        txn,
+        ..RawSet::default()
+    };
+    for (key, was, is) in rows {
+        match (was, is) {
+            (false, true) => set.inserted.push(key),
+            (true, true) => set.updated.push(key),
+            (true, false) => set.deleted.push(key),
+            (false, false) => {}
+        }
+    }
+    set
 }
 
 /// Where the statements on one table note what they change; nowhere, if nobody listens to it.
@@ -171,8 +228,10 @@ pub(crate) struct Noting<'j> {
 
 impl<'j> Noting<'j> {
     pub(crate) fn new(journal: Option<&'j mut Journal>, slot: usize) -> Self {
-        let is_watched =
-            |journal: &&mut Journal| journal.watches.iter().any(|watch| watch.slot == slot);
+        let is_watched = |journal: &&mut Journal| {
+            let mut watches = journal.watches.iter();
+            journal.logged.contains(&slot) || watches.any(|watch| watch.slot == slot)
+        };
         Noting {
             journal: journal.filter(is_watched),
             slot,
@@ -287,7 +346,7 @@ mod tests {
     }
 
     fn lists(journal: &Journal, watch: usize) -> [Vec<&'static str>; 3] {
-        let set = journal.set(watch, Txnid(1));
+        let set = journal.set(Listener::Watch(watch), Txnid(1));
         let names = ["a", "b", "c", "d"];
         [&set.inserted, &set.updated, &set.deleted].map(|list| {
             let name = |key: &[u8]| *names.iter().find(|name| name.as_bytes() == key).unwrap();

@@ -9,9 +9,11 @@
 //! - `hub`: who listens, and the change sets whose commit has not returned yet, in write order.
 //! - `receive`: [`Changes`], the subscriber's end.
 //! - `since`: [`ChangedTables`], for other processes.
+//! - `log`: the changes of a table that keeps them in the file.
 
 mod hub;
 mod journal;
+pub(crate) mod log;
 mod queue;
 mod receive;
 mod set;
@@ -19,6 +21,7 @@ mod since;
 
 pub(crate) use hub::{Hub, Ticket};
 pub(crate) use journal::{Attempt, Filter, Journal, Noting, Watch};
+pub use log::LoggedChanges;
 pub(crate) use queue::Queue;
 pub use receive::{Changes, RecvError};
 pub use set::ChangeSet;

@@ -3,6 +3,7 @@
 use super::open::{self, Fitting};
 use super::plan::Plan;
 use super::{Database, Inner};
+use crate::changes::log::Log;
 use crate::error::{Error, OpenError, Result, SchemaDiff};
 use crate::migrate;
 use crate::progress::Progress;
@@ -101,6 +102,9 @@ impl Database {
                 let mut txn = self.inner.env.write()?;
                 self.inner.check_schema(&txn)?;
                 task.advance(&mut txn)?;
+                if let Some(log) = Log::of(schema.name, handles) {
+                    log.touch(&mut txn)?; // the rows are newer now
+                }
                 txn.commit()?;
                 progress(task.progress());
             }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use mdbx_core::{Env, EnvOptions, Geometry};
 
 use crate::changes::Hub;
+use crate::changes::log::Log;
 use crate::error::{Error, OpenError, Result};
 use crate::key;
 use crate::progress::Progress;
@@ -72,6 +73,13 @@ impl Inner {
     #[inline]
     pub(crate) fn require<T: Table>(&self) -> Result<&TableHandles> {
         handles::require::<T>(&self.tables)
+    }
+
+    /// Returns the log of the table type with this number, if it keeps one.
+    fn log(&self, slot: usize) -> Option<Log> {
+        let mut tables = self.schema.tables().iter();
+        let schema = tables.find(|table| (table.slot)() == slot)?;
+        Log::of(schema.name, self.tables.get(slot)?.as_ref()?)
     }
 
     /// Checks that no other program has changed the tables since the database was opened.
@@ -424,7 +432,7 @@ fn most_tables(schema: &Schema) -> usize {
     // A renamed table is opened under both of its names, and an index that is built under a third.
     let tables_of = |table: &&TableSchema| {
         let indexes = table.indexes.iter().map(|index| 1 + names_of(index.was));
-        names_of(table.was) * (1 + indexes.sum::<usize>())
+        names_of(table.was) * (1 + usize::from(table.logged) + indexes.sum::<usize>())
     };
     1 + OTHERS + schema.tables().iter().map(tables_of).sum::<usize>()
 }

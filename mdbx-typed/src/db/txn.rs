@@ -453,11 +453,20 @@ impl WriteTxn<'_> {
     /// Drops all changes.
     pub fn abort(self) {}
 
-    /// Puts what was changed in line for those who listen; `None` if there is nothing to tell.
+    /// Writes what was changed into the logs, and puts it in line for those who listen; `None` if there is nothing to tell
+    /// them.
     fn line_up(&mut self) -> Result<Option<Ticket>> {
         self.refuse_if_broken()?;
-        let journal = self.journal.take();
-        Ok(journal.and_then(|journal| self.inner.hub.line_up(&journal, self.core.id())))
+        let Some(journal) = self.journal.take() else {
+            return Ok(None);
+        };
+        let id = self.core.id();
+        for (slot, set) in journal.logs(id) {
+            if let Some(log) = self.inner.log(slot) {
+                log.append(self.core.target(), &set)?;
+            }
+        }
+        Ok(self.inner.hub.line_up(&journal, id))
     }
 
     fn refuse_if_broken(&self) -> Result<()> {
@@ -477,7 +486,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
+    pub(super) fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
         self.refuse_if_broken()?;
         let handles = self.inner.require::<T>()?;
         if let Some(reason) = &handles.read_only {
@@ -487,6 +496,10 @@ impl WriteTxn<'_> {
             });
         }
         self.check_schema()?;
+        if handles.log.is_some() {
+            let journal = self.journal.get_or_insert_default();
+            journal.keep_log(T::slot());
+        }
         Ok(Statement::new(
             self.core.target(),
             handles,

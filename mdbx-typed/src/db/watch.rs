@@ -8,12 +8,13 @@ use std::sync::Arc;
 use mdbx_core as core;
 use mdbx_core::Txnid;
 
-use super::{Database, Inner, ReadTxn};
-use crate::changes::{ChangedTables, Changes, Filter, Queue, Watch};
+use super::{Database, Inner, ReadTxn, WriteTxn};
+use crate::changes::log::{self, Log};
+use crate::changes::{ChangedTables, Changes, Filter, LoggedChanges, Queue, Watch};
 use crate::error::Result;
 use crate::key::{Key, KeyRange};
 use crate::schema::handles::Source;
-use crate::schema::{OrderedIndex, Table};
+use crate::schema::{LoggedTable, OrderedIndex, Table};
 
 /// How many change sets wait for a subscriber before the oldest goes: plenty for one that reads them at all.
 const CAPACITY: usize = 1024;
@@ -127,6 +128,88 @@ impl ReadTxn<'_> {
     pub fn changed_since(&self, txn: Txnid) -> Result<ChangedTables> {
         let (core, inner) = self.parts();
         changed_since(core, inner, txn)
+    }
+}
+
+impl ReadTxn<'_> {
+    /// Returns the changes that transactions after `txn` made to a table with `#[table(log)]`, one change set for each, in
+    /// their order: by whatever process, and also before a restart.
+    ///
+    /// Closures that [`batch`](Database::batch) committed together are one transaction.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use mdbx_typed::{Error, Result, Txnid};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Table, Serialize, Deserialize)]
+    /// #[table(log)]
+    /// struct User {
+    ///     #[key]
+    ///     id: u64,
+    ///     name: String,
+    /// }
+    ///
+    /// /// Sends what changed since the last time, and returns what to ask with the next time.
+    /// fn replicate(db: &Database, sent: Txnid) -> Result<Txnid> {
+    ///     let tx = db.read()?;
+    ///     match tx.changes_since::<User>(sent) {
+    ///         Ok(changes) => {
+    ///             for set in changes {
+    ///                 let set = set?;
+    ///                 println!("{:?} changed, {:?} went", set.changed().collect::<Vec<_>>(), set.deleted);
+    ///             }
+    ///         }
+    ///         Err(Error::NotInLog { .. }) => println!("send the whole table"),
+    ///         Err(error) => return Err(error),
+    ///     }
+    ///     Ok(tx.id())
+    /// }
+    /// # let db = Database::in_memory(schema![User])?;
+    /// # let start = db.read()?.id();
+    /// # db.write(|tx| tx.insert(&User { id: 1, name: "Ann".into() }))?;
+    /// # assert_eq!(db.read()?.changes_since::<User>(start)?.next().unwrap()?.inserted, [1]);
+    /// # replicate(&db, start)?;
+    /// # Ok::<_, Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInLog`](crate::Error::NotInLog) if the log does not have all of them, so that none is missed silently;
+    /// [`Error::Key`](crate::Error::Key) for a damaged log; [`Error::NotInSchema`](crate::Error::NotInSchema);
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub fn changes_since<T: LoggedTable>(&self, txn: Txnid) -> Result<LoggedChanges<'_, T>> {
+        let (core, inner) = self.parts();
+        let handles = inner.require::<T>()?;
+        let log =
+            Log::of(T::SCHEMA.name, handles).ok_or_else(|| log::no_log::<T>(txn, core.id()))?;
+        log.since(core, txn)
+    }
+}
+
+impl WriteTxn<'_> {
+    /// Removes from the log of a table the changes of all transactions up to `upto`, and returns how many there were. This
+    /// transaction's own stay.
+    ///
+    /// A log grows with every change; a program that keeps one has to trim it. To keep the last thousand transactions:
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use mdbx_typed::{Result, Txnid};
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] #[table(log)] struct User { #[key] id: u64 }
+    /// fn trim(db: &Database) -> Result<u64> {
+    ///     db.write(|tx| tx.trim_log::<User>(Txnid(tx.id().0.saturating_sub(1000))))
+    /// }
+    /// # trim(&Database::in_memory(schema![User])?)?;
+    /// # Ok::<_, mdbx_typed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`](crate::Error::Key) for a damaged log; [`Error::NotInSchema`](crate::Error::NotInSchema);
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly); [`Error::Engine`](crate::Error::Engine).
+    pub fn trim_log<T: LoggedTable>(&mut self, upto: Txnid) -> Result<u64> {
+        self.statement::<T>()?.trim_log(upto)
     }
 }
 
