@@ -1,6 +1,10 @@
 //! Subscriptions: what transactions changed, told after their commit, in order, once.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method is not general enough over the lifetime of its transaction"
+)]
 
 mod typed_support;
 
@@ -111,7 +115,7 @@ fn each_statement_tells_what_it_changed() -> Result<()> {
     let visits = db.subscribe::<Visit>()?;
     db.write(|tx| tx.insert_new(|id| Visit { id, page: 1 }))?;
     assert_eq!(received(&visits), [[vec![1], vec![], vec![]]]);
-    assert_eq!(received(&changes), [[vec![], vec![], vec![]]; 0]);
+    assert!(received(&changes).is_empty());
     Ok(())
 }
 
@@ -267,7 +271,7 @@ fn a_filter_tells_of_rows_that_enter_and_leave_its_range() -> Result<()> {
         .on(user::by_country_age, ("DE", 18)..("DF", 0))
         .start()?;
     db.write(|tx| tx.insert(&user(1, 17)))?;
-    assert_eq!(received(&adults), [[vec![], vec![], vec![]]; 0]);
+    assert!(received(&adults).is_empty());
     db.write(|tx| tx.update::<User>(1, |user| user.age = 18))?;
     db.write(|tx| tx.update::<User>(1, |user| user.age = 19))?;
     db.write(|tx| tx.update::<User>(1, |user| user.name = "Ann".into()))?;
@@ -283,7 +287,8 @@ fn a_filter_tells_of_rows_that_enter_and_leave_its_range() -> Result<()> {
         ]
     );
     // In and out again is nothing, out and in again an update.
-    db.write(|tx| (2..=3).try_for_each(|id| tx.insert(&user(id, 10 * (id as u32)))))?;
+    db.write(|tx| tx.insert(&user(2, 20)))?;
+    db.write(|tx| tx.insert(&user(3, 30)))?;
     received(&adults);
     db.write(|tx| {
         tx.update::<User>(2, |user| user.age = 10)?;
@@ -596,7 +601,7 @@ fn applying_the_change_sets_of_many_writers_gives_the_table() -> Result<()> {
     assert!(copy.into_iter().eq(stored));
     assert_eq!(changes.try_recv(), Ok(None));
     // Each transaction that succeeded put a row of its own: every one of them is told of once.
-    let rounds = told.iter().flat_map(|set| set.changed());
+    let rounds = told.iter().flat_map(ChangeSet::changed);
     let rounds: Vec<u32> = rounds.copied().filter(|id| *id >= 1000).collect();
     let expected = tx.by(plain::primary).range(1000..).count()?;
     assert_eq!(rounds.len() as u64, expected);
@@ -622,7 +627,7 @@ fn write_randomly(db: &Database, thread: u32, rounds: u32) {
             }
             Ok(())
         };
-        let result = if thread % 2 == 0 {
+        let result = if thread.is_multiple_of(2) {
             db.batch(work)
         } else {
             db.write(work)

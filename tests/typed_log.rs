@@ -1,6 +1,10 @@
 //! `#[table(log)]`: changes that are kept in the file, and what becomes of them in the course of its life.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method is not general enough over the lifetime of its transaction"
+)]
 
 mod typed_support;
 

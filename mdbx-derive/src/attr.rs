@@ -339,7 +339,7 @@ impl Grammar {
                 let option = input.call(Ident::parse_any)?;
                 let spelling = option.to_string();
                 let outcome = if self.known.contains(&spelling.as_str()) {
-                    take(&option, input)
+                    take(&option, input).and_then(|()| refuse_value(&option, input))
                 } else {
                     Err(self.refuse(&option))
                 };
@@ -398,6 +398,15 @@ fn once<T>(option: &Ident, place: &mut Option<T>, read: impl FnOnce() -> Result<
             option.span(),
             format!("`{option}` is given twice"),
         ));
+    }
+    Ok(())
+}
+
+/// Refuses a value of an option that has none.
+fn refuse_value(option: &Ident, input: ParseStream<'_>) -> Result<()> {
+    if input.peek(Token![=]) {
+        let message = format!("`{option}` has no value\nhelp: write `{option}`, or leave it out");
+        return Err(input.error(message));
     }
     Ok(())
 }

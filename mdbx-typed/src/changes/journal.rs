@@ -340,7 +340,9 @@ mod tests {
 
     fn keys(list: &[u32]) -> IndexKeys {
         let mut keys = IndexKeys::default();
-        list.iter().for_each(|key| keys.push::<u32>(0, *key));
+        for key in list {
+            keys.push::<u32>(0, *key);
+        }
         keys.settle();
         keys
     }

@@ -50,7 +50,7 @@ fn entry_key(txn: Txnid, number: u32) -> EntryKey {
 /// Returns the transaction and the number of an entry.
 fn parse_key(key: &[u8]) -> Result<(Txnid, u32), KeyError> {
     let malformed = KeyError::malformed("key of the log");
-    let (txn, number) = key.split_first_chunk().ok_or(malformed.clone())?;
+    let (txn, number) = key.split_first_chunk().ok_or(malformed)?;
     let number = number.try_into().map_err(|_| malformed)?;
     Ok((Txnid(u64::from_be_bytes(*txn)), u32::from_be_bytes(number)))
 }
@@ -79,7 +79,7 @@ fn set_start(txn: &mut dyn Target, log: core::Table, start: Txnid) -> core::Resu
 pub(crate) struct Log {
     name: &'static str,
     rows: core::Table,
-    log: core::Table,
+    entries: core::Table,
 }
 
 impl Log {
@@ -88,13 +88,13 @@ impl Log {
         Some(Log {
             name,
             rows: handles.rows.table,
-            log: handles.log?,
+            entries: handles.log?,
         })
     }
 
     /// Returns the transaction after which all changes are there.
     fn start(self, source: &dyn Source) -> Result<Txnid> {
-        let (rows, log) = (source.table(self.rows)?, source.table(self.log)?);
+        let (rows, log) = (source.table(self.rows)?, source.table(self.entries)?);
         let changed = rows.stat().last_change;
         if changed > log.stat().last_change {
             return Ok(changed); // by a program that does not know the log
@@ -109,7 +109,10 @@ impl Log {
 
     /// Returns the number of the next entry of this transaction. Before the first, starts anew if something is missing.
     fn next_number(self, txn: &mut dyn Target) -> Result<u32> {
-        let last = txn.table(self.log)?.last()?.map(|(key, _)| parse_key(key));
+        let last = txn
+            .table(self.entries)?
+            .last()?
+            .map(|(key, _)| parse_key(key));
         match malformed(self.name, last.transpose())? {
             Some((last, number)) if last == txn.id() => return Ok(number + 1),
             _ => {}
@@ -121,9 +124,9 @@ impl Log {
     /// Starts the log anew if the rows were changed by a program that does not know it.
     fn catch_up(self, txn: &mut dyn Target) -> Result<()> {
         let changed = txn.table(self.rows)?.stat().last_change;
-        if changed > txn.table(self.log)?.stat().last_change {
-            txn.clear(self.log)?;
-            set_start(txn, self.log, changed)?;
+        if changed > txn.table(self.entries)?.stat().last_change {
+            txn.clear(self.entries)?;
+            set_start(txn, self.entries, changed)?;
         }
         Ok(())
     }
@@ -142,7 +145,7 @@ impl Log {
             value.clear();
             value.push(kind);
             value.extend_from_slice(key);
-            txn.put(self.log, &entry_key(id, number), &value)?;
+            txn.put(self.entries, &entry_key(id, number), &value)?;
             number += 1;
             Ok::<_, core::Error>(())
         };
@@ -166,13 +169,17 @@ impl Log {
         self.catch_up(txn)?;
         let (first, end) = (entry_key(Txnid(0), 1), entry_key(Txnid(upto.0 + 1), 0));
         let range = (Bound::Included(&first[..]), Bound::Excluded(&end[..]));
-        let last = txn.table(self.log)?.range(range).next_back().transpose()?;
+        let last = txn
+            .table(self.entries)?
+            .range(range)
+            .next_back()
+            .transpose()?;
         let Some(last) = last.map(|(key, _)| parse_key(key)) else {
             return Ok(0);
         };
         let (start, _) = malformed(self.name, last)?;
-        let count = txn.delete_range(self.log, range)?;
-        set_start(txn, self.log, start)?;
+        let count = txn.delete_range(self.entries, range)?;
+        set_start(txn, self.entries, start)?;
         Ok(count)
     }
 
@@ -185,7 +192,7 @@ impl Log {
         let start = self.start(source)?;
         require(self.name, since, start, source.id())?;
         let from = entry_key(Txnid(since.0 + 1), 0);
-        let entries = source.table(self.log)?.range(&from[..]..);
+        let entries = source.table(self.entries)?.range(&from[..]..);
         Ok(LoggedChanges {
             entries: entries.peekable(),
             is_done: false,
