@@ -227,6 +227,7 @@ pub(crate) struct Noting<'j> {
 }
 
 impl<'j> Noting<'j> {
+    #[inline]
     pub(crate) fn new(journal: Option<&'j mut Journal>, slot: usize) -> Self {
         let is_watched = |journal: &&mut Journal| {
             let mut watches = journal.watches.iter();
@@ -239,6 +240,7 @@ impl<'j> Noting<'j> {
     }
 
     /// Returns whether anybody listens. If not, whether a row was there need not be known.
+    #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.journal.is_some()
     }
@@ -254,6 +256,7 @@ impl<'j> Noting<'j> {
     }
 
     /// Notes that a row was changed: its keys in the indexes before and after, where there was a row and is one.
+    #[inline]
     pub(crate) fn note(
         &mut self,
         primary_key: &[u8],
