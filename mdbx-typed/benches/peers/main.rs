@@ -1,7 +1,7 @@
 //! The typed layer beside other embedded stores: the same table, the same work, the same durability.
 //!
-//! `cargo bench -p mdbx-typed --bench peers [ROWS]` prints microseconds for each row, the best of several rounds in
-//! which the stores take turns, and in brackets what ours takes for one of theirs: below 1 ours is ahead.
+//! `cargo bench -p mdbx-typed --bench peers [ROWS] [STORE...]` prints microseconds for each row, the best of several
+//! rounds in which the stores take turns, and in brackets what ours takes for one of theirs: below 1 ours is ahead.
 //!
 //! The table has 8 fields of about 120 bytes together, an integer key, a unique index of a text and an index of an
 //! integer that is not unique. Every transaction that changes something is durable when its commit returns:
@@ -77,7 +77,7 @@ trait Peer {
 
 type Open = fn(&Path) -> Result<Box<dyn Peer>>;
 
-const PEERS: [(&str, Open); 5] = [
+const STORES: [(&str, Open); 5] = [
     ("ours", ours::open),
     ("native_db", by_native_db::open),
     ("redb", by_redb::open),
@@ -177,6 +177,15 @@ struct Times {
     sums: Vec<u64>,
 }
 
+impl Default for Times {
+    fn default() -> Self {
+        Times {
+            best: [f64::INFINITY; WORK.len()],
+            sums: Vec::new(),
+        }
+    }
+}
+
 impl Times {
     /// Does `work` on so many rows.
     fn take(&mut self, name: &str, rows: usize, work: impl FnOnce() -> Result<u64>) -> Result<()> {
@@ -248,40 +257,45 @@ fn one_by_one<T>(items: &[T], mut work: impl FnMut(&[T]) -> Result<()>) -> Resul
     items.chunks(1).try_for_each(&mut work).map(|()| 0)
 }
 
+/// Returns whether a store takes part: ours, and those that the program was called with, or all.
+fn is_asked_for(store: &str) -> bool {
+    let is_store = |name: &String| STORES.iter().any(|(store, _)| store == name);
+    let names: Vec<String> = std::env::args().filter(is_store).collect();
+    store == "ours" || names.is_empty() || names.iter().any(|name| name == store)
+}
+
 fn main() -> Result<()> {
     let rows = std::env::args().find_map(|arg| arg.parse().ok());
     let rows: u64 = rows.unwrap_or(100_000);
     let plan = Plan::new(rows);
-    let mut times = PEERS.map(|_| Times {
-        best: [f64::INFINITY; WORK.len()],
-        sums: Vec::new(),
-    });
+    let mut stores: Vec<(&str, Open, Times)> = STORES
+        .into_iter()
+        .filter(|(name, _)| is_asked_for(name))
+        .map(|(name, open)| (name, open, Times::default()))
+        .collect();
     for _ in 0..ROUNDS {
-        for ((name, open), times) in PEERS.iter().zip(&mut times) {
+        for (name, open, times) in &mut stores {
             times
                 .round(*open, &plan)
                 .map_err(|error| format!("{name}: {error}"))?;
         }
-        for ((name, _), peer) in PEERS.iter().zip(&times) {
-            assert_eq!(
-                peer.sums, times[0].sums,
-                "{name} returned other rows than ours"
-            );
+        for (name, _, times) in &stores {
+            assert_eq!(times.sums, stores[0].2.sums, "{name} returned other rows");
         }
     }
     println!(
         "{rows} rows, {BATCH} a transaction, {ROUNDS} rounds; microseconds for each row (ours / theirs)"
     );
     print!("{:<30}", "");
-    for (name, _) in PEERS {
+    for (name, ..) in &stores {
         print!("{name:>17}");
     }
     println!();
     for (at, work) in WORK.iter().enumerate() {
-        let ours = times[0].best[at];
+        let ours = stores[0].2.best[at];
         print!("{work:<30}{ours:>17.2}");
-        for peer in &times[1..] {
-            let theirs = peer.best[at];
+        for (.., times) in &stores[1..] {
+            let theirs = times.best[at];
             print!("{:>17}", format!("{theirs:.2} ({:.2})", ours / theirs));
         }
         println!();
