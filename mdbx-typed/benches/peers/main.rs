@@ -1,7 +1,8 @@
 //! The typed layer beside other embedded stores: the same table, the same work, the same durability.
 //!
-//! `cargo bench -p mdbx-typed --bench peers [ROWS] [STORE...]` prints microseconds for each row, the best of several
-//! rounds in which the stores take turns, and in brackets what ours takes for one of theirs: below 1 ours is ahead.
+//! `cargo bench -p mdbx-typed --bench peers [ROWS] [STORE...]` prints microseconds for each row, and in brackets what
+//! ours takes for one of theirs: below 1 ours is ahead. The stores take turns after each transaction, and the times are
+//! medians of all transactions of one kind, so that a busy disk disturbs all of them, and little.
 //!
 //! The table has 8 fields of about 120 bytes together, an integer key, a unique index of a text and an index of an
 //! integer that is not unique. Every transaction that changes something is durable when its commit returns:
@@ -23,7 +24,6 @@ mod by_rusqlite;
 mod ours;
 
 use std::error::Error;
-use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
@@ -32,13 +32,12 @@ use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const ROUNDS: usize = 3;
-
-/// How many rows a transaction changes.
+/// How many rows a transaction changes, or reads by their keys.
 const BATCH: usize = 1000;
 
-/// How many rows are read in a round, and how many transactions change one row.
-const READS: u64 = 20_000;
+/// How many rows are read by their keys, how many ranges are, and how many transactions change one row.
+const READS: u64 = 100_000;
+const RANGES: usize = 1000;
 const SINGLE: u64 = 200;
 
 /// How many values of `age` a range spans, and about how many rows have each.
@@ -85,16 +84,26 @@ const STORES: [(&str, Open); 5] = [
     ("rusqlite", by_rusqlite::open),
 ];
 
+const INSERT: &str = "insert, keys in no order";
+const INSERT_IN_ORDER: &str = "insert, keys in order";
+const GET: &str = "get by key";
+const GET_BY: &str = "get by unique index";
+const RANGE: &str = "range by index, of 100 rows";
+const UPDATE: &str = "update of an indexed field";
+const DELETE: &str = "delete";
+const UPDATE_ONE: &str = "update, one row a commit";
+const INSERT_ONE: &str = "insert, one row a commit";
+
 const WORK: [&str; 9] = [
-    "insert, keys in no order",
-    "insert, keys in order",
-    "get by key",
-    "get by unique index",
-    "range by index, a row of 100",
-    "update of an indexed field",
-    "update, one row a commit",
-    "delete",
-    "insert, one row a commit",
+    INSERT,
+    INSERT_IN_ORDER,
+    GET,
+    GET_BY,
+    RANGE,
+    UPDATE,
+    DELETE,
+    UPDATE_ONE,
+    INSERT_ONE,
 ];
 
 impl User {
@@ -163,98 +172,107 @@ impl Plan {
             sorted,
             ids: some(1).map(id).collect(),
             emails: emails.collect(),
-            starts: some(3).take(200).map(|n| low(n, ages)).collect(),
-            changes: (0..rows / 5).map(change).collect(),
+            starts: some(3).take(RANGES).map(|n| low(n, ages)).collect(),
+            changes: (0..rows / 2).map(change).collect(),
             single_changes: (0..SINGLE).map(|n| change(rows / 2 + n)).collect(),
             single_rows: (rows..rows + SINGLE).map(user).collect(),
         }
     }
 }
 
-/// The best times of a store, in microseconds a row, in the order of `WORK`, and the sums of its last round.
-struct Times {
-    best: [f64; WORK.len()],
-    sums: Vec<u64>,
+/// A store and how long its transactions took, in microseconds a row, in the order of `WORK`.
+struct Store {
+    name: &'static str,
+    open: Open,
+    times: [Vec<f64>; WORK.len()],
 }
 
-impl Default for Times {
-    fn default() -> Self {
-        Times {
-            best: [f64::INFINITY; WORK.len()],
-            sums: Vec::new(),
-        }
+impl Store {
+    /// Returns the median of the times.
+    fn median(&self, work: usize) -> f64 {
+        let mut times = self.times[work].clone();
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
     }
 }
 
-impl Times {
-    /// Does `work` on so many rows.
-    fn take(&mut self, name: &str, rows: usize, work: impl FnOnce() -> Result<u64>) -> Result<()> {
-        let start = Instant::now();
-        let sum = black_box(work()?);
-        #[expect(clippy::cast_precision_loss, reason = "a count of rows is small")]
-        let time = start.elapsed().as_secs_f64() * 1e6 / rows.max(1) as f64;
-        let at = WORK.iter().position(|work| *work == name);
-        let best = &mut self.best[at.expect("all work has a line")];
-        *best = best.min(time);
-        self.sums.push(sum);
-        Ok(())
-    }
+/// The stores with a new file each.
+struct Opened<'s> {
+    stores: &'s mut [Store],
+    peers: Vec<Box<dyn Peer>>,
+    _directory: tempfile::TempDir,
+}
 
-    /// Does one round of all work in two new files.
-    fn round(&mut self, open: Open, plan: &Plan) -> Result<()> {
-        self.sums.clear();
+impl<'s> Opened<'s> {
+    fn new(stores: &'s mut [Store]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let mut peer = open(&directory.path().join("sorted"))?;
-        self.take("insert, keys in order", plan.sorted.len(), || {
-            in_batches(&plan.sorted, |rows| peer.insert(rows))
-        })?;
-        let mut peer = open(&directory.path().join("scattered"))?;
-        self.take("insert, keys in no order", plan.rows.len(), || {
-            in_batches(&plan.rows, |rows| peer.insert(rows))
-        })?;
-        for _ in 0..ROUNDS {
-            self.reads(peer.as_mut(), plan)?;
+        let open = |store: &Store| (store.open)(&directory.path().join(store.name));
+        let peers = stores.iter().map(open).collect::<Result<_>>()?;
+        Ok(Opened {
+            stores,
+            peers,
+            _directory: directory,
+        })
+    }
+
+    /// Does a piece of work in transactions of so many items each, each of them in one store after the other.
+    fn take<T>(
+        &mut self,
+        work: &str,
+        items: &[T],
+        batch: usize,
+        act: impl Fn(&mut dyn Peer, &[T]) -> Result<u64>,
+    ) -> Result<()> {
+        let work = WORK.iter().position(|name| *name == work);
+        let work = work.expect("all work has a line");
+        let count = self.peers.len();
+        for (turn, batch) in items.chunks(batch).enumerate() {
+            let mut sums = Vec::new();
+            for at in (turn..turn + count).map(|at| at % count) {
+                let start = Instant::now();
+                let sum = act(self.peers[at].as_mut(), batch);
+                let time = start.elapsed().as_secs_f64() * 1e6;
+                let store = &mut self.stores[at];
+                sums.push(sum.map_err(|error| format!("{}: {error}", store.name))?);
+                #[expect(clippy::cast_precision_loss, reason = "a count of rows is small")]
+                store.times[work].push(time / batch.len() as f64);
+            }
+            assert!(
+                sums.iter().all(|sum| *sum == sums[0]),
+                "the stores returned different rows: {sums:?}"
+            );
         }
-        self.take("update of an indexed field", plan.changes.len(), || {
-            in_batches(&plan.changes, |changes| peer.update_age(changes))
-        })?;
-        self.take(
-            "update, one row a commit",
-            plan.single_changes.len(),
-            || one_by_one(&plan.single_changes, |change| peer.update_age(change)),
-        )?;
-        self.reads(peer.as_mut(), plan)?;
-        self.take("insert, one row a commit", plan.single_rows.len(), || {
-            one_by_one(&plan.single_rows, |row| peer.insert(row))
-        })?;
-        let gone: Vec<u64> = plan.changes.iter().map(|(id, _)| *id).collect();
-        self.take("delete", gone.len(), || {
-            in_batches(&gone, |ids| peer.delete(ids))
-        })?;
-        let ages: Vec<u32> = (0..100).map(|age| age * SPAN).collect();
-        self.sums.push(peer.range_by_age(&ages)?);
         Ok(())
     }
 
-    fn reads(&mut self, peer: &mut dyn Peer, plan: &Plan) -> Result<()> {
-        self.take("get by key", plan.ids.len(), || peer.get(&plan.ids))?;
-        self.take("get by unique index", plan.emails.len(), || {
-            peer.get_by_email(&plan.emails)
+    fn reads(&mut self, plan: &Plan) -> Result<()> {
+        self.take(GET, &plan.ids, BATCH, |peer, ids| peer.get(ids))?;
+        self.take(GET_BY, &plan.emails, BATCH, |peer, emails| {
+            peer.get_by_email(emails)
         })?;
-        self.take(
-            "range by index, a row of 100",
-            plan.starts.len() * 100,
-            || peer.range_by_age(&plan.starts),
-        )
+        self.take(RANGE, &plan.starts, 10, |peer, starts| {
+            peer.range_by_age(starts)
+        })
     }
 }
 
-fn in_batches<T>(items: &[T], mut work: impl FnMut(&[T]) -> Result<()>) -> Result<u64> {
-    items.chunks(BATCH).try_for_each(&mut work).map(|()| 0)
-}
-
-fn one_by_one<T>(items: &[T], mut work: impl FnMut(&[T]) -> Result<()>) -> Result<u64> {
-    items.chunks(1).try_for_each(&mut work).map(|()| 0)
+fn run(stores: &mut [Store], plan: &Plan) -> Result<()> {
+    let insert = |peer: &mut dyn Peer, rows: &[User]| peer.insert(rows).map(|()| 0);
+    let update = |peer: &mut dyn Peer, changes: &[(u64, u32)]| peer.update_age(changes).map(|()| 0);
+    Opened::new(stores)?.take(INSERT_IN_ORDER, &plan.sorted, BATCH, insert)?;
+    let mut opened = Opened::new(stores)?;
+    opened.take(INSERT, &plan.rows, BATCH, insert)?;
+    opened.reads(plan)?;
+    opened.take(UPDATE, &plan.changes, BATCH, update)?;
+    opened.take(UPDATE_ONE, &plan.single_changes, 1, update)?;
+    opened.take(INSERT_ONE, &plan.single_rows, 1, insert)?;
+    opened.reads(plan)?;
+    let gone: Vec<u64> = plan.changes.iter().map(|(id, _)| *id).collect();
+    opened.take(DELETE, &gone, BATCH, |peer, ids| {
+        peer.delete(ids).map(|()| 0)
+    })?;
+    let ages: Vec<u32> = (0..100).map(|age| age * SPAN).collect();
+    opened.take(RANGE, &ages, 10, |peer, starts| peer.range_by_age(starts))
 }
 
 /// Returns whether a store takes part: ours, and those that the program was called with, or all.
@@ -268,34 +286,29 @@ fn main() -> Result<()> {
     let rows = std::env::args().find_map(|arg| arg.parse().ok());
     let rows: u64 = rows.unwrap_or(100_000);
     let plan = Plan::new(rows);
-    let mut stores: Vec<(&str, Open, Times)> = STORES
+    let mut stores: Vec<Store> = STORES
         .into_iter()
         .filter(|(name, _)| is_asked_for(name))
-        .map(|(name, open)| (name, open, Times::default()))
+        .map(|(name, open)| Store {
+            name,
+            open,
+            times: Default::default(),
+        })
         .collect();
-    for _ in 0..ROUNDS {
-        for (name, open, times) in &mut stores {
-            times
-                .round(*open, &plan)
-                .map_err(|error| format!("{name}: {error}"))?;
-        }
-        for (name, _, times) in &stores {
-            assert_eq!(times.sums, stores[0].2.sums, "{name} returned other rows");
-        }
-    }
+    run(&mut stores, &plan)?;
     println!(
-        "{rows} rows, {BATCH} a transaction, {ROUNDS} rounds; microseconds for each row (ours / theirs)"
+        "{rows} rows, {BATCH} a transaction; microseconds for each row or range (ours / theirs)"
     );
     print!("{:<30}", "");
-    for (name, ..) in &stores {
-        print!("{name:>17}");
+    for store in &stores {
+        print!("{:>17}", store.name);
     }
     println!();
     for (at, work) in WORK.iter().enumerate() {
-        let ours = stores[0].2.best[at];
+        let ours = stores[0].median(at);
         print!("{work:<30}{ours:>17.2}");
-        for (.., times) in &stores[1..] {
-            let theirs = times.best[at];
+        for store in &stores[1..] {
+            let theirs = store.median(at);
             print!("{:>17}", format!("{theirs:.2} ({:.2})", ours / theirs));
         }
         println!();
