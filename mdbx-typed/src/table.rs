@@ -11,14 +11,10 @@ pub use range::Drain;
 
 use std::marker::PhantomData;
 
-<<<<<<< HEAD
-=======
-use mdbx_core as core;
 use mdbx_core::Txnid;
 
 use crate::changes::Noting;
 use crate::changes::log::Log;
->>>>>>> main
 use crate::error::{Error, KeyError, Result};
 use crate::index::Changes;
 use crate::key::{self, AutoKey, Key, KeyBuf, KeyRange};
@@ -150,18 +146,13 @@ impl<'s, T: Table> Statement<'s, T> {
     /// Adds a row whose key must be free.
     pub(crate) fn insert(&mut self, row: &impl Record<Table = T>) -> Result<()> {
         let key = self.primary_key(row.key())?;
-<<<<<<< HEAD
-        self.store(row, &key, insert_row).or_else(|error| {
+        self.store(row, &key, false, insert_row).or_else(|error| {
             // Whether the key is free comes out last, and is told first.
             if !*self.is_broken {
                 self.refuse_existing(&key)?;
             }
             Err(error)
         })
-=======
-        self.refuse_existing(&key)?;
-        self.store(row, &key, false, put_row)
->>>>>>> main
     }
 
     /// Adds a row under the next number of the table's sequence.
@@ -177,18 +168,12 @@ impl<'s, T: Table> Statement<'s, T> {
         let key = key::encode::<T::Key>(id.as_ref());
         Self::require_key(&row, &key)?;
         // Drawing comes with the other changes, so that a row that is refused leaves the sequence as it was.
-<<<<<<< HEAD
-        self.store(&row, &key, |changes, txn, is_broken, bytes| {
+        self.store(&row, &key, false, |changes, txn, is_broken, bytes| {
             let rows = changes.handles.rows.table;
             changes.apply(txn, is_broken, |txn| {
                 txn.sequence(rows, drawn)?;
                 txn.put(rows, key.as_slice(), bytes)
             })
-=======
-        self.store(&row, &key, false, |txn, handles, key, bytes| {
-            txn.sequence(handles.rows.table, drawn)?;
-            put_row(txn, handles, key, bytes)
->>>>>>> main
         })?;
         Ok(row)
     }
@@ -402,21 +387,13 @@ impl<'s, T: Table> Statement<'s, T> {
         Ok((id(number)?.0, number.map_or(0, |number| number - used)))
     }
 
-<<<<<<< HEAD
-    /// Stores a row and its index entries by `write`; what it had there before is in the scratch.
-=======
-    /// Stores a row by `write` after its index entries; what the row that it replaces had there is in the scratch.
->>>>>>> main
+    /// Stores a row and its index entries by `write`; what the row that it replaces had there is in the scratch.
     fn store(
         &mut self,
         row: &impl Record<Table = T>,
         key: &KeyBuf,
-<<<<<<< HEAD
-        write: impl FnOnce(&Changes<'_>, &mut dyn Target, &mut bool, &[u8]) -> Result<()>,
-=======
         replaces: bool,
-        write: impl FnOnce(&mut dyn Target, &TableHandles, &KeyBuf, &[u8]) -> core::Result<()>,
->>>>>>> main
+        write: impl FnOnce(&Changes<'_>, &mut dyn Target, &mut bool, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let Scratch {
             row: bytes,
@@ -435,16 +412,10 @@ impl<'s, T: Table> Statement<'s, T> {
             new,
         };
         changes.check::<T>(self.txn)?;
-<<<<<<< HEAD
-        write(&changes, self.txn, self.is_broken, bytes)
-=======
-        changes.apply(self.txn, self.is_broken, |txn| {
-            write(txn, self.handles, key, bytes)
-        })?;
+        write(&changes, self.txn, self.is_broken, bytes)?;
         let old = replaces.then_some(&*old);
         self.noting.note(key.as_slice(), old, Some(new));
         Ok(())
->>>>>>> main
     }
 
     /// Removes a row and the index entries noted in the scratch; returns whether there was one.
@@ -467,10 +438,6 @@ impl<'s, T: Table> Statement<'s, T> {
     }
 }
 
-<<<<<<< HEAD
-fn insert_row(
-    changes: &Changes<'_>,
-=======
 /// Returns the bytes of a primary key that is about to be stored.
 fn primary_key<T: Table>(handles: &TableHandles, key: KeyRef<'_, T>) -> Result<KeyBuf> {
     let key = key::encode::<T::Key>(key);
@@ -509,8 +476,8 @@ fn note_removal<T: Table>(
     Ok(())
 }
 
-fn put_row(
->>>>>>> main
+fn insert_row(
+    changes: &Changes<'_>,
     txn: &mut dyn Target,
     is_broken: &mut bool,
     bytes: &[u8],
