@@ -320,6 +320,7 @@ mod query;
 mod schema;
 mod shape;
 mod table;
+pub mod testing;
 mod verify;
 
 #[cfg(feature = "bincode")]
