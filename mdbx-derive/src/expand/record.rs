@@ -1,6 +1,6 @@
 //! `#[derive(Table)]`: the marker module, and the impls of the table, its record and its indexes.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Lifetime, Path, Type, Visibility, parse_quote};
@@ -521,8 +521,9 @@ fn push(model: &Model<'_>, position: usize, index: &Index) -> TokenStream {
     if columns.is_empty() {
         return TokenStream::new();
     }
-    let push = quote!(__keys.push::<<#module::#name as #krate::Index>::Key>);
+    let push = quote!(push::<<#module::#name as #krate::Index>::Key>);
     let push = at(key_span(columns), push);
+    let push = quote!(__keys.#push);
     let computed = columns.iter().map(compute);
     let body = match index.entries {
         Entries::One => {
@@ -541,7 +542,7 @@ fn push(model: &Model<'_>, position: usize, index: &Index) -> TokenStream {
         }
     };
     let guard = index.when.as_ref().map(|when| {
-        let condition = quote_spanned!(when.span()=> #when(self));
+        let condition = of_row(when);
         quote!(if #condition)
     });
     quote!(#guard { #(#computed)* #body })
@@ -586,10 +587,18 @@ fn compute(column: &Column) -> TokenStream {
         Value::Field(_) => TokenStream::new(),
         Value::Computed(function) => {
             let ty = &column.ty;
-            let call = quote_spanned!(function.span()=> #function(self));
+            let call = of_row(function);
             quote!(let __computed: #ty = #call;)
         }
     }
+}
+
+/// Writes the call of a function with the row.
+///
+/// The row is not written at the function: within a `macro_rules` macro that was given the function, there is no `self`.
+fn of_row(function: &Path) -> TokenStream {
+    let row = quote!(self);
+    quote_spanned!(function.span()=> #function(#row))
 }
 
 /// Writes the place where the value of a column is.
@@ -606,10 +615,13 @@ fn borrow(model: &Model<'_>, column: &Column) -> TokenStream {
 }
 
 /// Writes the call that turns a field into a key. It stands at the type of the field, so that a type that is no key
-/// is reported there and once.
+/// is reported there and once. The value is not: see [`of_row`].
 fn key_ref(model: &Model<'_>, ty: &Type, value: &impl ToTokens) -> TokenStream {
     let krate = &model.krate;
-    at(ty.span(), quote!(#krate::KeyField::key_ref(#value)))
+    let call = at(ty.span(), quote!(#krate::KeyField::key_ref));
+    let mut value = Group::new(Delimiter::Parenthesis, value.into_token_stream());
+    value.set_span(ty.span());
+    quote!(#call #value)
 }
 
 /// Writes what to iterate over.
