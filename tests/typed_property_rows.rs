@@ -38,7 +38,10 @@ impl Fields {
         let name = match rng.below(12) {
             0 => "n".repeat(LONGEST - 4 + rng.below(6)),
             1 => "n".repeat(LONGEST_SHARED - 6 + rng.below(5)),
-            at => ["", "a", "ab", "a\0", "\u{1}"][at % 5].to_owned(),
+            at => [
+                "", "a", "ab", "a\0", "\u{1}", "b", "ü", "c\0\u{1}", "ba", "z",
+            ][at - 2]
+                .to_owned(),
         };
         Fields {
             shelf: [-1, 0, 1][rng.below(3)],
@@ -242,8 +245,11 @@ struct World {
     geometry: Geometry,
     rng: Rng,
     rows: Rows,
-    /// The indexes that the file has up to date.
-    stored: Vec<&'static str>,
+    /// The indexes that the file has up to date; `None` if it is not known, because opening it failed in the middle.
+    stored: Option<Vec<&'static str>>,
+    /// How often the file was full, and how often a transaction was lost by that.
+    full: usize,
+    broken: usize,
 }
 
 impl World {
@@ -253,7 +259,9 @@ impl World {
             geometry,
             rng: Rng::with_seed(seed),
             rows: Rows::new(),
-            stored: Vec::new(),
+            stored: Some(Vec::new()),
+            full: 0,
+            broken: 0,
         }
     }
 
@@ -278,19 +286,25 @@ impl World {
             .rng
             .pick(&[OnExtraIndex::Drop, OnExtraIndex::MarkStale]);
         // Whether an index of no rows is left out is not of interest here.
-        let is_lazy = self.rng.once_in(4) && !self.rows.is_empty();
-        let missing = if is_lazy {
-            OnMissingIndex::Ignore
-        } else {
-            OnMissingIndex::Build
-        };
-        if self.rng.once_in(3) {
-            self.read_only_or_not::<V>(schema)?;
+        let lazy = self.stored.take().filter(|_| !self.rows.is_empty());
+        if let Some(stored) = &lazy
+            && self.rng.once_in(3)
+        {
+            self.read_only_or_not::<V>(schema, stored)?;
         }
+        let lazy = lazy.filter(|_| self.rng.once_in(4));
+        let missing = match lazy {
+            Some(_) => OnMissingIndex::Ignore,
+            None => OnMissingIndex::Build,
+        };
         let opened = self.open(schema, extra, missing);
         let mut indexes = V::indexes();
-        if is_lazy {
-            indexes.retain(|index| self.stored.contains(index));
+        if let Some(stored) = lazy {
+            indexes.retain(|index| stored.contains(index));
+        }
+        if let Err(OpenError::Engine(mdbx_core::Error::MapFull { .. })) = opened {
+            self.full += 1;
+            return Ok(None);
         }
         let mut rows = self.rows.values();
         if !rows.all(|fields| may_store(&self.rows, fields, &indexes)) {
@@ -305,19 +319,19 @@ impl World {
             return Ok(None);
         }
         let db = opened?;
-        self.stored = indexes;
+        self.stored = Some(indexes);
         self.check::<V>(&db)?;
         Ok(Some(db))
     }
 
     /// Opens the file as it is by default: with indexes that the program does not have, the table is only read.
-    fn read_only_or_not<V: Version>(&self, schema: &Schema) -> Result<()> {
+    fn read_only_or_not<V: Version>(&self, schema: &Schema, stored: &[&str]) -> Result<()> {
         let Ok(db) = self.open(schema, OnExtraIndex::ReadOnly, OnMissingIndex::Ignore) else {
             return Ok(());
         };
         self.check::<V>(&db)?;
         let indexes = V::indexes();
-        if self.stored.iter().any(|index| !indexes.contains(index)) {
+        if stored.iter().any(|index| !indexes.contains(index)) {
             let result = db.write(|tx| {
                 let error = tx.clear::<V>().unwrap_err();
                 assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
@@ -362,8 +376,9 @@ impl World {
         let kind = self.rng.below(5);
         let mut seen = Session {
             rows: self.rows.clone(),
-            indexes: self.stored.clone(),
+            indexes: self.stored.clone().expect("it is open"),
             rng: Rng::with_seed(self.rng.next()),
+            full: 0,
             is_broken: false,
         };
         let statements = self.rng.below(12);
@@ -382,17 +397,22 @@ impl World {
                 let mut tx = db.begin_write()?;
                 seen.statements::<V>(&mut tx, statements)?;
                 tx.abort();
-                return Ok(());
+                Err(unknown())
             }
             _ => db.write(|tx| seen.statements::<V>(tx, statements)),
         };
+        self.full += seen.full;
+        self.broken += usize::from(seen.is_broken);
         match result {
             Ok(()) => {
                 assert!(!seen.is_broken, "half a statement was committed");
                 self.rows = seen.rows;
             }
-            Err(Error::NotInSchema { .. }) => assert!(kind == 0 || kind == 2),
-            Err(error) => assert!(is_full(&error), "{error}"),
+            Err(Error::NotInSchema { .. }) => assert!([0, 2, 3].contains(&kind)),
+            Err(error) => {
+                assert!(is_full(&error), "{error}");
+                self.full += 1;
+            }
         }
         Ok(())
     }
@@ -411,6 +431,8 @@ struct Session {
     rows: Rows,
     indexes: Vec<&'static str>,
     rng: Rng,
+    /// How many statements found the file full.
+    full: usize,
     /// Set when the transaction must not be committed: a statement failed and could not be undone.
     is_broken: bool,
 }
@@ -442,6 +464,7 @@ impl Session {
             (Ok(()), None) => panic!("it worked, and should have failed: {:?}", V::written(tx)),
             (Err(error), after) => {
                 assert!(after.is_none() || is_full(&error), "{error}");
+                self.full += usize::from(is_full(&error));
                 self.is_broken = is_full(&error) && V::written(tx).ok() != Some(before.clone());
                 if !self.is_broken {
                     assert_eq!(V::written(tx)?, before, "{error}");
@@ -472,14 +495,14 @@ impl Session {
         let is_there = self.rows.contains_key(&id);
         let row = V::new(fields);
         let key = row.key();
-        match self.rng.below(20) {
-            0..=5 => {
+        match self.rng.below(40) {
+            0..=15 => {
                 let after = stored.filter(|_| !is_there);
                 self.attempt::<V>(tx, after, |tx| tx.insert(&row))
             }
-            6..=8 => self.attempt::<V>(tx, stored, |tx| tx.put(&row)),
-            9 => self.attempt::<V>(tx, stored, |tx| tx.replace(&row).map(drop)),
-            10..=11 => {
+            16..=24 => self.attempt::<V>(tx, stored, |tx| tx.put(&row)),
+            25 => self.attempt::<V>(tx, stored, |tx| tx.replace(&row).map(drop)),
+            26..=28 => {
                 let after = if is_there {
                     stored
                 } else {
@@ -491,10 +514,10 @@ impl Session {
                     Ok(())
                 })
             }
-            12 => self.attempt::<V>(tx, stored, |tx| {
+            29..=30 => self.attempt::<V>(tx, stored, |tx| {
                 tx.upsert::<V>(key, |_| V::new(row.fields()))
             }),
-            13 => {
+            31..=32 => {
                 // The closure changes the key, which is refused if it runs.
                 let after = (!is_there).then(|| self.rows.clone());
                 let mut moved = row.fields();
@@ -503,14 +526,14 @@ impl Session {
                     tx.update::<V>(key, |old| *old = V::new(moved)).map(drop)
                 })
             }
-            14..=15 => {
+            33..=35 => {
                 let after = self.without(&id);
                 self.attempt::<V>(tx, after, |tx| {
                     assert_eq!(tx.delete::<V>(key)?, is_there);
                     Ok(())
                 })
             }
-            16 => {
+            36 => {
                 let after = self.without(&id);
                 self.attempt::<V>(tx, after, |tx| {
                     assert_eq!(tx.take::<V>(key)?.is_some(), is_there);
@@ -565,7 +588,7 @@ impl Session {
 }
 
 /// Runs programs of random versions, one after the other, on one file.
-fn run(seed: u64, geometry: Geometry, programs: usize) -> Result<()> {
+fn run(seed: u64, geometry: Geometry, programs: usize) -> Result<World> {
     let mut world = World::new(seed, geometry);
     for _ in 0..programs {
         let transactions = world.rng.below(6);
@@ -577,14 +600,65 @@ fn run(seed: u64, geometry: Geometry, programs: usize) -> Result<()> {
             _ => world.run_as::<many::Thing>(transactions)?,
         }
     }
-    Ok(())
+    Ok(world)
 }
 
 #[test]
 fn any_statements_and_changes_of_indexes_leave_rows_and_indexes_equal() -> Result<()> {
     let first = Rng::new(1).seed();
     for seed in first..first + 12 {
-        run(seed, Geometry::default().page_size(PageSize::MIN), 20)?;
+        let world = run(seed, Geometry::default().page_size(PageSize::MIN), 20)?;
+        assert_eq!(world.full, 0);
     }
+    Ok(())
+}
+
+#[test]
+fn a_full_file_never_has_half_a_statement() -> Result<()> {
+    let first = Rng::new(1).seed();
+    let (mut full, mut broken) = (0, 0);
+    for seed in first..first + 12 {
+        let upper = (2 + seed % 3) << 12;
+        let geometry = Geometry::default().page_size(PageSize::MIN);
+        let geometry = geometry.lower(1 << 13).growth_step(1 << 12).upper(upper);
+        let world = run(seed, geometry, 20)?;
+        full += world.full;
+        broken += world.broken;
+    }
+    println!("the file was full {full} times, and {broken} transactions could not be committed");
+    assert!(full > 20, "{full} times full is no test");
+    Ok(())
+}
+
+#[test]
+fn a_number_is_not_used_up_by_a_row_that_did_not_fit() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Blob {
+        #[key(auto)]
+        id: u32,
+        #[index]
+        kind: u8,
+        bytes: Vec<u8>,
+    }
+    let geometry = Geometry::default().page_size(PageSize::MIN);
+    let geometry = geometry.lower(1 << 13).growth_step(1 << 12).upper(1 << 14);
+    let world = World::new(1, geometry);
+    let db = world.open(schema![Blob], OnExtraIndex::ReadOnly, OnMissingIndex::Build)?;
+    let mut tx = db.begin_write()?;
+    let blob = |id, len| Blob {
+        id,
+        kind: 7,
+        bytes: vec![7; len],
+    };
+    let mut stored = 0;
+    let error = loop {
+        match tx.insert_new(|id| blob(id, 3000)) {
+            Ok(blob) => stored = blob.id,
+            Err(error) => break error,
+        }
+    };
+    assert!(is_full(&error), "{error}");
+    assert_eq!(tx.count::<Blob>()?, u64::from(stored));
+    assert_eq!(tx.insert_new(|id| blob(id, 1))?.id, stored + 1);
     Ok(())
 }

@@ -155,10 +155,11 @@ impl<'s, T: Table> Statement<'s, T> {
         let row = make(id);
         let key = key::encode::<T::Key>(id.as_ref());
         Self::require_key(&row, &key)?;
-        // Drawing comes with the other changes, so that a row that is refused leaves the sequence as it was.
+        // Drawing comes last, so that a row that is refused or finds no room leaves the sequence as it was. It cannot
+        // fail then: it takes no room, and the number is one the sequence can have.
         self.store(&row, &key, |txn, handles, key, bytes| {
-            txn.sequence(handles.rows.table, drawn)?;
-            put_row(txn, handles, key, bytes)
+            put_row(txn, handles, key, bytes)?;
+            txn.sequence(handles.rows.table, drawn).map(drop)
         })?;
         Ok(row)
     }
