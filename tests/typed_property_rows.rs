@@ -374,14 +374,14 @@ impl World {
     /// Runs a transaction of one of the kinds there are.
     fn transaction<V: Version>(&mut self, db: &Database) -> Result<()> {
         let kind = self.rng.below(5);
+        let statements = self.rng.below(12);
         let mut seen = Session {
             rows: self.rows.clone(),
             indexes: self.stored.clone().expect("it is open"),
-            rng: Rng::with_seed(self.rng.next()),
+            rng: &mut self.rng,
             full: 0,
             is_broken: false,
         };
-        let statements = self.rng.below(12);
         let unknown = || Error::NotInSchema { table: "a table" };
         let result = match kind {
             0 => db.write(|tx| {
@@ -427,17 +427,17 @@ fn is_full(error: &Error) -> bool {
 }
 
 /// A transaction, and what should be in the file if it is committed.
-struct Session {
+struct Session<'w> {
     rows: Rows,
     indexes: Vec<&'static str>,
-    rng: Rng,
+    rng: &'w mut Rng,
     /// How many statements found the file full.
     full: usize,
     /// Set when the transaction must not be committed: a statement failed and could not be undone.
     is_broken: bool,
 }
 
-impl Session {
+impl Session<'_> {
     fn statements<V: Version>(&mut self, tx: &mut WriteTxn<'_>, count: usize) -> Result<()> {
         for _ in 0..count {
             self.step::<V>(tx)?;
@@ -489,7 +489,7 @@ impl Session {
 
     /// Does one random thing.
     fn step<V: Version>(&mut self, tx: &mut WriteTxn<'_>) -> Result<()> {
-        let fields = Fields::random(&mut self.rng);
+        let fields = Fields::random(self.rng);
         let id = fields.id();
         let stored = self.with(&fields);
         let is_there = self.rows.contains_key(&id);
