@@ -54,7 +54,7 @@ fn pain_11_borrowed_values_cannot_leave_the_function_or_outlive_the_snapshot() -
         })?;
     }
     assert_eq!(
-        *held.get()?,
+        held.row()?,
         Event {
             id: 49,
             kind: "open"
