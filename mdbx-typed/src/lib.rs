@@ -499,6 +499,7 @@
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
 //! - `index`: the entries that one write changes.
+//! - `pairs`, `fill`: the entries of many rows, gathered, sorted and written.
 //! - `backfill`: indexes of rows that are there already.
 //! - `migrate`: rows of older structs, written anew.
 //! - `verify`: whether rows and indexes are equal.
@@ -515,9 +516,11 @@ mod backfill;
 mod codec;
 mod db;
 mod error;
+mod fill;
 mod index;
 mod key;
 mod migrate;
+mod pairs;
 mod plain;
 mod progress;
 mod query;
@@ -533,8 +536,8 @@ pub use codec::Codec;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 pub use db::{
-    Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
-    WriteTxn,
+    Builder, Database, Held, IndexStats, OnExtraIndex, OnLayoutChange, OnMissingIndex,
+    OnUnknownTable, ReadTxn, Stats, TableStats, WriteTxn,
 };
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,
@@ -544,7 +547,7 @@ pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
     TotalF32, TotalF64,
 };
-pub use mdbx_core::{Geometry, PageSize};
+pub use mdbx_core::{Durability, EnvOptions, Geometry, PageSize};
 pub use mdbx_derive::{Key, Plain, Shaped, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;

@@ -1,9 +1,10 @@
 //! One record type in one table: reading a row, and the statements that change rows. Those that remove many are in
-//! `range`.
+//! `range`, those that add many in `load`.
 //!
 //! Every statement works in the same order: the new row's bytes, its keys, all checks, then the changes. So what can
 //! be refused is refused before anything is touched.
 
+mod load;
 mod range;
 
 pub use range::Drain;
@@ -262,17 +263,7 @@ impl<'s, T: Table> Statement<'s, T> {
 
     /// Returns the bytes of a primary key that is about to be stored.
     fn primary_key(&self, key: KeyRef<'_, T>) -> Result<KeyBuf> {
-        let key = key::encode::<T::Key>(key);
-        let (len, max) = (key.len(), self.handles.rows.max_key_len);
-        if len > max {
-            return Err(Error::KeyTooLong {
-                table: T::SCHEMA.name,
-                index: None,
-                len,
-                max,
-            });
-        }
-        Ok(key)
+        primary_key::<T>(self.handles, key)
     }
 
     fn refuse_existing(&self, key: &KeyBuf) -> Result<()> {
@@ -411,6 +402,21 @@ impl<'s, T: Table> Statement<'s, T> {
             txn.delete(self.handles.rows.table, key.as_slice())
         })
     }
+}
+
+/// Returns the bytes of a primary key that is about to be stored.
+fn primary_key<T: Table>(handles: &TableHandles, key: KeyRef<'_, T>) -> Result<KeyBuf> {
+    let key = key::encode::<T::Key>(key);
+    let (len, max) = (key.len(), handles.rows.max_key_len);
+    if len > max {
+        return Err(Error::KeyTooLong {
+            table: T::SCHEMA.name,
+            index: None,
+            len,
+            max,
+        });
+    }
+    Ok(key)
 }
 
 fn put_row(

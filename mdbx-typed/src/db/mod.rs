@@ -4,6 +4,7 @@
 //! - `plan`: what a file needs so that its tables are those of the program.
 //! - `open`: carries the plan out, or says what stands in the way.
 //! - `life`: what a program may ask for later: differences, migration, verification, dropping.
+//! - `stats`: how large everything is.
 //! - `txn`: the two kinds of transaction.
 //! - `held`: rows that outlive the function that read them.
 
@@ -12,17 +13,19 @@ mod life;
 mod open;
 mod plan;
 mod policy;
+mod stats;
 mod txn;
 
 pub use held::Held;
 pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
+pub use stats::{IndexStats, Stats, TableStats};
 pub use txn::{ReadTxn, WriteTxn};
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use mdbx_core::{Env, EnvOptions, Geometry};
+use mdbx_core::{Durability, Env, EnvOptions, Geometry};
 
 use crate::error::{Error, OpenError, Result};
 use crate::key;
@@ -53,6 +56,8 @@ pub(crate) struct Inner {
     /// The catalog and its app record, which changes when another program changes tables; `None` if there is none.
     catalog: Option<(mdbx_core::Table, Box<[u8]>)>,
     policies: Policies,
+    /// How much a load gathers, in bytes.
+    sort_memory: usize,
 }
 
 impl Inner {
@@ -343,6 +348,47 @@ impl Builder {
         }
     }
 
+    /// Sets whether the database is only read. Nothing is created or changed then, and writing is an
+    /// [`Error::Engine`] that says so.
+    ///
+    /// Tables and indexes that the file does not have are left out: using them is an [`Error::NotInSchema`] or an
+    /// [`Error::IndexMissing`]. Rows of older layouts can be read.
+    #[must_use]
+    pub fn read_only(self, read_only: bool) -> Self {
+        self.engine(|options| options.read_only(read_only))
+    }
+
+    /// Sets what a commit promises: by default, that it is on the disk.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        self.engine(|options| options.durability(durability))
+    }
+
+    /// Sets whatever else the engine has to offer.
+    ///
+    /// ```no_run
+    /// # use mdbx_typed::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// use mdbx_typed::Durability;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// let db = Database::builder()
+    ///     .durability(Durability::SafeNoSync)
+    ///     .engine(|options| {
+    ///         let options = options.write_map(true).exclusive(true).dirty_limit(256 << 20);
+    ///         options.sync_bytes(64 << 20).sync_period(Duration::from_secs(1))
+    ///     })
+    ///     .open("app.mdbx", schema![User])?;
+    /// # Ok::<_, mdbx_typed::OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn engine(self, set: impl FnOnce(EnvOptions) -> EnvOptions) -> Self {
+        Builder {
+            options: set(self.options),
+            ..self
+        }
+    }
+
     /// Sets what happens to an index that the file does not have.
     #[must_use]
     pub fn on_missing_index(mut self, policy: OnMissingIndex) -> Self {
@@ -371,7 +417,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many rows one transaction reads when indexes are built, 50,000 by default. More make it faster, fewer
+    /// Sets how many rows one transaction reads when indexes are built, 200,000 by default. More make it faster, fewer
     /// let other processes write in between.
     ///
     /// # Panics
@@ -381,6 +427,15 @@ impl Builder {
     pub fn build_batch(mut self, rows: usize) -> Self {
         assert!(rows > 0, "a batch has at least one row");
         self.fitting.batch_rows = rows;
+        self
+    }
+
+    /// Sets how many bytes of rows and index entries [`load`](WriteTxn::load),
+    /// [`load_sorted`](WriteTxn::load_sorted) and the building of indexes gather before they sort and write them: 64 MiB by
+    /// default. Each row and each entry counts its bytes and 32 more. More make large loads faster.
+    #[must_use]
+    pub fn sort_memory(mut self, bytes: usize) -> Self {
+        self.fitting.sort_memory = bytes;
         self
     }
 
@@ -400,6 +455,17 @@ impl Builder {
         open::check_names(schema)?;
         let env = self.options.max_tables(most_tables(schema)).open(path)?;
         Database::of(env, schema, &self.fitting)
+    }
+
+    /// Opens a database that is nowhere but in memory: see [`Database::in_memory`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::open`].
+    pub fn open_in_memory(self, schema: &Schema) -> Result<Database, OpenError> {
+        open::check_names(schema)?;
+        let options = self.options.max_tables(most_tables(schema));
+        Database::of(options.open_in_memory()?, schema, &self.fitting)
     }
 }
 
@@ -427,6 +493,7 @@ impl Database {
                 schema: *schema,
                 catalog,
                 policies: fitting.policies,
+                sort_memory: fitting.sort_memory,
             }),
         })
     }

@@ -140,6 +140,32 @@ impl Plan {
         self.tables.iter().all(TablePlan::is_empty)
     }
 
+    /// Returns what is left of the plan where the file can only be read: tables and indexes that it does not have are left
+    /// out.
+    ///
+    /// Rows of older layouts are read as they always are. But what has another name in the file is not found there.
+    pub(super) fn without_writing(mut self) -> Result<Plan, OpenError> {
+        let is_renamed =
+            |step: &Step| matches!(step, Step::RenameTable { .. } | Step::RenameIndex { .. });
+        let mut diff = self.diff();
+        for table in &mut diff.tables {
+            table.steps.retain(is_renamed);
+        }
+        diff.tables.retain(|table| !table.steps.is_empty());
+        if !diff.tables.is_empty() {
+            diff.unknown.clear();
+            return Err(OpenError::ReadOnly(diff));
+        }
+        self.tables.retain(|table| !table.is_new());
+        for table in &mut self.tables {
+            let built = table.built.drain(..);
+            table
+                .missing
+                .extend(built.map(|position| table.schema.indexes[position].name));
+        }
+        Ok(self)
+    }
+
     /// Returns the indexes to build.
     pub(super) fn builds(&self, limits: KeyLimits) -> impl Iterator<Item = Build<'_>> {
         let tables = self.tables.iter();

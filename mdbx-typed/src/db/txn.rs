@@ -12,9 +12,9 @@ use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
 use crate::error::{Error, Result};
-use crate::key::{self, Key, KeyRange};
+use crate::key::{self, Key, KeyRange, PrefixOf};
 use crate::query::{Query, RowOf};
-use crate::schema::handles::{Source, Target};
+use crate::schema::handles::{Outcome, Source, Target};
 use crate::schema::{
     AutoTable, Index, KeyRef, OrderedIndex, OwnedTable, Record, Table, UniqueIndex, ViewOf,
 };
@@ -106,6 +106,15 @@ impl<'db> ReadTxn<'db> {
     }
 }
 
+impl<'db> ReadTxn<'db> {
+    /// Returns the engine's transaction of the same snapshot: for tables beside the typed ones, and for whatever the typed
+    /// layer does not have. How rows, keys and the catalog are stored is for the typed layer to know.
+    #[must_use]
+    pub fn raw(&self) -> &core::ReadTxn<'db> {
+        &self.core
+    }
+}
+
 impl ReadTxn<'static> {
     /// Takes hold of a row of this snapshot, so that it can outlive the function: `tx.hold(&event)`. Returns `None` if
     /// the row is not in the snapshot.
@@ -131,7 +140,7 @@ impl<'db> WriteTxn<'db> {
     }
 
     /// A transaction in that of a caller who commits it.
-    pub(super) fn lent(core: &'db mut core::WriteTxn<'_>, inner: &'db Inner) -> Self {
+    pub(super) fn lent(core: &'db mut dyn Target, inner: &'db Inner) -> Self {
         WriteTxn::with(Writer::Lent(core), inner)
     }
 
@@ -362,6 +371,22 @@ impl WriteTxn<'_> {
         self.statement::<I::Table>()?.delete_range::<I>(&range)
     }
 
+    /// Removes the rows whose key in an index, or composite primary key, has these leading components, and returns how many
+    /// there were: `tx.delete_prefix(item::primary, (order,))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_range`](WriteTxn::delete_range).
+    pub fn delete_prefix<I: OrderedIndex, P: PrefixOf<I::Key>>(
+        &mut self,
+        index: I,
+        prefix: P,
+    ) -> Result<u64> {
+        let _ = index;
+        let range = KeyRange::prefixed(prefix);
+        self.statement::<I::Table>()?.delete_range::<I>(&range)
+    }
+
     /// Removes the rows for which `keep` returns `false`, and returns how many there were. It reads the whole table,
     /// in the order of the primary key.
     ///
@@ -409,6 +434,178 @@ impl WriteTxn<'_> {
         let _ = index;
         let range = KeyRange::between::<I::Key>(&range);
         Ok(Drain::new(self.statement::<I::Table>()?, range))
+    }
+
+    /// Adds rows that come in the order of their primary keys, and returns how many there were. It is the fastest way to
+    /// fill a table.
+    ///
+    /// Rows behind the last one of the table are appended to its pages. Others may come between rows that are there, for
+    /// the price of an [`insert`](WriteTxn::insert). Index entries are gathered in memory and written in the order of
+    /// their index; when there are more than the [memory](crate::Builder::sort_memory) set aside for it holds, they are written
+    /// in several such runs. What is read and encoded is one row at a time, so the rows may come from anywhere.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Reading { #[key] at: u64, #[index] sensor: u16, value: i32 }
+    /// # fn main() -> mdbx_typed::Result<()> {
+    /// # let db = Database::in_memory(schema![Reading])?;
+    /// let readings = (0..1000).map(|at| Reading { at, sensor: 7, value: 20 });
+    /// let loaded = db.write(|tx| tx.load_sorted(readings))?;
+    /// assert_eq!(loaded, 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSorted`] if a row is smaller than the one before; [`Error::KeyExists`] if a primary key comes twice, or
+    /// is taken; [`Error::UniqueViolation`] for a row of the table or of the load; otherwise as
+    /// [`insert`](WriteTxn::insert). No row of the load is there then, also if the iterator panics.
+    pub fn load_sorted<R: Record>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<u64> {
+        let memory = self.inner.sort_memory;
+        self.statement::<R::Table>()?.load_sorted(rows, memory)
+    }
+
+    /// Adds rows in any order, and returns how many there were.
+    ///
+    /// They are sorted in memory, with their index entries, and then stored as by [`load_sorted`](WriteTxn::load_sorted).
+    /// When there is more than the [memory](crate::Builder::sort_memory) set aside for it holds, they are stored in several
+    /// sorted runs.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Word { #[key] text: String, #[index] len: u32 }
+    /// # fn main() -> mdbx_typed::Result<()> {
+    /// # let db = Database::in_memory(schema![Word])?;
+    /// let words = ["pear", "fig", "apple"].map(|text| Word { text: text.into(), len: text.len() as u32 });
+    /// assert_eq!(db.write(|tx| tx.load(&words))?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`load_sorted`](WriteTxn::load_sorted), but for the order.
+    pub fn load<R: Record>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<u64> {
+        let memory = self.inner.sort_memory;
+        self.statement::<R::Table>()?.load(rows, memory)
+    }
+
+    /// Runs `f` in a transaction inside this one: what it does is kept if it returns `Ok`. An error or a panic undoes all of
+    /// that and nothing else, and this transaction goes on. They nest to any depth, also in a [`batch`](crate::Database::batch).
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Order { #[key] id: u64 }
+    /// # #[derive(Table, Serialize, Deserialize)] struct Item { #[key] order: u64, #[key] number: u32 }
+    /// /// Imports the orders that are sound, and returns how many were not.
+    /// fn import(db: &Database, orders: &[(Order, Vec<Item>)]) -> mdbx_typed::Result<usize> {
+    ///     db.write(|tx| {
+    ///         let mut refused = 0;
+    ///         for (order, items) in orders {
+    ///             let imported = tx.nested(|tx| {
+    ///                 tx.insert(order)?;
+    ///                 items.iter().try_for_each(|item| tx.insert(item))
+    ///             });
+    ///             match imported {
+    ///                 Err(error) if error.is_conflict() => refused += 1,
+    ///                 result => result?,
+    ///             }
+    ///         }
+    ///         Ok(refused)
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, or [`Error::Engine`]: [`TxnFailed`](mdbx_core::Error::TxnFailed) among others if an error left the
+    /// changes half done, those of `f`, which are undone then, or those of this transaction before.
+    pub fn nested<R>(&mut self, f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R>) -> Result<R> {
+        self.try_nested(f)
+    }
+
+    /// As [`nested`](WriteTxn::nested), for closures with an error type of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`nested`](WriteTxn::nested).
+    pub fn try_nested<R, E: From<Error>>(
+        &mut self,
+        f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.refuse_if_broken()?;
+        let WriteTxn {
+            core,
+            inner,
+            scratch,
+            is_checked,
+            ..
+        } = self;
+        let mut f = Some(f);
+        let mut result = None;
+        let level = core.target().level(&mut |target| {
+            let Some(f) = f.take() else {
+                return Outcome::Undo;
+            };
+            let mut txn = WriteTxn::lent(target, inner);
+            txn.scratch = std::mem::take(scratch);
+            txn.is_checked = *is_checked;
+            let value = f(&mut txn).and_then(|value| {
+                txn.refuse_if_broken()?;
+                Ok(value)
+            });
+            *is_checked = txn.is_checked;
+            *scratch = txn.scratch;
+            let outcome = Outcome::of(&value);
+            result = Some(value);
+            outcome
+        });
+        level.map_err(Error::from)?;
+        result.unwrap_or_else(|| Err(Error::from(core::Error::TxnFailed).into()))
+    }
+
+    /// Hands the transaction of the engine, [`mdbx_core`], to `f`, and returns what it returns: for tables of your own
+    /// beside the typed ones, and for whatever the typed layer does not have. In a [`batch`](crate::Database::batch) and in
+    /// a [`nested`](WriteTxn::nested) one it is that of the closure: what is done is undone with the rest of it.
+    ///
+    /// **Nothing that the typed layer promises is kept here**: who writes to a typed table, to one of its indexes or to
+    /// the catalog answers for it that they still fit. What else the engine takes for safe stays safe;
+    /// [`Database::verify`](crate::Database::verify) tells whether indexes and rows are equal.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// use mdbx_core::TableFlags;
+    ///
+    /// # fn main() -> mdbx_typed::Result<()> {
+    /// # let db = Database::in_memory(schema![User])?;
+    /// db.write(|tx| {
+    ///     tx.insert(&User { id: 1 })?;
+    ///     tx.raw(|engine| -> mdbx_core::Result<()> {
+    ///         let marks = engine.create_table("marks", TableFlags::empty())?;
+    ///         engine.put(marks, b"imported", b"yes")
+    ///     })?;
+    ///     Ok(())
+    /// })?;
+    /// let tx = db.read()?;
+    /// let marks = tx.raw().open_table("marks")?;
+    /// assert_eq!(tx.raw().get(marks, b"imported")?, Some(&b"yes"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn raw<R>(&mut self, f: impl FnOnce(&mut core::WriteTxn<'_>) -> R) -> R {
+        // The catalog may be another one afterwards.
+        self.is_checked = false;
+        let mut f = Some(f);
+        let mut value = None;
+        self.core.target().raw(&mut |txn| {
+            value = f.take().map(|f| f(txn));
+        });
+        value.unwrap_or_else(|| unreachable!("the transaction is handed out once"))
     }
 
     /// Makes all changes durable and visible to transactions that begin from now on.

@@ -11,6 +11,9 @@ pub enum OpenError {
     /// The tables in the file are not those of the program.
     #[error("{0}")]
     Schema(SchemaDiff),
+    /// The file can only be read, but would have to be changed first: tables or indexes have other names in it.
+    #[error("the file would have to be changed, and it can only be read: {0}")]
+    ReadOnly(SchemaDiff),
     /// Two structs of the schema have the same table name.
     #[error(
         "two structs are stored as table `{table}`: give one of them another #[table(name = \"..\")]"
