@@ -382,7 +382,6 @@ impl World {
             full: 0,
             is_broken: false,
         };
-        let unknown = || Error::NotInSchema { table: "a table" };
         let result = match kind {
             0 => db.write(|tx| {
                 seen.statements::<V>(tx, statements)?;
@@ -416,6 +415,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Returns an error of a program that changes its mind, which is none of the statements'.
+fn unknown() -> Error {
+    Error::NotInSchema { table: "a table" }
 }
 
 /// Returns whether an error is that of a full file, or of a transaction that one has left half done.
@@ -540,8 +544,29 @@ impl Session<'_> {
                     Ok(())
                 })
             }
+            37 => self.nested::<V>(tx),
             _ => self.step_of_many::<V>(tx),
         }
+    }
+
+    /// Runs some statements in a transaction inside this one, which is kept or not.
+    fn nested<V: Version>(&mut self, tx: &mut WriteTxn<'_>) -> Result<()> {
+        let (before, rows) = (V::written(tx)?, self.rows.clone());
+        let (count, is_kept) = (self.rng.below(5), self.rng.once_in(2));
+        let result = tx.nested(|tx| {
+            self.statements::<V>(tx, count)?;
+            if is_kept { Ok(()) } else { Err(unknown()) }
+        });
+        match result {
+            Ok(()) => assert!(is_kept && !self.is_broken),
+            Err(error) => {
+                assert!(is_full(&error) || !is_kept, "{error}");
+                self.full += usize::from(is_full(&error));
+                (self.rows, self.is_broken) = (rows, false);
+                assert_eq!(V::written(tx)?, before, "{error}");
+            }
+        }
+        Ok(())
     }
 
     /// As [`step`](Self::step), a statement that removes many.
