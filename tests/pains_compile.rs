@@ -2,6 +2,8 @@
 //!
 //! The messages are in `ui`, beside the mistakes, and `derive.rs` goes through all of them.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod typed_support;
 
 use std::sync::Arc;

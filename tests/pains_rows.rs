@@ -1,5 +1,7 @@
 //! What users of other typed stores ran into with their rows, and what happens here instead; numbered as in `pains.rs`.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod typed_support;
 
 use std::sync::Arc;

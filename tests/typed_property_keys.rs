@@ -1,6 +1,8 @@
 //! Bytes of keys are in the order of the values, for every type that can be a key and for random composites of them;
 //! prefixes and beginnings find exactly the values that have them.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod common;
 
 use std::cmp::Ordering;
@@ -288,6 +290,10 @@ fn equal_values_hash_and_compare_alike() {
 }
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two indexes have a field in common"
+)]
 #[index(by_all, on(text, bytes, number, float, name))]
 #[index(by_mixed, on(float, suit, text), desc(float, text))]
 struct Row {

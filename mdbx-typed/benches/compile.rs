@@ -48,7 +48,8 @@ fn write_manifest(root: &Path) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = format!(
         "[package]\nname = \"tables\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\nmdbx-typed = {{ path \
-         = {here:?} }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n\n[workspace]\n"
+         = '{}' }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n\n[workspace]\n",
+        here.display()
     );
     fs::write(root.join("Cargo.toml"), manifest).expect("a manifest");
     fs::create_dir(root.join("src")).expect("a directory");
@@ -69,9 +70,9 @@ fn source(stage: Stage, tables: u32) -> String {
             write!(names, "T{number}, ").expect("a text takes everything");
             names
         });
-        write!(
+        writeln!(
             source,
-            "pub fn open() -> mdbx_typed::Result<Database> {{ Ok(Database::in_memory(schema![{names}])?) }}\n"
+            "pub fn open() -> mdbx_typed::Result<Database> {{ Ok(Database::in_memory(schema![{names}])?) }}"
         )
         .expect("a text takes everything");
     }
