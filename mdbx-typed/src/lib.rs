@@ -498,6 +498,7 @@
 //! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
+//! - `changes`: what transactions changed, for those who listen.
 //! - `index`: the entries that one write changes.
 //! - `pairs`, `fill`: the entries of many rows, gathered, sorted and written.
 //! - `backfill`: indexes of rows that are there already.
@@ -513,6 +514,7 @@
 extern crate self as mdbx_typed;
 
 mod backfill;
+mod changes;
 mod codec;
 mod db;
 mod error;
@@ -530,6 +532,7 @@ mod table;
 pub mod testing;
 mod verify;
 
+pub use changes::{ChangeSet, ChangedTables, Changes, LoggedChanges, RecvError};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
 pub use codec::Codec;
@@ -537,7 +540,7 @@ pub use codec::Codec;
 pub use codec::Postcard;
 pub use db::{
     Builder, Database, Held, IndexStats, OnExtraIndex, OnLayoutChange, OnMissingIndex,
-    OnUnknownTable, ReadTxn, Stats, TableStats, WriteTxn,
+    OnUnknownTable, ReadTxn, Stats, Subscription, TableStats, WriteTxn,
 };
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,
@@ -547,7 +550,7 @@ pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
     TotalF32, TotalF64,
 };
-pub use mdbx_core::{Durability, EnvOptions, Geometry, PageSize};
+pub use mdbx_core::{Durability, EnvOptions, Geometry, PageSize, Txnid};
 pub use mdbx_derive::{Key, Plain, Shaped, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;
@@ -556,8 +559,8 @@ pub use query::{
 };
 pub use schema::{
     AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
-    KeyRef, KeySchema, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema, Table,
-    TableSchema, UniqueIndex, ViewOf,
+    KeyRef, KeySchema, LoggedTable, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema,
+    Table, TableSchema, UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 pub use table::Drain;

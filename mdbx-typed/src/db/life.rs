@@ -8,6 +8,7 @@ use mdbx_core::tools::copy::CopyOptions;
 use super::open;
 use super::plan::Plan;
 use super::{Database, Inner};
+use crate::changes::log::Log;
 use crate::error::{Error, OpenError, Result, SchemaDiff};
 use crate::migrate;
 use crate::progress::Progress;
@@ -107,6 +108,9 @@ impl Database {
                 let mut txn = self.inner.env.write()?;
                 self.inner.check_schema(&txn)?;
                 task.advance(&mut txn)?;
+                if let Some(log) = Log::of(schema.name, handles) {
+                    log.touch(&mut txn)?; // the rows are newer now
+                }
                 txn.commit()?;
                 progress(task.progress());
             }

@@ -6,6 +6,7 @@
 //! - `life`: what a program may ask for later: differences, migration, verification, dropping.
 //! - `stats`: how large everything is.
 //! - `txn`: the two kinds of transaction.
+//! - `watch`: listening for changes.
 //! - `held`: rows that outlive the function that read them.
 
 mod held;
@@ -15,11 +16,13 @@ mod plan;
 mod policy;
 mod stats;
 mod txn;
+mod watch;
 
 pub use held::Held;
 pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
 pub use stats::{IndexStats, Stats, TableStats};
 pub use txn::{ReadTxn, WriteTxn};
+pub use watch::Subscription;
 
 use std::fmt;
 use std::path::Path;
@@ -27,6 +30,8 @@ use std::sync::Arc;
 
 use mdbx_core::{Durability, Env, EnvOptions, Geometry};
 
+use crate::changes::Hub;
+use crate::changes::log::Log;
 use crate::error::{Error, OpenError, Result};
 use crate::key;
 use crate::progress::Progress;
@@ -58,6 +63,8 @@ pub(crate) struct Inner {
     policies: Policies,
     /// How much a load gathers, in bytes.
     sort_memory: usize,
+    /// Who listens for changes.
+    hub: Arc<Hub>,
 }
 
 impl Inner {
@@ -71,6 +78,13 @@ impl Inner {
     #[inline]
     pub(crate) fn require<T: Table>(&self) -> Result<&TableHandles> {
         handles::require::<T>(&self.tables)
+    }
+
+    /// Returns the log of the table type with this number, if it keeps one.
+    fn log(&self, slot: usize) -> Option<Log> {
+        let mut tables = self.schema.tables().iter();
+        let schema = tables.find(|table| (table.slot)() == slot)?;
+        Log::of(schema.name, self.tables.get(slot)?.as_ref()?)
     }
 
     /// Checks that no other program has changed the tables since the database was opened.
@@ -248,8 +262,15 @@ impl Database {
             .batch(|txn| {
                 let mut txn = WriteTxn::lent(txn, &self.inner);
                 let value = f(&mut txn).map_err(Failed::Work)?;
-                txn.commit().map_err(Failed::Commit)?;
-                Ok(value)
+                let ticket = txn.finish().map_err(Failed::Commit)?;
+                Ok((value, ticket))
+            })
+            // Here the commit has returned, in the thread that called.
+            .map(|(value, ticket)| {
+                if let Some(ticket) = ticket {
+                    ticket.committed();
+                }
+                value
             })
             .map_err(|failed| match failed {
                 Failed::Work(error) => error,
@@ -477,7 +498,7 @@ fn most_tables(schema: &Schema) -> usize {
     // A renamed table is opened under both of its names, and an index that is built under a third.
     let tables_of = |table: &&TableSchema| {
         let indexes = table.indexes.iter().map(|index| 1 + names_of(index.was));
-        names_of(table.was) * (1 + indexes.sum::<usize>())
+        names_of(table.was) * (1 + usize::from(table.logged) + indexes.sum::<usize>())
     };
     1 + OTHERS + schema.tables().iter().map(tables_of).sum::<usize>()
 }
@@ -494,6 +515,7 @@ impl Database {
                 catalog,
                 policies: fitting.policies,
                 sort_memory: fitting.sort_memory,
+                hub: Arc::default(),
             }),
         })
     }

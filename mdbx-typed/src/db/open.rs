@@ -238,6 +238,9 @@ pub(super) fn drop_table(env: &Env, name: &str) -> Result<bool, OpenError> {
     if let Some(build) = stored.build(name)? {
         backfill::discard(&mut txn, name, &build)?;
     }
+    if let Some(log) = find_table(&txn, &catalog::log_table(name))? {
+        txn.drop_table(log)?;
+    }
     if let Some(rows) = find_table(&txn, name)? {
         txn.drop_table(rows)?;
     }

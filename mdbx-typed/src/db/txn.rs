@@ -11,6 +11,7 @@ use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
+use crate::changes::{Journal, Mark, Noting, Ticket};
 use crate::error::{Error, Result};
 use crate::key::{self, Key, KeyRange, PrefixOf};
 use crate::query::{Query, RowOf};
@@ -45,6 +46,8 @@ pub struct WriteTxn<'db> {
     is_broken: bool,
     /// Set when the tables were found to be those the database was opened with.
     is_checked: bool,
+    /// What it changed, if somebody listens.
+    journal: Option<Box<Journal>>,
 }
 
 /// The engine's write transaction.
@@ -104,6 +107,11 @@ impl<'db> ReadTxn<'db> {
             Shared::Owned(inner) => inner,
         }
     }
+
+    /// Returns the engine's transaction, and the database it belongs to.
+    pub(super) fn parts(&self) -> (&dyn Source, &Inner) {
+        (&self.core, self.inner())
+    }
 }
 
 impl<'db> ReadTxn<'db> {
@@ -144,6 +152,11 @@ impl<'db> WriteTxn<'db> {
         WriteTxn::with(Writer::Lent(core), inner)
     }
 
+    /// Ends a transaction that is lent: once the lender has committed, the ticket is to say so.
+    pub(super) fn finish(mut self) -> Result<Option<Ticket>> {
+        self.line_up()
+    }
+
     fn with(core: Writer<'db>, inner: &'db Inner) -> Self {
         WriteTxn {
             core,
@@ -151,6 +164,7 @@ impl<'db> WriteTxn<'db> {
             scratch: Scratch::default(),
             is_broken: false,
             is_checked: false,
+            journal: inner.hub.journal(), // whoever makes it has the turn
         }
     }
 
@@ -164,6 +178,15 @@ impl<'db> WriteTxn<'db> {
 macro_rules! reads {
     ($txn:ident) => {
         impl $txn<'_> {
+            /// Returns the id of the transaction.
+            ///
+            /// A snapshot holds the changes of all transactions with ids up to its own. A write transaction has the id
+            /// that its [`ChangeSet`](crate::ChangeSet) carries; a snapshot with its changes has that one or a higher.
+            #[must_use]
+            pub fn id(&self) -> Txnid {
+                Source::id(&self.core)
+            }
+
             /// Returns the row with this primary key, borrowed from the transaction where the struct borrows.
             ///
             /// # Errors
@@ -231,7 +254,7 @@ macro_rules! reads {
         impl fmt::Debug for $txn<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($txn))
-                    .field("id", &self.core.id())
+                    .field("id", &self.id())
                     .finish_non_exhaustive()
             }
         }
@@ -240,6 +263,50 @@ macro_rules! reads {
 
 reads!(ReadTxn);
 reads!(WriteTxn);
+
+/// What a transaction lends to one inside it. Unless the inner one is kept, also if it panics, its changes are not noted.
+struct Outer<'o> {
+    scratch: &'o mut Scratch,
+    is_checked: &'o mut bool,
+    journal: &'o mut Option<Box<Journal>>,
+    /// Where the notes of the inner transaction begin.
+    mark: Option<Mark>,
+    is_kept: bool,
+}
+
+impl Drop for Outer<'_> {
+    fn drop(&mut self) {
+        match (self.mark, self.journal.as_deref_mut()) {
+            _ if self.is_kept => {}
+            (Some(mark), Some(journal)) => journal.undo_to(mark),
+            _ => *self.journal = None,
+        }
+    }
+}
+
+/// A transaction inside another, which gives back what it was lent when it ends, also by a panic.
+struct Child<'c, 'o> {
+    txn: WriteTxn<'c>,
+    outer: &'c mut Outer<'o>,
+}
+
+impl<'c, 'o> Child<'c, 'o> {
+    fn new(target: &'c mut dyn Target, inner: &'c Inner, outer: &'c mut Outer<'o>) -> Self {
+        let mut txn = WriteTxn::lent(target, inner);
+        txn.scratch = std::mem::take(outer.scratch);
+        txn.is_checked = *outer.is_checked;
+        txn.journal = outer.journal.take();
+        Child { txn, outer }
+    }
+}
+
+impl Drop for Child<'_, '_> {
+    fn drop(&mut self) {
+        *self.outer.scratch = std::mem::take(&mut self.txn.scratch);
+        *self.outer.is_checked = self.txn.is_checked;
+        *self.outer.journal = self.txn.journal.take();
+    }
+}
 
 impl WriteTxn<'_> {
     /// Adds a row.
@@ -538,33 +605,39 @@ impl WriteTxn<'_> {
         f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         self.refuse_if_broken()?;
+        let mark = self.journal.as_deref().map(Journal::mark);
         let WriteTxn {
             core,
             inner,
             scratch,
             is_checked,
+            journal,
             ..
         } = self;
+        let mut outer = Outer {
+            scratch,
+            is_checked,
+            journal,
+            mark,
+            is_kept: false,
+        };
         let mut f = Some(f);
         let mut result = None;
         let level = core.target().level(&mut |target| {
             let Some(f) = f.take() else {
                 return Outcome::Undo;
             };
-            let mut txn = WriteTxn::lent(target, inner);
-            txn.scratch = std::mem::take(scratch);
-            txn.is_checked = *is_checked;
-            let value = f(&mut txn).and_then(|value| {
-                txn.refuse_if_broken()?;
+            let mut child = Child::new(target, inner, &mut outer);
+            let value = f(&mut child.txn).and_then(|value| {
+                child.txn.refuse_if_broken()?;
                 Ok(value)
             });
-            *is_checked = txn.is_checked;
-            *scratch = txn.scratch;
             let outcome = Outcome::of(&value);
             result = Some(value);
             outcome
         });
         level.map_err(Error::from)?;
+        outer.is_kept = matches!(result, Some(Ok(_)));
         result.unwrap_or_else(|| Err(Error::from(core::Error::TxnFailed).into()))
     }
 
@@ -613,16 +686,35 @@ impl WriteTxn<'_> {
     /// # Errors
     ///
     /// [`Error::Engine`]; nothing was changed then, unless the engine's error says otherwise.
-    pub fn commit(self) -> Result<()> {
-        self.refuse_if_broken()?;
+    pub fn commit(mut self) -> Result<()> {
+        let ticket = self.line_up()?;
         if let Writer::Own(txn) = self.core {
-            txn.commit()?;
+            txn.commit()?; // else the ticket is dropped, and says so
+        }
+        if let Some(ticket) = ticket {
+            ticket.committed();
         }
         Ok(())
     }
 
     /// Drops all changes.
     pub fn abort(self) {}
+
+    /// Writes what was changed into the logs, and puts it in line for those who listen; `None` if there is nothing to tell
+    /// them.
+    fn line_up(&mut self) -> Result<Option<Ticket>> {
+        self.refuse_if_broken()?;
+        let Some(journal) = self.journal.take() else {
+            return Ok(None);
+        };
+        let id = self.core.id();
+        for (slot, set) in journal.logs(id) {
+            if let Some(log) = self.inner.log(slot) {
+                log.append(self.core.target(), &set)?;
+            }
+        }
+        Ok(self.inner.hub.line_up(&journal, id))
+    }
 
     fn refuse_if_broken(&self) -> Result<()> {
         if self.is_broken {
@@ -641,7 +733,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
+    pub(super) fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
         self.refuse_if_broken()?;
         let handles = self.inner.require::<T>()?;
         if let Some(reason) = &handles.read_only {
@@ -651,11 +743,16 @@ impl WriteTxn<'_> {
             });
         }
         self.check_schema()?;
+        if handles.log.is_some() {
+            let journal = self.journal.get_or_insert_default();
+            journal.keep_log(T::slot());
+        }
         Ok(Statement::new(
             self.core.target(),
             handles,
             &mut self.scratch,
             &mut self.is_broken,
+            Noting::new(self.journal.as_deref_mut(), T::slot()),
         ))
     }
 }

@@ -144,6 +144,20 @@ pub enum Error {
         /// The index; `primary` for the primary key.
         index: &'static str,
     },
+    /// The log of a table does not have the changes that were asked for: they were trimmed, or made before there was a log or by
+    /// a program that keeps none, or the file has not come to that transaction yet. Read the table anew, and ask with the
+    /// [`id`](crate::ReadTxn::id) of that snapshot.
+    #[error(
+        "table `{table}`: the log has the changes after transaction {start}, not all after {since}"
+    )]
+    NotInLog {
+        /// The table.
+        table: &'static str,
+        /// The transaction whose later changes were asked for.
+        since: mdbx_core::Txnid,
+        /// The transaction whose later changes there are.
+        start: mdbx_core::Txnid,
+    },
     /// The database was opened without this table: it is not in the schema, or not in a file that is only read.
     #[error(
         "table `{table}` is not in the schema the database was opened with, or not in a file that is only read"

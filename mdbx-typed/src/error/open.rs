@@ -181,6 +181,8 @@ pub enum Step {
         /// Its name.
         index: String,
     },
+    /// The table keeps a log of its changes from now on.
+    StartLog,
     /// The rows can be read only.
     ReadOnly {
         /// Why.
@@ -389,6 +391,7 @@ impl fmt::Display for Step {
                 f,
                 "index `{index}` is not in this program: it is marked stale"
             ),
+            Step::StartLog => f.write_str("its changes are logged from now on"),
             Step::ReadOnly { reason } => write!(f, "it is opened for reading only: {reason}"),
         }
     }

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeInclusive};
 use mdbx_core as core;
 use mdbx_core::{PageSize, TableMut, TableRef, Txnid};
 
-use super::catalog::{IndexKind, index_table};
+use super::catalog::{IndexKind, index_table, log_table};
 use super::describe::fingerprint;
 use super::{Index, IndexSchema, Origin, Table, TableSchema};
 use crate::error::{Error, ReadOnly, Result};
@@ -236,6 +236,8 @@ pub(crate) struct TableHandles {
     /// The indexes, by position.
     pub(crate) indexes: Box<[IndexHandle]>,
     pub(crate) revisions: Revisions,
+    /// The log of its changes, if it keeps one.
+    pub(crate) log: Option<core::Table>,
     /// Why its rows cannot be changed, if they cannot.
     pub(crate) read_only: Option<ReadOnly>,
 }
@@ -298,10 +300,16 @@ impl TableHandles {
             .iter()
             .map(open_index)
             .collect::<core::Result<_>>()?;
+        let log = if schema.logged {
+            find_table(source, &log_table(schema.name))?
+        } else {
+            None
+        };
         Ok(TableHandles {
             rows,
             indexes,
             revisions,
+            log,
             read_only,
         })
     }

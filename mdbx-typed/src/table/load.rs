@@ -8,6 +8,7 @@
 use mdbx_core::TableMut;
 
 use super::Statement;
+use crate::changes::Attempt;
 use crate::error::{Error, Result};
 use crate::fill::{End, Fill, Obstacle};
 use crate::key::KeyBuf;
@@ -24,14 +25,16 @@ impl<T: Table> Statement<'_, T> {
         most_bytes: usize,
     ) -> Result<u64> {
         let mut rows = rows.into_iter();
-        let mut load = Load::new(self.handles, most_bytes);
-        self.txn.as_a_whole(&mut |txn| {
+        let mut load = Load::new(self.handles, most_bytes, self.noting.attempt());
+        let count = self.txn.as_a_whole(&mut |txn| {
             while !load.store_some::<T, R>(txn, &mut rows)? {
                 load.write_entries::<T>(txn)?;
             }
             load.write_entries::<T>(txn)?;
             Ok(load.count)
-        })
+        })?;
+        load.noting.keep();
+        Ok(count)
     }
 
     /// Adds rows in any order; returns how many.
@@ -41,8 +44,8 @@ impl<T: Table> Statement<'_, T> {
         most_bytes: usize,
     ) -> Result<u64> {
         let mut rows = rows.into_iter();
-        let mut load = Load::new(self.handles, most_bytes);
-        self.txn.as_a_whole(&mut |txn| {
+        let mut load = Load::new(self.handles, most_bytes, self.noting.attempt());
+        let count = self.txn.as_a_whole(&mut |txn| {
             for row in rows.by_ref() {
                 load.gather(&row)?;
                 if load.is_full() {
@@ -53,7 +56,9 @@ impl<T: Table> Statement<'_, T> {
             load.write_rows::<T>(txn)?;
             load.write_entries::<T>(txn)?;
             Ok(load.count)
-        })
+        })?;
+        load.noting.keep();
+        Ok(count)
     }
 }
 
@@ -74,10 +79,12 @@ struct Load<'a> {
     /// The bytes and the index keys of one row.
     row: Vec<u8>,
     keys: IndexKeys,
+    /// The rows, which are kept once all of them are stored.
+    noting: Attempt<'a>,
 }
 
 impl<'a> Load<'a> {
-    fn new(handles: &'a TableHandles, most_bytes: usize) -> Self {
+    fn new(handles: &'a TableHandles, most_bytes: usize, noting: Attempt<'a>) -> Self {
         Load {
             handles,
             rows: Pairs::default(),
@@ -89,6 +96,7 @@ impl<'a> Load<'a> {
             last: None,
             row: Vec::new(),
             keys: IndexKeys::default(),
+            noting,
         }
     }
 
@@ -143,6 +151,7 @@ impl<'a> Load<'a> {
         self.keys.clear();
         row.index_keys(&mut self.keys);
         self.keys.settle();
+        self.noting.note(key.as_slice(), None, Some(&self.keys));
         for (position, index_key) in self.keys.iter() {
             let handle = &self.handles.indexes[position];
             if handle.is_missing {
