@@ -575,3 +575,62 @@ fn every_derive_works_through_a_reexport() -> Result<()> {
     assert_eq!(tx.by(named::by_name_id).count()?, 1);
     Ok(())
 }
+
+/// Tables that a macro writes of what it is given: types, functions and whole attributes.
+macro_rules! table_of {
+    ($name:ident, $key:ty, $value:ty, $with:path, $computed:ty, $(#[$attribute:meta])*) => {
+        #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+        #[index(by_both, on(value, part), desc(part))]
+        #[index(by_each, with = $with, key = $computed, each, when = Self::is_wanted)]
+        $(#[$attribute])*
+        struct $name {
+            #[key]
+            id: $key,
+            #[key]
+            part: u8,
+            #[index]
+            value: $value,
+            #[index(sparse)]
+            maybe: Option<$value>,
+            #[index(each, name = by_many)]
+            many: Vec<$value>,
+        }
+    };
+}
+
+table_of! { Given, i32, String, Given::words, Vec<String>,
+    #[index(by_sum, with = Self::sum, key = i64, when = Self::is_wanted)]
+    #[index(by_value_hash, on(value), hash)]
+}
+
+impl Given {
+    fn words(&self) -> Vec<String> {
+        self.value.split(' ').map(str::to_owned).collect()
+    }
+
+    fn sum(&self) -> i64 {
+        i64::from(self.id) + i64::from(self.part)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.id > 0
+    }
+}
+
+#[test]
+fn a_macro_can_write_a_table_of_what_it_is_given() -> Result<()> {
+    let db = Database::in_memory(schema![Given])?;
+    let row = Given {
+        id: 1,
+        part: 2,
+        value: "two words".into(),
+        maybe: Some("maybe".into()),
+        many: vec!["a".into(), "b".into()],
+    };
+    db.write(|tx| tx.insert(&row))?;
+    let tx = db.read()?;
+    assert_eq!(tx.by(given::by_sum).eq(3).one()?, Some(row.clone()));
+    assert_eq!(tx.by(given::by_each).eq("words").one()?, Some(row));
+    assert_eq!(tx.by(given::by_many).eq("b").count()?, 1);
+    Ok(())
+}

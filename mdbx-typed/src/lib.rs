@@ -529,6 +529,7 @@ mod query;
 mod schema;
 mod shape;
 mod table;
+pub mod testing;
 mod verify;
 
 pub use changes::{ChangeSet, ChangedTables, Changes, LoggedChanges, RecvError};

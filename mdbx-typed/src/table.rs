@@ -167,12 +167,13 @@ impl<'s, T: Table> Statement<'s, T> {
         let row = make(id);
         let key = key::encode::<T::Key>(id.as_ref());
         Self::require_key(&row, &key)?;
-        // Drawing comes with the other changes, so that a row that is refused leaves the sequence as it was.
+        // Drawing comes last, so that a row that is refused or finds no room leaves the sequence as it was. It cannot
+        // fail then: it takes no room, and the number is one the sequence can have.
         self.store(&row, &key, false, |changes, txn, is_broken, bytes| {
             let rows = changes.handles.rows.table;
             changes.apply(txn, is_broken, |txn| {
-                txn.sequence(rows, drawn)?;
-                txn.put(rows, key.as_slice(), bytes)
+                txn.put(rows, key.as_slice(), bytes)?;
+                txn.sequence(rows, drawn).map(drop)
             })
         })?;
         Ok(row)

@@ -1,6 +1,6 @@
 //! `#[derive(Table)]`: the marker module, and the impls of the table, its record and its indexes.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Lifetime, Path, Type, Visibility, parse_quote};
@@ -120,7 +120,7 @@ fn record(model: &Model<'_>) -> TokenStream {
     let key = if model.key.is_empty() {
         quote!(0)
     } else {
-        tuple(model.key.iter().map(|column| borrow(model, column)))
+        borrowed(model, &model.key)
     };
     let key_fn = at(
         key_span(&model.key),
@@ -529,27 +529,29 @@ fn push(model: &Model<'_>, position: usize, index: &Index) -> TokenStream {
     if columns.is_empty() {
         return TokenStream::new();
     }
-    let push = quote!(__keys.push::<<#module::#name as #krate::Index>::Key>);
+    let push = quote!(push::<<#module::#name as #krate::Index>::Key>);
     let push = at(key_span(columns), push);
+    let push = quote!(__keys.#push);
     let computed = columns.iter().map(compute);
     let body = match index.entries {
         Entries::One => {
-            let key = tuple(columns.iter().map(|column| borrow(model, column)));
-            quote!(#push(#position, #key);)
+            let key = borrowed(model, columns);
+            quote!(#push(#position, { #key });)
         }
         Entries::Sparse => push_sparse(model, position, columns, &push),
         Entries::Each => {
             let collection = collection(&columns[0]);
-            let key = key_ref(model, &columns[0].ty, &quote!(__element));
+            let element = local("__element", &columns[0].ty);
+            let key = key_ref(model, &columns[0].ty, &element);
             quote! {
-                for __element in #collection {
+                for #element in #collection {
                     #push(#position, #key);
                 }
             }
         }
     };
     let guard = index.when.as_ref().map(|when| {
-        let condition = quote_spanned!(when.span()=> #when(self));
+        let condition = of_row(when);
         quote!(if #condition)
     });
     quote!(#guard { #(#computed)* #body })
@@ -563,8 +565,9 @@ fn push_sparse(
     push: &TokenStream,
 ) -> TokenStream {
     let is_some = |column: &Column| columns.len() == 1 || column.option_item().is_some();
-    let names: Vec<_> = (0..columns.len())
-        .map(|i| format_ident!("__part_{i}"))
+    let parts = columns.iter().enumerate();
+    let names: Vec<_> = parts
+        .map(|(i, column)| local(&format!("__part_{i}"), &column.ty))
         .collect();
     let patterns = columns.iter().zip(&names).map(|(column, name)| {
         if is_some(column) {
@@ -594,30 +597,58 @@ fn compute(column: &Column) -> TokenStream {
         Value::Field(_) => TokenStream::new(),
         Value::Computed(function) => {
             let ty = &column.ty;
-            let call = quote_spanned!(function.span()=> #function(self));
-            quote!(let __computed: #ty = #call;)
+            let (computed, call) = (local("__computed", ty), of_row(function));
+            quote!(let #computed: #ty = #call;)
         }
     }
+}
+
+/// Writes the call of a function with the row.
+///
+/// The row does not stand at the function: within a `macro_rules` macro that was given the function, there is no `self`.
+fn of_row(function: &Path) -> TokenStream {
+    let row = quote!(self);
+    quote_spanned!(function.span()=> #function(#row))
 }
 
 /// Writes the place where the value of a column is.
 fn place(column: &Column) -> TokenStream {
     match &column.value {
         Value::Field(field) => quote!(self.#field),
-        Value::Computed(_) => quote!(__computed),
+        Value::Computed(_) => local("__computed", &column.ty).into_token_stream(),
     }
 }
 
-fn borrow(model: &Model<'_>, column: &Column) -> TokenStream {
-    let place = place(column);
-    key_ref(model, &column.ty, &quote!(&#place))
+/// Writes the key of one value or several.
+///
+/// The row gets a name that stands at each type: see [`local`].
+fn borrowed(model: &Model<'_>, columns: &[Column]) -> TokenStream {
+    let mut rows = TokenStream::new();
+    let key = tuple(columns.iter().map(|column| {
+        let value = match &column.value {
+            Value::Field(field) => {
+                let row = local("__row", &column.ty);
+                rows.extend(quote!(let #row = self;));
+                quote!(#row.#field)
+            }
+            Value::Computed(_) => place(column),
+        };
+        key_ref(model, &column.ty, &quote!(&#value))
+    }));
+    quote!(#rows #key)
 }
 
 /// Writes the call that turns a field into a key. It stands at the type of the field, so that a type that is no key
-/// is reported there and once.
+/// is reported there and once. Variables in `value` are of [`local`].
 fn key_ref(model: &Model<'_>, ty: &Type, value: &impl ToTokens) -> TokenStream {
     let krate = &model.krate;
     at(ty.span(), quote!(#krate::KeyField::key_ref(#value)))
+}
+
+/// Returns the name of a local variable for a value of this type. It stands where its uses stand: within a `macro_rules`
+/// macro that was given the type, a variable of the same name from elsewhere is another one.
+fn local(name: &str, ty: &Type) -> Ident {
+    Ident::new(name, ty.span())
 }
 
 /// Writes what to iterate over.
@@ -683,7 +714,7 @@ fn column_name(column: &Column) -> String {
     }
 }
 
-/// Returns the tokens as if they were all written at `span`.
+/// Returns the tokens as if they were all written at `span`, but for `self`, which is not known everywhere.
 pub(super) fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
     let place = |token: TokenTree| match token {
         TokenTree::Group(group) => {
@@ -691,6 +722,7 @@ pub(super) fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
             group.set_span(span);
             TokenTree::Group(group)
         }
+        TokenTree::Ident(row) if row == "self" => TokenTree::Ident(row),
         mut token => {
             token.set_span(span);
             token
