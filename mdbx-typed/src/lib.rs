@@ -300,6 +300,7 @@
 //! - `verify`: whether rows and indexes are equal.
 //! - `table`: reading a row, and the statements that change rows.
 //! - `query`: many rows, by an index.
+//! - `dynamic`: rows without their structs; export, import, dump and restore.
 //! - `db`: the database and its transactions.
 
 #![deny(unsafe_code)]
@@ -310,6 +311,7 @@ extern crate self as mdbx_typed;
 mod backfill;
 mod codec;
 mod db;
+mod dynamic;
 mod error;
 mod index;
 mod key;
@@ -330,6 +332,10 @@ pub use codec::Postcard;
 pub use db::{
     Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
     WriteTxn,
+};
+pub use dynamic::{
+    DynamicEntries, DynamicQuery, DynamicRow, DynamicRows, DynamicTable, FieldInfo, IndexInfo,
+    RevisionInfo, TableInfo, Value,
 };
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,

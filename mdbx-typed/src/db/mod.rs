@@ -99,6 +99,46 @@ impl Database {
         Self::builder().open(path, schema)
     }
 
+    /// Opens the file `path` without any structs, to look at what it holds: every table can be read by
+    /// [`ReadTxn::dynamic`].
+    ///
+    /// It creates nothing and changes nothing.
+    ///
+    /// ```
+    /// use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)]
+    /// # struct User { #[key] id: u64, #[index(unique)] email: String }
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.mdbx");
+    /// # let db = Database::open(&path, schema![User])?;
+    /// # db.write(|tx| tx.insert(&User { id: 7, email: "ann@x.org".into() }))?;
+    /// # drop(db);
+    ///
+    /// let db = Database::browse(path)?;
+    /// let tx = db.read()?;
+    /// for table in tx.tables()? {
+    ///     println!("{table}"); // its fields and indexes
+    /// }
+    /// let users = tx.dynamic("user")?;
+    /// let ann = users.by("by_email")?.eq("ann@x.org")?.first()?.unwrap();
+    /// assert_eq!(ann.get("id").and_then(|id| id.as_u64()), Some(7));
+    /// assert_eq!(ann.to_string(), r#"{"id": 7, "email": "ann@x.org"}"#);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Engine`], among others when there is no such file.
+    pub fn browse(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        /// A file has as many tables and indexes as the programs that wrote it, which are not known here.
+        const MOST_TABLES: usize = 4096;
+        let env = Env::options()
+            .create(false)
+            .max_tables(MOST_TABLES)
+            .open(path)?;
+        Database::of(env, &Schema::new(&[]), &Fitting::default())
+    }
+
     /// Returns a builder, to open a database with other options.
     #[must_use]
     pub fn builder() -> Builder {

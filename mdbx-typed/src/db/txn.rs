@@ -11,6 +11,7 @@ use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
+use crate::dynamic::{self, DynamicTable, TableInfo};
 use crate::error::{Error, Result};
 use crate::key::{self, Key, KeyRange};
 use crate::query::{Query, RowOf};
@@ -216,6 +217,28 @@ macro_rules! reads {
             pub fn count<T: Table>(&self) -> Result<u64> {
                 let handles = self.inner().require::<T>()?;
                 Ok(Source::table(&self.core, handles.rows.table)?.len())
+            }
+
+            /// Returns a table of the file by its stored name, to be read without its struct.
+            ///
+            /// The table need not be in the schema. What is not known of its fields is in [`DynamicRow::hidden`].
+            ///
+            /// [`DynamicRow::hidden`]: crate::DynamicRow::hidden
+            ///
+            /// # Errors
+            ///
+            /// [`Error::NoSuchTable`]; [`Error::Open`] for a catalog that cannot be read; [`Error::Engine`].
+            pub fn dynamic(&self, table: &str) -> Result<DynamicTable<'_>> {
+                dynamic::table::open(&self.core, table)
+            }
+
+            /// Returns what the file says about all its tables, by name, whether or not they are in the schema.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Open`] for a catalog that cannot be read; [`Error::Engine`].
+            pub fn tables(&self) -> Result<Vec<TableInfo>> {
+                dynamic::table::list(&self.core)
             }
         }
 
