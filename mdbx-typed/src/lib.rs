@@ -333,6 +333,10 @@ pub use db::{
     Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
     WriteTxn,
 };
+#[cfg(feature = "export")]
+pub use db::{ImportOptions, Restored, RestoredTable};
+#[cfg(feature = "export")]
+pub use dynamic::ParseValueError;
 pub use dynamic::{
     DynamicEntries, DynamicQuery, DynamicRow, DynamicRows, DynamicTable, FieldInfo, IndexInfo,
     RevisionInfo, TableInfo, Value,

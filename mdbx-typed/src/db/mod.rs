@@ -5,8 +5,14 @@
 //! - `open`: carries the plan out, or says what stands in the way.
 //! - `life`: what a program may ask for later: differences, migration, verification, dropping.
 //! - `txn`: the two kinds of transaction.
+//! - `exchange`: rows to JSON Lines and CSV, and back; with the feature `export`.
+//! - `dump`: everything to lines of JSON, and back; with the feature `export`.
 //! - `held`: rows that outlive the function that read them.
 
+#[cfg(feature = "export")]
+mod dump;
+#[cfg(feature = "export")]
+mod exchange;
 mod held;
 mod life;
 mod open;
@@ -14,6 +20,10 @@ mod plan;
 mod policy;
 mod txn;
 
+#[cfg(feature = "export")]
+pub use dump::{Restored, RestoredTable};
+#[cfg(feature = "export")]
+pub use exchange::ImportOptions;
 pub use held::Held;
 pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
 pub use txn::{ReadTxn, WriteTxn};

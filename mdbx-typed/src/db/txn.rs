@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::key::{self, Key, KeyRange};
 use crate::query::{Query, RowOf};
 use crate::schema::handles::{Source, Target};
+#[cfg(feature = "export")]
+use crate::schema::row;
 use crate::schema::{
     AutoTable, Index, KeyRef, OrderedIndex, OwnedTable, Record, Table, UniqueIndex, ViewOf,
 };
@@ -96,6 +98,22 @@ impl Source for Writer<'_> {
 impl<'db> ReadTxn<'db> {
     pub(super) fn new(core: core::ReadTxn<'db>, shared: Shared<'db>) -> Self {
         ReadTxn { core, shared }
+    }
+
+    /// Calls `f` with every row of a table, in the order of the primary key.
+    #[cfg(feature = "export")]
+    pub(super) fn each<T: Table>(
+        &self,
+        mut f: impl FnMut(&T::Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let handles = self.inner().require::<T>()?;
+        let mut cursor = Source::table(&self.core, handles.rows.table)?.cursor();
+        let mut next = cursor.first()?;
+        while let Some((key, bytes)) = next {
+            f(&row::decode::<T>(handles, key, bytes)?)?;
+            next = cursor.next()?;
+        }
+        Ok(())
     }
 
     #[inline]

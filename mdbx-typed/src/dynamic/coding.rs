@@ -55,31 +55,6 @@ impl Coding {
         Ok(number)
     }
 
-    /// Appends an unsigned integer that fits `size` bytes.
-    pub(crate) fn put_uint(self, number: u128, size: u8, out: &mut Vec<u8>) {
-        let bytes = number.to_le_bytes();
-        if size == 1 || self == Coding::Raw {
-            out.extend_from_slice(&bytes[..usize::from(size)]);
-            return;
-        }
-        if self == Coding::Postcard {
-            put_varint(number, out);
-            return;
-        }
-        let (mark, wide) = match number {
-            0..=250 => {
-                out.push(bytes[0]);
-                return;
-            }
-            251..=0xFFFF => (0xFB, 2),
-            0x1_0000..=0xFFFF_FFFF => (0xFC, 4),
-            0x1_0000_0000..=0xFFFF_FFFF_FFFF_FFFF => (0xFD, 8),
-            _ => (0xFE, 16),
-        };
-        out.push(mark);
-        out.extend_from_slice(&bytes[..wide]);
-    }
-
     /// Takes a signed integer of `size` bytes off the front.
     pub(crate) fn take_int(self, size: u8, input: &mut &[u8]) -> Result<i128, Malformed> {
         let number = self.take_uint(size, input)?;
@@ -91,16 +66,6 @@ impl Coding {
         Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
     }
 
-    /// Appends a signed integer that fits `size` bytes.
-    pub(crate) fn put_int(self, number: i128, size: u8, out: &mut Vec<u8>) {
-        let bits = if size == 1 || self == Coding::Raw {
-            number.cast_unsigned()
-        } else {
-            ((number << 1) ^ (number >> 127)).cast_unsigned()
-        };
-        self.put_uint(bits, size, out);
-    }
-
     /// Takes the number of elements of a list, a map or text off the front.
     pub(crate) fn take_len(self, input: &mut &[u8]) -> Result<usize, Malformed> {
         if self == Coding::Raw {
@@ -108,11 +73,6 @@ impl Coding {
         }
         let len = self.take_uint(8, input)?;
         usize::try_from(len).map_err(|_| Malformed("a length"))
-    }
-
-    /// Appends the number of elements of a list, a map or text.
-    pub(crate) fn put_len(self, len: usize, out: &mut Vec<u8>) {
-        self.put_uint(len as u128, 8, out);
     }
 
     /// Takes a char off the front.
@@ -135,16 +95,6 @@ impl Coding {
             (Some(c), None) => Ok(c),
             _ => Err(MALFORMED),
         }
-    }
-
-    /// Appends a char.
-    pub(crate) fn put_char(self, c: char, out: &mut Vec<u8>) {
-        let mut buffer = [0; 4];
-        let text = c.encode_utf8(&mut buffer);
-        if self == Coding::Postcard {
-            self.put_len(text.len(), out);
-        }
-        out.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -189,12 +139,4 @@ fn take_varint(size: u8, input: &mut &[u8]) -> Result<u128, Malformed> {
         }
     }
     Err(MALFORMED)
-}
-
-fn put_varint(mut number: u128, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
 }

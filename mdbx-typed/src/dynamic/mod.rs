@@ -11,18 +11,48 @@
 //! - `info`: what the catalog says about a table.
 //! - `row`: a row read by the fields of its revision.
 //! - `table`: a table, and queries of it.
+//!
+//! With the feature `export`:
+//!
+//! - `json`: JSON text to values; `value` does the opposite.
+//! - `ser`, `de`, `fault`: values as a format of serde.
+//! - `typed`: rows of a struct as named values.
+//! - `flat`: values as the fields of a CSV file.
+//! - `encode`: values to stored values, the opposite of `stored`.
+//! - `dump`: the lines of a dump.
+//! - `restore`: rows of a dump, stored.
 
 mod coding;
+#[cfg(feature = "export")]
+mod de;
+#[cfg(feature = "export")]
+pub(crate) mod dump;
+#[cfg(feature = "export")]
+mod encode;
+#[cfg(feature = "export")]
+pub(crate) mod fault;
 mod fit;
+#[cfg(feature = "export")]
+pub(crate) mod flat;
 mod form;
 mod info;
+#[cfg(feature = "export")]
+mod json;
 mod keys;
+#[cfg(feature = "export")]
+pub(crate) mod restore;
 mod row;
+#[cfg(feature = "export")]
+mod ser;
 mod stored;
 pub(crate) mod table;
+#[cfg(feature = "export")]
+pub(crate) mod typed;
 mod value;
 
 pub use info::{FieldInfo, IndexInfo, RevisionInfo, TableInfo};
+#[cfg(feature = "export")]
+pub use json::ParseValueError;
 pub use row::DynamicRow;
 pub use table::{DynamicEntries, DynamicQuery, DynamicRows, DynamicTable};
 pub use value::Value;

@@ -110,6 +110,7 @@ impl DynamicRow {
     }
 
     /// Returns the fields by name, in the order they are stored.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         let names = self.layout.fields.iter().map(|(name, _)| name.as_str());
         names.zip(&self.values)
@@ -147,10 +148,6 @@ impl DynamicRow {
         Some(format!(
             "behind `{last}`, whose type is not known: `{names}`"
         ))
-    }
-
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
     }
 }
 

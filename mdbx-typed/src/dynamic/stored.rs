@@ -1,4 +1,4 @@
-//! Stored values to [`Value`]s and back, by their form.
+//! Stored values to [`Value`]s, by their form.
 //!
 //! Reading trusts nothing: lengths are compared with what is left, and what takes no bytes is counted, so that damaged
 //! bytes cost no more than a bounded multiple of their number.
@@ -165,70 +165,3 @@ macro_rules! from_le {
 }
 
 from_le! { u32 u64 }
-
-/// Appends the bytes of a value that [fits](super::fit::fit) the form.
-///
-/// Bytes of types that are not known are appended as they are. A value that does not fit is the error.
-pub(crate) fn put(
-    value: &Value,
-    form: &Form,
-    coding: Coding,
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
-    match (form, value) {
-        (Form::Bool, Value::Bool(value)) => out.push((*value).into()),
-        (Form::Char, Value::Char(value)) => coding.put_char(*value, out),
-        (Form::Text, Value::Text(text)) => {
-            coding.put_len(text.len(), out);
-            out.extend_from_slice(text.as_bytes());
-        }
-        (Form::Unit, Value::Unit) => {}
-        (Form::F32, Value::F32(value)) => out.extend_from_slice(&value.to_le_bytes()),
-        (Form::F64, Value::F64(value)) => out.extend_from_slice(&value.to_le_bytes()),
-        (Form::UInt(size), Value::UInt(value)) => coding.put_uint(*value, *size, out),
-        (Form::Int(size), Value::Int(value)) => coding.put_int(*value, *size, out),
-        (Form::Bytes, Value::Bytes(bytes)) => {
-            coding.put_len(bytes.len(), out);
-            out.extend_from_slice(bytes);
-        }
-        (Form::Array(..), Value::Bytes(bytes)) | (_, Value::Opaque(bytes)) => {
-            out.extend_from_slice(bytes);
-        }
-        (Form::List(item), Value::List(items)) => {
-            coding.put_len(items.len(), out);
-            items
-                .iter()
-                .try_for_each(|value| put(value, item, coding, out))?;
-        }
-        (Form::Array(item, _), Value::List(items)) => items
-            .iter()
-            .try_for_each(|value| put(value, item, coding, out))?,
-        (Form::Tuple(forms), Value::Tuple(items)) => forms
-            .iter()
-            .zip(items)
-            .try_for_each(|(form, value)| put(value, form, coding, out))?,
-        (Form::Option(inner), Value::Option(value)) => {
-            out.push(value.is_some().into());
-            if let Some(value) = value {
-                put(value, inner, coding, out)?;
-            }
-        }
-        (Form::Map(key_form, value_form), Value::Map(pairs)) => {
-            coding.put_len(pairs.len(), out);
-            for (key, value) in pairs {
-                put(key, key_form, coding, out)?;
-                put(value, value_form, coding, out)?;
-            }
-        }
-        (Form::Desc(inner) | Form::Fold(inner) | Form::Hashed(inner), value) => {
-            put(value, inner, coding, out)?;
-        }
-        (Form::Enum(variants), Value::Enum(name, None)) => {
-            let number = variants.iter().position(|(variant, _)| variant == name);
-            let number = number.ok_or(Malformed("an enum: it has no such variant"))?;
-            coding.put_uint(number as u128, 4, out);
-        }
-        _ => return Err(Malformed("a value of another type")),
-    }
-    Ok(())
-}
