@@ -10,8 +10,17 @@ use super::value::Value;
 
 /// Text that is no [`Value`].
 #[derive(Debug, thiserror::Error)]
-#[error("it is no JSON: {0}")]
+#[error("it is no JSON: {}", without_line(.0))]
 pub struct ParseValueError(#[from] serde_json::Error);
+
+/// Returns what an error says, with the column and without the line: a value is on one line, whose number the caller knows.
+fn without_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((message, _)) => format!("{message}, column {}", error.column()),
+        None => text,
+    }
+}
 
 impl FromStr for Value {
     type Err = ParseValueError;
