@@ -96,10 +96,9 @@ macro_rules! wide {
     };
 }
 
-#[allow(
+#[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
     reason = "any bits will do"
 )]
 mod wide {
@@ -198,34 +197,42 @@ fn rows(tx: &ReadTxn<'_>, table: &str) -> Result<Vec<String>> {
     rows.map(|row| Ok(row?.to_string())).collect()
 }
 
+#[derive(Table, Serialize, Deserialize)]
+#[index(by_country_age, on(country, age))]
+struct User {
+    #[key(auto)]
+    id: u64,
+    #[index(unique)]
+    email: String,
+    country: String,
+    age: u8,
+}
+
+impl User {
+    fn insert_some(db: &Database) -> Result<()> {
+        db.write(|tx| {
+            for (name, country, age) in [("ann", "DE", 30), ("bob", "NO", 45), ("cy", "DE", 52)] {
+                let email = format!("{name}@x.org");
+                tx.insert_new(|id| User {
+                    id,
+                    email: email.clone(),
+                    country: country.into(),
+                    age,
+                })?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
 #[test]
 fn a_file_is_browsed_without_any_struct() -> Result<()> {
-    #[derive(Table, Serialize, Deserialize)]
-    #[index(by_country_age, on(country, age))]
-    struct User {
-        #[key(auto)]
-        id: u64,
-        #[index(unique)]
-        email: String,
-        country: String,
-        age: u8,
-    }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.mdbx");
     assert!(Database::browse(&path).is_err(), "it creates nothing");
     let db = Database::open(&path, schema![User])?;
-    db.write(|tx| {
-        for (name, country, age) in [("ann", "DE", 30), ("bob", "NO", 45), ("cy", "DE", 52)] {
-            let email = format!("{name}@x.org");
-            tx.insert_new(|id| User {
-                id,
-                email: email.clone(),
-                country: country.into(),
-                age,
-            })?;
-        }
-        Ok(())
-    })?;
+    User::insert_some(&db)?;
     drop(db);
     let before = std::fs::read(&path).unwrap();
     let db = Database::browse(&path)?;
@@ -248,7 +255,17 @@ fn a_file_is_browsed_without_any_struct() -> Result<()> {
          # by_country_age  on country, age: (str, u8)\n  \
          # by_email        unique on email: str"
     );
-    assert_eq!(tx.tables()?, [info.clone()]);
+    assert_eq!(tx.tables()?, std::slice::from_ref(info));
+    assert_eq!(std::fs::read(&path).unwrap(), before, "nothing was written");
+    Ok(())
+}
+
+#[test]
+fn keys_are_given_as_values() -> Result<()> {
+    let db = TempDb::open(schema![User])?;
+    User::insert_some(&db)?;
+    let tx = db.read()?;
+    let users = tx.dynamic("user")?;
     let bob = users.get(2u8)?.unwrap();
     assert_eq!(bob.get("email"), Some(&"bob@x.org".into()));
     assert_eq!(
@@ -305,7 +322,6 @@ fn a_file_is_browsed_without_any_struct() -> Result<()> {
     ] {
         assert_eq!(error.to_string(), says);
     }
-    assert_eq!(std::fs::read(&path).unwrap(), before, "nothing was written");
     Ok(())
 }
 

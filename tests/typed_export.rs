@@ -20,6 +20,7 @@ enum Contact {
 }
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[expect(clippy::option_option, reason = "JSON has one null")]
 struct Record {
     #[key]
     id: i64,
@@ -364,7 +365,7 @@ fn an_import_in_batches_keeps_those_before_an_error_and_tells_how_far_it_is() ->
     let mut told = Vec::new();
     let options = ImportOptions::default().batch(10);
     let result = db.import_jsonl_with::<User>(lines.as_bytes(), options, |progress| {
-        told.push(progress.done)
+        told.push(progress.done);
     });
     assert!(matches!(result, Err(Error::Import { line: 26, .. })));
     assert_eq!((told, db.read()?.count::<User>()?), (vec![10, 20], 20));
@@ -378,20 +379,20 @@ fn an_import_in_batches_keeps_those_before_an_error_and_tells_how_far_it_is() ->
     );
     let mut told = Vec::new();
     db.export_jsonl_with::<User>(Vec::new(), |progress| {
-        told.push((progress.done, progress.total))
+        told.push((progress.done, progress.total));
     })?;
     assert_eq!(told, [(25, 25)]);
     Ok(())
 }
 
 fn open_with(page_size: PageSize, schema: &mdbx_typed::Schema) -> (tempfile::TempDir, Database) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("app.mdbx");
     let geometry = Geometry::default().page_size(page_size);
     let db = Database::builder()
         .geometry(geometry)
         .open(path, schema)
-        .unwrap();
+        .expect("a new database");
     (directory, db)
 }
 

@@ -130,3 +130,132 @@ fn put_varint(mut number: u128, out: &mut Vec<u8>) {
     }
     out.push(number.to_le_bytes()[0]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fit::fit;
+    use super::super::keys;
+    use super::super::stored::Reader;
+    use super::*;
+    use crate::error::KeyBytes;
+    use crate::key::{KeyBuf, Place};
+
+    /// Asserts that a value is stored as these bytes, which give it back.
+    fn golden(shape: &str, value: impl Into<Value>, bincode: &str, postcard: &str) {
+        let form = Form::parse(shape);
+        let value = fit(&value.into(), &form).unwrap();
+        for (coding, hex) in [(Coding::Bincode, bincode), (Coding::Postcard, postcard)] {
+            let mut bytes = Vec::new();
+            put(&value, &form, coding, &mut bytes).unwrap();
+            let stored = KeyBytes::from(bytes.as_slice()).to_string();
+            assert_eq!(stored, format!("0x{hex}"), "{shape} {value} {coding:?}");
+            let mut reader = Reader::new(coding, &bytes);
+            assert_eq!(reader.value(&form).unwrap(), value);
+            assert!(reader.rest().is_empty());
+            for len in 0..bytes.len() {
+                assert!(Reader::new(coding, &bytes[..len]).value(&form).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_stored_as_the_codecs_store_them() {
+        golden("u8", 255u8, "ff", "ff");
+        golden("i8", -1, "ff", "ff");
+        golden("u16", 251u8, "fbfb00", "fb01");
+        golden("u32", 65_536, "fc00000100", "808004");
+        golden("u64", 1u64 << 32, "fd0000000001000000", "8080808010");
+        golden("i32", -1, "01", "01");
+        golden(
+            "i64",
+            i64::MIN,
+            "fdffffffffffffffff",
+            "ffffffffffffffffff01",
+        );
+        golden("i128", -2, "03", "03");
+        golden("u128", 251u8, "fbfb00", "fb01");
+        golden("f32", 1.5f32, "0000c03f", "0000c03f");
+        golden("char", "é", "c3a9", "02c3a9");
+        golden("str", "hé", "0368c3a9", "0368c3a9");
+        golden("bytes", "0x0102", "020102", "020102");
+        golden("array<u8, 2>", "0x0102", "0102", "0102");
+        let list = vec![Value::from(1), Value::from(300)];
+        golden("list<u16>", list, "0201fb2c01", "0201ac02");
+        golden("option<u8>", Some(5u8), "0105", "0105");
+        golden("(u8, str)", (1, "a"), "010161", "010161");
+        golden("enum<Red, Blue = 7>", "Blue", "01", "01");
+        let pair = Value::Tuple(vec![1.into(), true.into()]);
+        golden("map<u8, bool>", vec![pair], "010101", "010101");
+    }
+
+    #[test]
+    fn random_bytes_are_an_error_or_a_value_of_bounded_size() {
+        let shapes = [
+            "list<list<list<unit>>>",
+            "list<()>",
+            "array<array<unit, 99999999>, 99999999>",
+            "array<u64, 99999999999>",
+            "map<unit, array<u8, 0>>",
+            "list<option<option<char>>>",
+            "map<str, list<(u8, i128, f64)>>",
+            "list<enum<A, B>>",
+            "list<type Foo>",
+        ];
+        let mut state = 0x9E37_79B9_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        for form in shapes.map(Form::parse) {
+            for _ in 0..500 {
+                let mut bytes: Vec<u8> = (0..4).flat_map(|_| next()).collect();
+                bytes[0] = bytes[1] % 8;
+                bytes.truncate(usize::from(bytes[2]) % 33);
+                for coding in [Coding::Raw, Coding::Bincode, Coding::Postcard] {
+                    if let Ok(value) = Reader::new(coding, &bytes).value(&form) {
+                        let (mut once, mut twice) = (Vec::new(), Vec::new());
+                        put(&value, &form, coding, &mut once).unwrap();
+                        let again = Reader::new(coding, &once).value(&form).unwrap();
+                        put(&again, &form, coding, &mut twice).unwrap();
+                        assert_eq!(once, twice);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        let nested = (("a\0\u{1}", 5i16), "b\0");
+        for (shape, value) in [
+            ("((str, option<i16>), desc<str>)", Value::from(nested)),
+            (
+                "(desc<(u8, str)>, bytes)",
+                Value::from(((7, "x"), "0x0001")),
+            ),
+            (
+                "(enum<A, B = 300>, array<u8, 3>)",
+                Value::from(("B", "0x010203")),
+            ),
+            (
+                "(f64, f32, bool, char)",
+                Value::from((-0.5, 2.0, true, 'é')),
+            ),
+            (
+                "(i128, u128, i8, option<option<bool>>)",
+                Value::from((i128::MIN, 1, -1, Some(Some(true)))),
+            ),
+        ] {
+            let form = Form::parse(shape);
+            let value = fit(&value, &form).unwrap();
+            let mut key = KeyBuf::new();
+            keys::put(&value, &form, Place::Last, &mut key).unwrap();
+            let read = |len: usize| keys::read(&key.as_slice()[..len], &form);
+            assert_eq!(read(key.len()).unwrap(), value, "{shape}");
+            // What ends in a string of bytes may end anywhere, but is another key then.
+            assert!((0..key.len()).all(|len| read(len).ok().is_none_or(|other| other != value)));
+        }
+    }
+}
