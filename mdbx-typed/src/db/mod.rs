@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use mdbx_core::{Env, EnvOptions, Geometry};
 
+use crate::dynamic::DynamicTable;
 use crate::error::{Error, OpenError, Result};
 use crate::key;
 use crate::progress::Progress;
@@ -191,6 +192,29 @@ impl Database {
     /// As [`read`](Database::read) and [`ReadTxn::get`].
     pub fn hold<T: Table>(&self, key: KeyRef<'_, T>) -> Result<Option<Held<T>>> {
         Held::new(&Arc::new(self.read_owned()?), key::encode::<T::Key>(key))
+    }
+
+    /// Runs `f` on a table of the file in a snapshot of its own, without the struct of the table.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// # let db = Database::in_memory(schema![User])?;
+    /// # db.write(|tx| tx.insert(&User { id: 1 }))?;
+    /// let largest = db.dynamic("user", |users| users.by("primary")?.rev().first())?;
+    /// assert_eq!(largest.unwrap().to_string(), r#"{"id": 1}"#);
+    /// # Ok::<_, mdbx_typed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, and as [`read`](Database::read) and [`ReadTxn::dynamic`].
+    pub fn dynamic<R>(
+        &self,
+        table: &str,
+        f: impl FnOnce(DynamicTable<'_>) -> Result<R>,
+    ) -> Result<R> {
+        f(self.read()?.dynamic(table)?)
     }
 
     /// Runs `f` in a write transaction and commits when it returns `Ok`. An error or a panic rolls back.
