@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::ids::{Pgno, Txnid};
 
@@ -379,6 +379,14 @@ impl PageFault {
 }
 
 impl Error {
+    /// Returns what makes an error of the system into the one that says `path` could not be opened or prepared.
+    pub(crate) fn opening(path: &Path) -> impl Fn(io::Error) -> Error + Copy {
+        |source| Error::Open {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     /// Returns whether the file itself is damaged.
     #[must_use]
     pub fn is_corruption(&self) -> bool {

@@ -9,7 +9,9 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::token::Paren;
-use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Result, Token, Type, parenthesized};
+use syn::{
+    Attribute, DeriveInput, Ident, LitInt, LitStr, Meta, Path, Result, Token, Type, parenthesized,
+};
 
 use crate::errors::{Errors, did_you_mean};
 
@@ -54,9 +56,9 @@ pub(crate) struct ViewOfAttr {
     pub(crate) crate_path: Option<Path>,
 }
 
-/// `#[plain(..)]` above a struct with `#[derive(Plain)]`.
+/// `#[plain(..)]` above a struct with `#[derive(Plain)]`, or `#[shape(..)]` above a type with `#[derive(Shaped)]`.
 #[derive(Default)]
-pub(crate) struct PlainAttr {
+pub(crate) struct CrateAttr {
     pub(crate) crate_path: Option<Path>,
 }
 
@@ -144,6 +146,11 @@ const PLAIN: Grammar = Grammar {
     known: &["crate"],
     later: &[],
 };
+const SHAPE: Grammar = Grammar {
+    attribute: "#[shape]",
+    known: &["crate"],
+    later: &[],
+};
 
 impl TableAttr {
     pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
@@ -216,11 +223,26 @@ impl ViewOfAttr {
     }
 }
 
-impl PlainAttr {
-    pub(crate) fn read(&mut self, attr: &Attribute, errors: &mut Errors) {
-        PLAIN.read(attr, errors, None, |option, input| {
-            once(option, &mut self.crate_path, || module_path(input))
+impl CrateAttr {
+    /// Reads the attributes `#[plain(..)]` of a type.
+    pub(crate) fn of_plain(input: &DeriveInput, errors: &mut Errors) -> Self {
+        CrateAttr::read(&PLAIN, "plain", input, errors)
+    }
+
+    /// Reads the attributes `#[shape(..)]` of a type.
+    pub(crate) fn of_shape(input: &DeriveInput, errors: &mut Errors) -> Self {
+        CrateAttr::read(&SHAPE, "shape", input, errors)
+    }
+
+    fn read(grammar: &Grammar, name: &str, input: &DeriveInput, errors: &mut Errors) -> Self {
+        let mut read = CrateAttr::default();
+        let own = input.attrs.iter().filter(|attr| attr.path().is_ident(name));
+        own.for_each(|attr| {
+            grammar.read(attr, errors, None, |option, input| {
+                once(option, &mut read.crate_path, || module_path(input))
+            });
         });
+        read
     }
 }
 

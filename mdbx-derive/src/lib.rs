@@ -5,6 +5,7 @@
 //! | [`Table`](derive_table) | a struct with named fields | rows of a table |
 //! | [`Key`](derive_key) | a newtype, an enum without fields, or what converts to a key | a part of keys |
 //! | [`Plain`](derive_plain) | a struct with `#[repr(C)]` | a row that is its bytes |
+//! | [`Shaped`](derive_shaped) | a struct or an enum | known to the catalog as a part of rows |
 //! | [`View`](derive_view) | a struct with the leading fields of a table | a part of its rows, borrowed from the page |
 //!
 //! They work in three steps, each with types of its own: `parse` reads what the user wrote by the grammar in `attr`,
@@ -521,6 +522,7 @@ pub fn derive_table(input: TokenStream) -> TokenStream {
 ///
 /// Variants sort by their discriminants, which is how Rust orders them too. Discriminants are counted as Rust does,
 /// and the catalog keeps them with the names: a program whose enum has other ones is refused when it opens the file.
+/// Variants can be added behind those that are there, as long as the largest discriminant stays on its side of 255.
 ///
 /// ```
 /// use mdbx_typed::prelude::*;
@@ -587,6 +589,52 @@ pub fn derive_table(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Key, attributes(key))]
 pub fn derive_key(input: TokenStream) -> TokenStream {
     expand::key(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// Tells the catalog what a struct or an enum within a row looks like.
+///
+/// Without it the catalog knows the type of a field by its name alone. With it a change inside the type is found when a
+/// file is opened, by the names of its fields, and values can be shown by programs that do not have it. Fields of the
+/// type that have no shape themselves are known by their names.
+///
+/// Structs are stored as their fields, so any change of them is a change of the row, and `upgrade_from` is what converts
+/// the old one. Variants can be added to an enum, behind those that are there.
+///
+/// ```
+/// use mdbx_typed::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Shaped, Serialize, Deserialize)]
+/// struct Address {
+///     street: String,
+///     number: u32,
+/// }
+///
+/// #[derive(Shaped, Serialize, Deserialize)]
+/// enum Payment {
+///     OnAccount,
+///     Card(String),
+///     Transfer { iban: String },
+/// }
+///
+/// #[derive(Table, Serialize, Deserialize)]
+/// struct Order {
+///     #[key]
+///     id: u64,
+///     to: Address,
+///     payment: Payment,
+/// }
+///
+/// let shapes: Vec<String> = Order::SCHEMA.fields.iter().map(|field| field.shape.to_string()).collect();
+/// assert_eq!(shapes[1], "struct<street: str, number: u32>");
+/// assert_eq!(shapes[2], "oneof<OnAccount, Card: str, Transfer: struct<iban: str>>");
+/// ```
+///
+/// A type parameter needs a shape, too. A type that contains itself has none. Enums with `#[derive(Key)]` and structs with
+/// it have one already. `#[shape(crate = path)]` says where `mdbx_typed` is, for crates that re-export it.
+#[proc_macro_derive(Shaped, attributes(shape, serde))]
+pub fn derive_shaped(input: TokenStream) -> TokenStream {
+    expand::shaped(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Makes a struct a view: the leading fields of a table, borrowed from the page.

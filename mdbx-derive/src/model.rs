@@ -109,7 +109,7 @@ impl<'i> Model<'i> {
         if matches!(layout, Layout::Encoded(_)) {
             check_serde_on_struct(&ast.serde, errors);
             for field in &ast.fields {
-                check_serde_on_field(field, errors);
+                check_serde_on_field(&field.serde, errors);
             }
         }
         let snake = snake_case(&ast.ident.unraw().to_string());
@@ -645,8 +645,9 @@ fn check_serde_on_struct(options: &[SerdeOption], errors: &mut Errors) {
     }
 }
 
-fn check_serde_on_field(field: &AstField<'_>, errors: &mut Errors) {
-    for option in &field.serde {
+/// Refuses what leaves a field out of some values.
+pub(crate) fn check_serde_on_field(options: &[SerdeOption], errors: &mut Errors) {
+    for option in options {
         if let name @ ("flatten"
         | "skip_serializing_if"
         | "skip_serializing"
@@ -659,7 +660,7 @@ fn check_serde_on_field(field: &AstField<'_>, errors: &mut Errors) {
     }
 }
 
-fn not_self_describing(name: &str) -> String {
+pub(crate) fn not_self_describing(name: &str) -> String {
     format!(
         "`#[serde({name})]` cannot be stored with a non-self-describing codec: \
          the reader could not tell which fields are present"

@@ -63,18 +63,184 @@
 //! # }
 //! ```
 //!
-//! # What is guaranteed
+//! # Guide
 //!
-//! - A statement happens or it does not. `insert`, `put`, `update` and the others check everything before they
-//!   change anything; one that fails leaves the transaction as it was.
-//! - A transaction happens or it does not, also when the process or the machine stops.
-//! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
-//! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
-//!   with another struct converts the rows where the struct says how, and otherwise is an [`OpenError`] that lists the
-//!   differences. Tables the program does not know are kept.
-//! - Damaged bytes are an error, not a panic.
+//! From the first table to the tenth version of a program. Each part stands alone; the examples of the repository show
+//! more of each idea.
 //!
-//! # Rows
+//! ## A table
+//!
+//! A table is a struct with named fields and a primary key. [`schema!`] lists the tables a program has, and
+//! [`Database::open`] makes what is not yet there. A [`Database`] is a handle: clone it, share it between threads, keep it
+//! in the state of your application.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+//! struct Customer {
+//!     #[key(auto)] // counted up by `insert_new`, never given out twice
+//!     id: u64,
+//!     name: String,
+//!     country: String,
+//! }
+//!
+//! #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+//! struct Price {
+//!     #[key] // two fields make a composite key, in this order
+//!     article: String,
+//!     #[key]
+//!     since: u32,
+//!     cents: u64,
+//! }
+//!
+//! # fn main() -> mdbx_typed::Result<()> {
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("shop.mdbx");
+//! let db = Database::open(path, schema![Customer, Price])?;
+//! db.write(|tx| {
+//!     tx.insert_new(|id| Customer { id, name: "Ann".into(), country: "DE".into() })?;
+//!     tx.insert(&Price { article: "tea".into(), since: 2025, cents: 340 })?;
+//!     tx.put(&Price { article: "tea".into(), since: 2026, cents: 360 }) // inserts or replaces
+//! })?;
+//!
+//! let tx = db.read()?;
+//! assert_eq!(tx.get::<Customer>(1)?.unwrap().name, "Ann");
+//! let tea = tx.by(price::primary).prefix(("tea",)).last()?;
+//! assert_eq!(tea.unwrap().cents, 360);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Keys are stored so that byte order is value order: integers of fixed size, `bool`, `char`, text, byte strings,
+//! `[u8; N]`, `Option`, tuples of up to six, [`TotalF64`], [`TotalF32`], [`Desc`] and the numbers of [`le`]. Types of
+//! your own become keys by [`#[derive(Key)]`](macro@Key). The longest key is a little under half a page, 2022 bytes
+//! for pages of 4 KiB; for longer values there are hash indexes.
+//!
+//! ## Indexes
+//!
+//! An index is an attribute; nothing else keeps it up to date. Each has a marker in a module named after the table, which is
+//! what queries name.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use mdbx_typed::Error;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize, Debug)]
+//! #[index(by_country_age, on(country, age))] // several fields
+//! #[index(by_domain, with = Self::domain, key = String)] // what a function returns
+//! #[index(active_by_age, on(age), when = Self::is_active)] // rows that a function picks
+//! struct User {
+//!     #[key(auto)]
+//!     id: u64,
+//!     #[index(unique, fold = ascii)] // one row each, whatever the case
+//!     email: String,
+//!     #[index(unique, sparse)] // rows with `None` are not in it
+//!     phone: Option<String>,
+//!     #[index(each)] // an entry for each element
+//!     tags: Vec<String>,
+//!     country: String,
+//!     age: u32,
+//!     left: bool,
+//! }
+//!
+//! impl User {
+//!     fn domain(&self) -> String {
+//!         self.email.rsplit('@').next().unwrap_or_default().to_ascii_lowercase()
+//!     }
+//!
+//!     fn is_active(&self) -> bool {
+//!         !self.left
+//!     }
+//! }
+//!
+//! # fn main() -> mdbx_typed::Result<()> {
+//! let db = Database::in_memory(schema![User])?;
+//! let user = |id, email: &str| User {
+//!     id,
+//!     email: email.into(),
+//!     phone: None,
+//!     tags: vec!["new".into()],
+//!     country: "DE".into(),
+//!     age: 30,
+//!     left: false,
+//! };
+//! db.write(|tx| tx.insert_new(|id| user(id, "ann@x.org")))?;
+//!
+//! let again = db.write(|tx| tx.insert_new(|id| user(id, "ANN@X.ORG")));
+//! assert!(matches!(again, Err(Error::UniqueViolation { index: "by_email", .. })));
+//!
+//! let tx = db.read()?;
+//! assert!(tx.get_by(user::by_email, "Ann@x.org")?.is_some());
+//! assert_eq!(tx.by(user::by_domain).eq("x.org").count()?, 1);
+//! assert_eq!(tx.by(user::active_by_age).range(18..).count()?, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All attributes are listed with examples at [`#[derive(Table)]`](macro@Table).
+//!
+//! ## Transactions
+//!
+//! [`write`](Database::write) commits when its closure returns `Ok`, and rolls back on an error or a panic. Within it,
+//! a statement that fails changes nothing, and the transaction can go on.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use mdbx_typed::{Error, Result};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! struct Account {
+//!     #[key]
+//!     owner: String,
+//!     cents: u64,
+//! }
+//!
+//! /// Moves money, or says `false` if there is not enough of it.
+//! fn transfer(db: &Database, from: &str, to: &str, cents: u64) -> Result<bool> {
+//!     db.write(|tx| {
+//!         let covered = tx.get::<Account>(from)?.is_some_and(|account| account.cents >= cents);
+//!         if !covered {
+//!             return Ok(false);
+//!         }
+//!         tx.update::<Account>(from, |account| account.cents -= cents)?;
+//!         tx.upsert::<Account>(to, |account| match account {
+//!             Some(account) => Account { cents: account.cents + cents, ..account },
+//!             None => Account { owner: to.into(), cents },
+//!         })?;
+//!         Ok(true)
+//!     })
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let db = Database::in_memory(schema![Account])?;
+//! db.write(|tx| {
+//!     tx.insert(&Account { owner: "ann".into(), cents: 100 })?;
+//!     let twice = tx.insert(&Account { owner: "ann".into(), cents: 5 });
+//!     assert!(matches!(twice, Err(Error::KeyExists { table: "account" }))); // and nothing else happened
+//!     Ok(())
+//! })?;
+//! assert!(transfer(&db, "ann", "bob", 70)?);
+//! assert!(!transfer(&db, "ann", "bob", 70)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | statement | what it does |
+//! | --- | --- |
+//! | [`insert`](WriteTxn::insert), [`insert_new`](WriteTxn::insert_new) | adds a row; the key must be free, or is drawn |
+//! | [`put`](WriteTxn::put), [`replace`](WriteTxn::replace) | adds or replaces; the second returns the old row |
+//! | [`update`](WriteTxn::update), [`upsert`](WriteTxn::upsert) | reads, changes, writes back |
+//! | [`delete`](WriteTxn::delete), [`take`](WriteTxn::take) | removes by key; the second returns the row |
+//! | [`delete_range`](WriteTxn::delete_range), [`drain`](WriteTxn::drain), [`retain`](WriteTxn::retain), [`clear`](WriteTxn::clear) | removes many |
+//!
+//! One write transaction runs at a time. Threads that each make a small change share the wait for the disk through
+//! [`batch`](Database::batch). Where the error is your own type, use [`try_write`](Database::try_write).
+//!
+//! ## Reading without copying
 //!
 //! | the struct | what `get` returns | cost |
 //! | --- | --- | --- |
@@ -86,8 +252,8 @@
 //! row has to leave the function that read it, [`Held`] takes the snapshot along.
 //!
 //! An owned struct can be read borrowed too: `#[table(view)]` generates `UserRef<'t>`, and a struct with
-//! [`#[derive(View)]`](macro@View) reads the leading fields alone. Both are read by [`get_view`](ReadTxn::get_view) and
-//! [`views`](Query::views).
+//! [`#[derive(View)]`](macro@View) reads the leading fields alone, so that it pays to have short fields first. Both are
+//! read by [`get_view`](ReadTxn::get_view) and [`views`](Query::views).
 //!
 //! ```
 //! use mdbx_typed::prelude::*;
@@ -130,7 +296,7 @@
 //! }
 //! ```
 //!
-//! # Queries
+//! ## Queries
 //!
 //! A [`Query`] asks one index, or the primary key, and nothing is read before its results are asked for.
 //!
@@ -200,16 +366,7 @@
 //! }
 //! ```
 //!
-//! # Keys
-//!
-//! Keys are stored so that byte order is value order: integers of fixed size, `bool`, `char`, text, byte strings,
-//! `[u8; N]`, `Option`, tuples of up to six, [`TotalF64`], [`TotalF32`], [`Desc`] and the numbers of [`le`]. Types of
-//! your own become keys by [`#[derive(Key)]`](macro@Key). The longest key is a little under half a page, 2022 bytes
-//! for pages of 4 KiB; for longer values there are hash indexes.
-//!
-//! All attributes are listed with examples at [`#[derive(Table)]`](macro@Table).
-//!
-//! # The life of a schema
+//! ## The life of a schema
 //!
 //! Every row begins with the number of the layout it was written in, and the file knows all layouts its rows have. So a
 //! struct can change under rows that are there:
@@ -217,6 +374,7 @@
 //! | change | what to write | what happens to old rows |
 //! | --- | --- | --- |
 //! | a field is appended | `#[serde(default)]` at it | they are read with the default |
+//! | an enum with [`#[derive(Key)]`](macro@Key) or [`#[derive(Shaped)]`](macro@Shaped) gets more variants, behind those it has | nothing | nothing; programs without them read the rows they know |
 //! | a field or a table is renamed | `#[field(was = "..")]`, `#[table(was = "..")]` | nothing |
 //! | an index is added or changed; its function has a new `version` | nothing else | the index is built when the file is opened |
 //! | an index is removed | [`on_extra_index`](Builder::on_extra_index), to say what becomes of the stored one | nothing; until that is said they can only be read |
@@ -226,7 +384,8 @@
 //!
 //! A row is rewritten in the new layout when it is next put, or with all others by [`Database::migrate`]; only then the
 //! old struct can go. Structs within a row have no layout of their own: to change one is to change the row. A field
-//! whose type has silently changed is refused when the file is opened, by name and with both types.
+//! whose type has silently changed is refused when the file is opened, by name and with both types; for a change inside a
+//! type of your own to be found, that needs [`#[derive(Shaped)]`](macro@Shaped).
 //!
 //! ```
 //! use mdbx_typed::prelude::*;
@@ -278,6 +437,51 @@
 //! A program older than the file opens it, too: it reads the rows that have its layout, an [`Error::NewerRow`] for
 //! others, and writes none to such a table. A program that has the file open while another one changes tables gets an
 //! [`Error::SchemaChanged`] when it next writes. What opening accepts is set by the policies of the [`Builder`].
+//!
+//! ## Tests and trust
+//!
+//! [`Database::in_memory`] is the same engine without a file. [`Database::verify`] decodes every row, recomputes all its keys
+//! and compares them with the indexes, in both directions.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! struct Word {
+//!     #[key]
+//!     text: String,
+//!     #[index]
+//!     length: u32,
+//! }
+//!
+//! # fn main() -> mdbx_typed::Result<()> {
+//! let db = Database::in_memory(schema![Word])?;
+//! db.write(|tx| tx.insert(&Word { text: "tree".into(), length: 4 }))?;
+//! let report = db.verify()?;
+//! assert!(report.is_clean(), "{report}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Threads and async
+//!
+//! Reads never wait and never make anybody wait, so they can be done where they are needed, in async code too: a `get` takes
+//! about as long as a lock. A write waits for the disk; in async code run it where blocking is allowed, such as in
+//! `spawn_blocking`, with a clone of the [`Database`]. A read transaction that is to travel between tasks is made by
+//! [`read_owned`](Database::read_owned). End it soon: as long as it lasts, the pages freed since are not used again, and the file
+//! grows.
+//!
+//! # What is guaranteed
+//!
+//! - A statement happens or it does not. `insert`, `put`, `update` and the others check everything before they
+//!   change anything; one that fails leaves the transaction as it was.
+//! - A transaction happens or it does not, also when the process or the machine stops.
+//! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
+//! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
+//!   with another struct converts the rows where the struct says how, and otherwise is an [`OpenError`] that lists the
+//!   differences. Tables the program does not know are kept.
+//! - Damaged bytes are an error, not a panic.
 //!
 //! # Codecs
 //!
@@ -350,7 +554,7 @@ pub use key::{
     TotalF32, TotalF64,
 };
 pub use mdbx_core::{Geometry, PageSize};
-pub use mdbx_derive::{Key, Plain, Table, View};
+pub use mdbx_derive::{Key, Plain, Shaped, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;
 pub use query::{
@@ -368,8 +572,8 @@ pub use verify::{Problem, Report, TableReport};
 /// What most programs need: `use mdbx_typed::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Database, Desc, Index, Key, Plain, ReadTxn, Record, Table, TotalF32, TotalF64, View,
-        WriteTxn, le, schema,
+        Database, Desc, Index, Key, Plain, ReadTxn, Record, Shaped, Table, TotalF32, TotalF64,
+        View, WriteTxn, le, schema,
     };
 }
 

@@ -33,6 +33,10 @@ pub enum Shape {
     Hashed(&'static Shape),
     /// An enum without fields: its variants in declaration order, each with the number it has in keys.
     Enum(&'static [(&'static str, u16)]),
+    /// A struct: its fields, by name, in their order.
+    Struct(&'static [(&'static str, Shape)]),
+    /// One of several, each with what it holds: its variants, by name, in declaration order.
+    OneOf(&'static [(&'static str, Shape)]),
     /// A type this crate does not know, by the tokens that name it.
     Opaque(&'static str),
 }
@@ -69,7 +73,7 @@ impl fmt::Display for Shape {
             Shape::AsciiFold(item) => write!(f, "ascii_fold<{item}>"),
             Shape::Hashed(item) => write!(f, "xxh64<{item}>"),
             Shape::Enum(variants) => {
-                f.write_str("enum<")?;
+                f.write_str(KEY_ENUM)?;
                 let mut next = 0;
                 for (i, &(name, number)) in variants.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
@@ -82,26 +86,128 @@ impl fmt::Display for Shape {
                 }
                 f.write_str(">")
             }
+            Shape::Struct(fields) => {
+                f.write_str("struct<")?;
+                for (i, (name, shape)) in fields.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{name}: {shape}")?;
+                }
+                f.write_str(">")
+            }
+            Shape::OneOf(variants) => {
+                f.write_str(ONE_OF)?;
+                for (i, (name, shape)) in variants.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{name}")?;
+                    if *shape != Shape::Name("unit") {
+                        write!(f, ": {shape}")?;
+                    }
+                }
+                f.write_str(">")
+            }
             Shape::Opaque(tokens) => write!(f, "type {tokens}"),
         }
     }
 }
 
+/// Returns whether everything that is stored in the shape `stored` is a value of the shape `now`, in the same bytes:
+/// both are the same, but for variants that came to enums behind those they had.
+///
+/// Texts with more than a shape in them, such as the definition of an index, are compared in the same way.
+pub(crate) fn covers(now: &str, stored: &str) -> bool {
+    let openings = [KEY_ENUM, ONE_OF].into_iter().filter_map(|opening| {
+        let at = stored.find(opening)?;
+        Some((at + opening.len(), opening))
+    });
+    let Some((start, opening)) = openings.min() else {
+        return now == stored;
+    };
+    let (before, rest) = stored.split_at(start);
+    let parts = now.strip_prefix(before).and_then(split_at_end);
+    let (Some((now, after)), Some((stored, rest))) = (parts, split_at_end(rest)) else {
+        return false;
+    };
+    let (variants, known) = (items(now), items(stored));
+    let mut pairs = variants.iter().zip(&known);
+    variants.len() >= known.len()
+        && pairs.all(|(now, stored)| covers(now, stored))
+        && (opening != KEY_ENUM || is_wide(&variants) == is_wide(&known))
+        && covers(after, rest)
+}
+
+const KEY_ENUM: &str = "enum<";
+const ONE_OF: &str = "oneof<";
+
+/// Splits a text behind an opening bracket where that is closed.
+fn split_at_end(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_usize;
+    let is_end = |c| match c {
+        '<' | '(' => {
+            depth += 1;
+            false
+        }
+        '>' | ')' if depth > 0 => {
+            depth -= 1;
+            false
+        }
+        c => matches!(c, '>' | ')'),
+    };
+    let end = text.find(is_end)?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+/// Splits a list at its own commas.
+fn items(list: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let is_own_comma = |c| {
+        match c {
+            '<' | '(' => depth += 1,
+            '>' | ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    };
+    list.split(is_own_comma).map(str::trim_start).collect()
+}
+
+/// Returns whether one of the variants has a number that takes two bytes.
+fn is_wide(variants: &[&str]) -> bool {
+    let mut next = 0_u32;
+    variants.iter().any(|variant| {
+        let given = variant.split_once(" = ");
+        let number = given.and_then(|(_, number)| number.parse::<u16>().ok());
+        let number = number.map_or(next, u32::from);
+        next = number + 1;
+        number > u32::from(u8::MAX)
+    })
+}
+
 /// A type whose stored shape is known.
 ///
 /// Types without it can be fields all the same; the catalog then knows them by name only, so that a change inside
-/// them goes unnoticed. Implement it for types whose serde form is simple:
+/// them goes unnoticed. For types of your own write [`#[derive(Shaped)]`](macro@crate::Shaped); implement it where that
+/// cannot see what serde stores:
 ///
 /// ```
 /// use mdbx_typed::{Shape, Shaped};
 ///
-/// #[derive(serde::Serialize, serde::Deserialize)]
-/// struct Celsius(i32); // serde stores a newtype as what it wraps
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// #[serde(into = "i32", from = "i32")]
+/// struct Celsius {
+///     degrees: i32,
+/// }
+/// # impl From<i32> for Celsius { fn from(degrees: i32) -> Self { Celsius { degrees } } }
+/// # impl From<Celsius> for i32 { fn from(celsius: Celsius) -> i32 { celsius.degrees } }
 ///
 /// impl Shaped for Celsius {
 ///     const SHAPE: Shape = i32::SHAPE;
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "the shape of `{Self}` is not known",
+    label = "no known shape",
+    note = "add `#[derive(Shaped)]` to the type"
+)]
 pub trait Shaped {
     /// The shape.
     const SHAPE: Shape;
@@ -220,6 +326,56 @@ mod tests {
             Shape::Hashed(&Shape::AsciiFold(&Shape::Name("str"))).to_string(),
             "xxh64<ascii_fold<str>>"
         );
+    }
+
+    #[test]
+    fn only_variants_that_come_last_keep_what_is_stored() {
+        let one = "each on kind, n: (enum<A, B = 7>, u8)";
+        for (now, is_covered) in [
+            (one, true),
+            ("each on kind, n: (enum<A, B = 7, C>, u8)", true),
+            ("each on kind, n: (enum<A, B = 7, C = 255>, u8)", true),
+            ("each on kind, n: (enum<A, B = 7, C = 255, D>, u8)", false), // two bytes in keys
+            ("each on kind, n: (enum<A>, u8)", false),
+            ("each on kind, n: (enum<A, B = 70>, u8)", false),
+            ("each on kind, n: (enum<Z, A, B = 7>, u8)", false),
+            ("each on kind, n: (enum<A, B = 7, C>, u16)", false),
+            ("each on kind, n: (u8, enum<A, B = 7, C>)", false),
+            ("each on kind, n: (enum<A, B = 7, C>", false),
+        ] {
+            assert_eq!(covers(now, one), is_covered, "{now}");
+        }
+        assert!(covers("list<enum<A, B>>", "list<enum<A>>"));
+        assert!(covers("(enum<A, B>, enum<C, D>)", "(enum<A>, enum<C>)"));
+        assert!(covers("enum<A = 300, B>", "enum<A = 300>"));
+        let one = "option<oneof<A, B: (u8, enum<X>), C: struct<a: str, b: u8>>>";
+        for (now, is_covered) in [
+            (one, true),
+            (
+                "option<oneof<A, B: (u8, enum<X>), C: struct<a: str, b: u8>, D>>",
+                true,
+            ),
+            (
+                "option<oneof<A, B: (u8, enum<X, Y>), C: struct<a: str, b: u8>, D: u8>>",
+                true,
+            ),
+            (
+                "option<oneof<A, B: (u8, enum<X>), C: struct<a: str, b: u8, c: u8>>>",
+                false,
+            ),
+            (
+                "option<oneof<A, B: (u8, enum<X>), D: struct<a: str, b: u8>>>",
+                false,
+            ),
+            ("option<oneof<A, B: (u8, enum<X>)>>", false),
+            (
+                "option<oneof<A, B: (u8, enum<X>), C: struct<a: str, b: u8>",
+                false,
+            ),
+        ] {
+            assert_eq!(covers(now, one), is_covered, "{now}");
+        }
+        assert!(!covers("u16", "u8"));
     }
 
     #[test]

@@ -15,7 +15,7 @@
 
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use log::{debug, info};
@@ -77,7 +77,7 @@ impl Attached {
     ) -> Result<Attached> {
         let layout = Layout::new(version);
         let len = layout.file_len(max_readers);
-        let region = make_region(&locks, len).map_err(|source| open_error(path, source))?;
+        let region = make_region(&locks, len).map_err(Error::opening(path))?;
         let slots = layout.slot_count(len).unwrap_or_default();
         let is_alone = is_alone || locks.lock_file().is_none();
         let attached = Attached::new(region, layout, slots, is_alone, locks, guard);
@@ -86,9 +86,7 @@ impl Attached {
             .u32(FORMAT)
             .store(layout.format(), Ordering::Relaxed);
         for mutex in [attached.readers_mutex(), attached.writer_mutex()] {
-            mutex
-                .initialise()
-                .map_err(|source| open_error(path, source))?;
+            mutex.initialise().map_err(Error::opening(path))?;
         }
         attached
             .region
@@ -133,7 +131,7 @@ impl Attached {
         (data, path): (&Path, &Path),
         wish: Wish,
     ) -> Result<(Attached, u32)> {
-        let failed = |source| open_error(path, source);
+        let failed = Error::opening(path);
         let Some(file) = locks.lock_file() else {
             return Err(failed(io::ErrorKind::NotFound.into()));
         };
@@ -322,13 +320,6 @@ fn describe(in_use: u32) -> &'static str {
         }
         (_, false) => "commits are not synced at all",
         (_, true) => "commits are not synced at all; the file is written through its mapping",
-    }
-}
-
-fn open_error(path: &Path, source: io::Error) -> Error {
-    Error::Open {
-        path: PathBuf::from(path),
-        source,
     }
 }
 

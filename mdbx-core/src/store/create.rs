@@ -96,10 +96,7 @@ pub(crate) fn create(file: &dyn DataFile, path: &Path, geometry: &Geometry) -> R
         .and_then(|()| file.set_len(offset(counts.now)))
         .and_then(|()| file.sync_all())
         .and_then(|()| file.write_durable_at(meta(0), 0));
-    written.map_err(|source| Error::Open {
-        path: path.to_owned(),
-        source,
-    })?;
+    written.map_err(Error::opening(path))?;
     let (path, page_size) = (path.display(), page_size.bytes());
     info!("created {path}: page_size={page_size}");
     Ok(())

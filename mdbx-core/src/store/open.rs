@@ -181,10 +181,7 @@ impl Store {
     /// As [`EnvOptions::open`](crate::EnvOptions::open) documents them.
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Store> {
         let paths = Paths::resolve(path, options.sub_directory);
-        let failed = |source| Error::Open {
-            path: paths.data.clone(),
-            source,
-        };
+        let failed = Error::opening(&paths.data);
         let file = open_file(&paths, options).map_err(failed)?;
         let guard = OpenGuard::register(file.file(), &paths.data)?;
         let (access, exclusive) = (options.access, options.sharing.exclusive);
@@ -206,10 +203,7 @@ impl Store {
     /// As [`EnvOptions::open_in_memory`](crate::EnvOptions::open_in_memory) documents them.
     pub(crate) fn open_in_memory(options: &OpenOptions) -> Result<Store> {
         let paths = Paths::nowhere();
-        let failed = |source| Error::Open {
-            path: paths.data.clone(),
-            source,
-        };
+        let failed = Error::opening(&paths.data);
         let file = OsFile::in_memory().map_err(failed)?;
         let guard = OpenGuard::register(file.file(), &paths.data)?;
         let locks = Locks::of_nameless(file.file()).map_err(failed)?;
@@ -222,10 +216,7 @@ impl Store {
 
     /// Maps the file of a database that was found or made.
     fn of_found(paths: Paths, file: OsFile, found: Found, options: &OpenOptions) -> Result<Store> {
-        let failed = |source| Error::Open {
-            path: paths.data.clone(),
-            source,
-        };
+        let failed = Error::opening(&paths.data);
         let meta = &found.meta;
         let page_size = meta.page_size;
         let len = file.len().map_err(failed)?;
@@ -295,10 +286,7 @@ fn open_alone(
     paths: &Paths,
     options: &OpenOptions,
 ) -> Result<Found> {
-    let failed = |source| Error::Open {
-        path: paths.data.clone(),
-        source,
-    };
+    let failed = Error::opening(&paths.data);
     let attached = Attached::initialise(
         locks,
         guard,
@@ -451,10 +439,7 @@ fn writable(
 /// As [`Env::peek`](crate::Env::peek) documents them.
 pub(crate) fn peek(path: &Path) -> Result<Meta> {
     let Paths { data, .. } = Paths::resolve(path, false);
-    let file = OsFile::open_read_only(&data).map_err(|source| Error::Open {
-        path: data.clone(),
-        source,
-    })?;
+    let file = OsFile::open_read_only(&data).map_err(Error::opening(&data))?;
     newest(&file, &data)
 }
 

@@ -107,12 +107,11 @@ pub(crate) fn recover(file: &dyn DataFile, path: &Path, may_write: bool) -> Resu
         }
         if metas.is_sealed(recent, file)? {
             info!("the newest commit of {shown} is on the disk as a whole: snapshot={newest}");
-            make_steady(file, metas.page_size, recent)
-                .map_err(|source| open_error(path, source))?;
+            make_steady(file, metas.page_size, recent).map_err(Error::opening(path))?;
             continue;
         }
         warn!("rolling back {shown}: snapshot={newest} was lost when the machine stopped");
-        void(file, metas.page_size, recent).map_err(|source| open_error(path, source))?;
+        void(file, metas.page_size, recent).map_err(Error::opening(path))?;
     }
 }
 
@@ -135,7 +134,7 @@ impl<'f> Metas<'f> {
         }
         let ranking = rank(bodies.map(|body| Rank::read(&body)));
         let ranking = ranking.map_err(|_| bad_meta(0, "two metas claim the same transaction"))?;
-        let len = file.len().map_err(|source| open_error(path, source))?;
+        let len = file.len().map_err(Error::opening(path))?;
         Ok(Metas {
             path,
             page_size,
@@ -164,7 +163,7 @@ impl<'f> Metas<'f> {
         };
         let [low, ..] = number.to_le_bytes();
         seal::holds(Pgno(low.into()), &self.bodies[number], &meta, file)
-            .map_err(|source| open_error(self.path, source))
+            .map_err(Error::opening(self.path))
     }
 
     /// Returns what is wrong with a file in which no meta is known durable.
@@ -176,7 +175,7 @@ impl<'f> Metas<'f> {
 
 /// Returns the page size that the first meta names, which tells where the others are.
 fn find_page_size(file: &dyn DataFile, path: &Path) -> Result<PageSize> {
-    let failed = |source| open_error(path, source);
+    let failed = Error::opening(path);
     if file.len().map_err(failed)? < SHORTEST_FILE {
         return Err(Error::NotADatabase {
             path: path.to_owned(),
@@ -199,7 +198,7 @@ fn read_body(
     file.read_exact_at(&mut start, Pgno(number).offset(page_size))
         .map_err(|source| match source.kind() {
             io::ErrorKind::UnexpectedEof => bad_meta(number, "the file ends before it"),
-            _ => open_error(path, source),
+            _ => Error::opening(path)(source),
         })?;
     let mut header = [0; PAGE_HEADER];
     header.copy_from_slice(&start[..PAGE_HEADER]);
@@ -230,11 +229,4 @@ fn void(file: &dyn DataFile, page_size: PageSize, number: usize) -> io::Result<(
 
 fn bad_meta(number: u32, reason: &'static str) -> Error {
     PageFault::BadMeta { reason }.at(Pgno(number))
-}
-
-fn open_error(path: &Path, source: io::Error) -> Error {
-    Error::Open {
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -66,7 +66,7 @@ impl OpenGuard {
     /// - [`Error::AlreadyOpen`] when the file is entered already, under whatever name.
     /// - [`Error::Open`] when the file cannot be inspected.
     pub(crate) fn register(file: &File, path: &Path) -> Result<OpenGuard> {
-        let failed = |source| open_error(path, source);
+        let failed = Error::opening(path);
         let identity = identity(file).map_err(failed)?;
         let file = Some(file.try_clone().map_err(failed)?);
         if !open_files().insert(identity) {
@@ -138,8 +138,8 @@ impl Locks {
                 path: paths.alternative_lock.clone(),
             });
         }
-        let lock_failed = |source| open_error(&paths.lock, source);
-        let data_failed = |source| open_error(&paths.data, source);
+        let lock_failed = Error::opening(&paths.lock);
+        let data_failed = Error::opening(&paths.data);
         let lock_file = match open_lock_file(data, &paths.lock) {
             Ok(file) => Some(LockedFile::new(file)),
             Err(error) if does_without_lock_file(&error, access, exclusive) => None,
@@ -367,14 +367,6 @@ fn check_in_place(file: &File) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::from_raw_os_error(libc::EBADFD))
-    }
-}
-
-/// Returns the error that says `path` could not be opened or prepared.
-fn open_error(path: &Path, source: io::Error) -> Error {
-    Error::Open {
-        path: path.to_owned(),
-        source,
     }
 }
 

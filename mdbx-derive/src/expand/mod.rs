@@ -7,10 +7,12 @@
 mod key;
 mod plain;
 mod record;
+mod shaped;
 mod view;
 
 pub(crate) use key::key;
 pub(crate) use plain::plain;
+pub(crate) use shaped::shaped;
 pub(crate) use view::view;
 
 use proc_macro2::TokenStream;

@@ -7,19 +7,14 @@ use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Meta, Token, Type};
 
 use super::record::at;
-use crate::attr::PlainAttr;
+use crate::attr::CrateAttr;
 use crate::errors::Errors;
 use crate::model::krate;
 
 /// Expands the derive.
 pub(crate) fn plain(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    let mut attr = PlainAttr::default();
-    for own in &input.attrs {
-        if own.path().is_ident("plain") {
-            attr.read(own, &mut errors);
-        }
-    }
+    let attr = CrateAttr::of_plain(input, &mut errors);
     for parameter in &input.generics.params {
         errors.at(
             parameter,
@@ -71,7 +66,7 @@ fn has_fixed_layout(input: &DeriveInput) -> bool {
     options.any(|option| option.path().is_ident("C") || option.path().is_ident("transparent"))
 }
 
-fn expand(input: &DeriveInput, attr: &PlainAttr, types: &[&Type]) -> TokenStream {
+fn expand(input: &DeriveInput, attr: &CrateAttr, types: &[&Type]) -> TokenStream {
     let krate = krate(attr.crate_path.as_ref());
     let ident = &input.ident;
     // Each mention of a field's type stands at it, so that one that is not plain is reported there, once.

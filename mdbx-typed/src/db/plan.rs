@@ -13,6 +13,7 @@ use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord}
 use crate::schema::handles::{KeyLimits, Revisions, Source, find_table};
 use crate::schema::layout::{self, Fit};
 use crate::schema::{IndexSchema, Names, Schema, TableSchema, diff, rename};
+use crate::shape;
 
 /// What is to be done with a file.
 pub(super) struct Plan {
@@ -268,7 +269,8 @@ impl TablePlan {
             self.refused.extend(diff::table(schema, stored, names));
             return;
         }
-        if !has_same_key(schema, stored, names) {
+        let is_older = matches!(fit, Fit::Older(_));
+        if !has_same_key(schema, stored, names, is_older) {
             self.refused.push(Change::Key {
                 stored: stored.key.clone(),
                 now: schema.key.to_string(),
@@ -288,7 +290,7 @@ impl TablePlan {
                 self.revisions.current = grown.current().number;
                 self.record = Some(grown);
                 self.is_upgraded = origin.generation > 0;
-                self.steps.push(self.revision_step(origin.fields));
+                self.note_revision(stored, origin.fields);
             }
             Fit::Same | Fit::Unreadable => {
                 let renamed = stored.renamed(schema);
@@ -301,15 +303,24 @@ impl TablePlan {
         self.find_older(stored);
     }
 
-    fn revision_step(&self, stored_fields: usize) -> Step {
+    /// Notes in which way the struct has another layout than the newest revision.
+    fn note_revision(&mut self, stored: &TableRecord, stored_fields: usize) {
         let revision = self.revisions.current;
         if self.is_upgraded {
-            return Step::Upgrade { revision };
+            self.steps.push(Step::Upgrade { revision });
+            return;
         }
-        let appended = self.schema.fields.iter().skip(stored_fields);
-        Step::AppendFields {
-            revision,
-            fields: appended.map(|field| field.name.to_owned()).collect(),
+        let (kept, appended) = self.schema.fields.split_at(stored_fields);
+        let pairs = kept.iter().zip(&stored.current().fields);
+        let grown = pairs.filter(|(field, stored)| field.shape.to_string() != stored.shape);
+        let grown: Vec<_> = grown.map(|(field, _)| field.name.to_owned()).collect();
+        if !grown.is_empty() {
+            let fields = grown;
+            self.steps.push(Step::AppendVariants { revision, fields });
+        }
+        if !appended.is_empty() {
+            let fields = appended.iter().map(|field| field.name.to_owned()).collect();
+            self.steps.push(Step::AppendFields { revision, fields });
         }
     }
 
@@ -347,6 +358,9 @@ impl TablePlan {
                 }
                 continue;
             };
+            if self.is_older() && has_grown(index, &record, names) {
+                continue;
+            }
             let changed = diff::index(index, &record, names);
             let why = match changed {
                 Some(Change::IndexChanged { stored, now, .. }) => {
@@ -369,6 +383,11 @@ impl TablePlan {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether a newer program has changed the layout.
+    fn is_older(&self) -> bool {
+        matches!(self.read_only, Some(ReadOnly::NewerRevision { .. }))
     }
 
     /// Notes an index that the file has.
@@ -398,7 +417,7 @@ impl TablePlan {
     /// Notes an index that the file does not have as the program has it; returns whether it is built.
     fn lack_index(&mut self, file: &File<'_>, position: usize, rows: u64, why: Rebuild) -> bool {
         let index = self.schema.indexes[position].name;
-        let can_read = !matches!(self.read_only, Some(ReadOnly::NewerRevision { .. }));
+        let can_read = !self.is_older();
         match file.policies.missing_index {
             OnMissingIndex::Refuse if rows > 0 && can_read => {
                 self.refused.push(match why {
@@ -482,8 +501,13 @@ impl TablePlan {
 
     /// Leaves the rows to the program that can write them: a new revision would lock it out.
     fn leave_layout(&mut self, stored: &TableRecord) {
-        let is_of_layout =
-            |step: &Step| matches!(step, Step::AppendFields { .. } | Step::Upgrade { .. });
+        let is_of_layout = |step: &Step| {
+            let appends = matches!(
+                step,
+                Step::AppendFields { .. } | Step::AppendVariants { .. }
+            );
+            appends || matches!(step, Step::Upgrade { .. })
+        };
         if !self.steps.iter().any(is_of_layout) {
             return;
         }
@@ -574,15 +598,31 @@ impl TablePlan {
 }
 
 /// Returns whether the primary key is the stored one, under its name or under that of the struct rows are made from.
-fn has_same_key(schema: &TableSchema, stored: &TableRecord, names: &Names<'_>) -> bool {
-    let is_stored = |schema: &TableSchema, names: &Names<'_>| stored.key == schema.key.text(names);
+/// `is_older` says that a newer program wrote the file, whose enums may have more variants.
+fn has_same_key(
+    schema: &TableSchema,
+    stored: &TableRecord,
+    names: &Names<'_>,
+    is_older: bool,
+) -> bool {
+    let is_stored = |schema: &TableSchema, names: &Names<'_>| {
+        let now = schema.key.text(names);
+        shape::covers(&now, &stored.key) || (is_older && shape::covers(&stored.key, &now))
+    };
     let origin = layout::origin(schema, stored.current());
     let writer = origin.and_then(|origin| schema.generation(origin.generation));
     is_stored(schema, names)
         || writer.is_some_and(|writer| {
-            writer.key.shape.to_string() == schema.key.shape.to_string()
+            shape::covers(&schema.key.shape.to_string(), &writer.key.shape.to_string())
                 && is_stored(writer, &rename::names(writer, stored))
         })
+}
+
+/// Returns whether a newer program has an index with more variants of enums; it can be read all the same.
+fn has_grown(schema: &IndexSchema, stored: &IndexRecord, names: &Names<'_>) -> bool {
+    let now = schema.text(names);
+    let is_same = stored.kind == IndexKind::of(schema) && !stored.is_stale;
+    is_same && stored.definition != now && shape::covers(&stored.definition, &now)
 }
 
 /// Writes the catalog entry of a new index.

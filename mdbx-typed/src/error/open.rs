@@ -135,6 +135,13 @@ pub enum Step {
         /// The names of the fields.
         fields: Vec<String>,
     },
+    /// The rows get a new revision, in which enums have variants that older rows do not know.
+    AppendVariants {
+        /// The number of the new revision.
+        revision: u32,
+        /// The names of the fields.
+        fields: Vec<String>,
+    },
     /// The rows get a new revision; older ones are converted when they are read.
     Upgrade {
         /// The number of the new revision.
@@ -353,6 +360,13 @@ impl fmt::Display for Step {
                 "revision {revision}: {} appended, and older rows have the default",
                 fields.join(", ")
             ),
+            Step::AppendVariants { revision, fields } => {
+                write!(
+                    f,
+                    "revision {revision}: more variants of {}",
+                    fields.join(", ")
+                )
+            }
             Step::Upgrade { revision } => write!(
                 f,
                 "revision {revision}: older rows are converted when they are read"

@@ -4,11 +4,12 @@ use super::catalog::{IndexKind, IndexRecord, Revision, StoredField, TableRecord}
 use super::describe::{Names, fingerprint};
 use super::{IndexSchema, TableSchema};
 use crate::error::Change;
+use crate::shape;
 
 /// Returns the differences in the primary key and in the row layout. `names` are those of the file.
 pub(crate) fn table(schema: &TableSchema, stored: &TableRecord, names: &Names<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
-    if stored.key != schema.key.text(names) {
+    if !shape::covers(&schema.key.text(names), &stored.key) {
         changes.push(Change::Key {
             stored: stored.key.clone(),
             now: schema.key.to_string(),
@@ -27,8 +28,9 @@ pub(crate) fn index(
     stored: &IndexRecord,
     names: &Names<'_>,
 ) -> Option<Change> {
-    let same = stored.fingerprint == fingerprint(&schema.text(names))
-        && stored.kind == IndexKind::of(schema);
+    let now = schema.text(names);
+    let same = stored.kind == IndexKind::of(schema)
+        && (stored.fingerprint == fingerprint(&now) || shape::covers(&now, &stored.definition));
     (!same).then(|| Change::IndexChanged {
         index: schema.name.into(),
         stored: stored.definition.clone(),

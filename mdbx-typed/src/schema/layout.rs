@@ -2,6 +2,7 @@
 
 use super::catalog::{Revision, TableRecord};
 use super::{FieldSchema, Origin, TableSchema};
+use crate::shape;
 
 /// How the rows of a file and a struct fit together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +19,7 @@ pub(crate) enum Fit {
 
 /// Returns how the struct fits the newest revision.
 pub(crate) fn fit(schema: &TableSchema, record: &TableRecord) -> Fit {
-    let is_own = |revision: &Revision| {
-        let fields = schema.fields.len();
-        origin(schema, revision)
-            == Some(Origin {
-                generation: 0,
-                fields,
-            })
-    };
+    let is_own = |revision: &Revision| is_written_by(schema, revision);
     match origin(schema, record.current()) {
         _ if is_own(record.current()) => Fit::Same,
         newest => {
@@ -41,25 +35,32 @@ pub(crate) fn fit(schema: &TableSchema, record: &TableRecord) -> Fit {
 
 /// Returns which struct of the program wrote the rows of a revision.
 ///
-/// One that has exactly its fields is preferred, and then the newest that has them first.
+/// One that has exactly its fields is preferred, and then the newest that has them first. Enums may have more variants
+/// now.
 pub(crate) fn origin(schema: &TableSchema, revision: &Revision) -> Option<Origin> {
     let stored = revision.fields.len();
     let generations = (0..).map_while(|generation| schema.generation(generation));
     let fitting: Vec<(usize, &TableSchema)> = generations
         .enumerate()
-        .filter(|(_, schema)| begins_with(schema, revision))
+        .filter(|(_, schema)| begins_with(schema, revision, shape::covers))
         .collect();
-    let is_exact = |schema: &TableSchema| schema.fields.len() == stored;
     let is_grown = |schema: &TableSchema| {
         let appended = schema.fields.iter().skip(stored);
         !schema.is_raw() && appended.into_iter().all(|field| field.has_default)
     };
-    let exact = fitting.iter().find(|(_, schema)| is_exact(schema));
+    let mut candidates = fitting.iter();
+    let exact = candidates.find(|(_, schema)| is_written_by(schema, revision));
     let found = exact.or_else(|| fitting.iter().find(|(_, schema)| is_grown(schema)));
     found.map(|&(generation, _)| Origin {
         generation,
         fields: stored,
     })
+}
+
+/// Returns whether the struct has the layout of the revision.
+fn is_written_by(schema: &TableSchema, revision: &Revision) -> bool {
+    schema.fields.len() == revision.fields.len()
+        && begins_with(schema, revision, |now, stored| now == stored)
 }
 
 /// Returns whether two structs of a chain have the same layout, so that a stored revision does not tell which wrote it.
@@ -74,15 +75,19 @@ pub(crate) fn is_ambiguous(schema: &TableSchema) -> bool {
     })
 }
 
-/// Returns whether the stored fields are the first ones of the struct.
-fn begins_with(schema: &TableSchema, revision: &Revision) -> bool {
+/// Returns whether the stored fields are the first ones of the struct, in shapes that `fits` says are fine.
+fn begins_with(
+    schema: &TableSchema,
+    revision: &Revision,
+    fits: impl Fn(&str, &str) -> bool,
+) -> bool {
     let same_codec =
         (revision.codec_id, revision.codec.as_str()) == (schema.codec_id, schema.codec);
     let mut pairs = revision.fields.iter().zip(schema.fields);
     same_codec
         && revision.fields.len() <= schema.fields.len()
         && pairs.all(|(stored, field)| {
-            is_called(schema, field, &stored.name) && stored.shape == field.shape.to_string()
+            is_called(schema, field, &stored.name) && fits(&field.shape.to_string(), &stored.shape)
         })
 }
 

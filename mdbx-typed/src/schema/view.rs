@@ -80,6 +80,17 @@ const fn same_shape(a: &Shape, b: &Shape) -> bool {
             }
             i == a.len() && i == b.len()
         }
+        (Shape::Struct(a), Shape::Struct(b)) | (Shape::OneOf(a), Shape::OneOf(b)) => {
+            let mut i = 0;
+            while i < a.len()
+                && i < b.len()
+                && same_text(a[i].0, b[i].0)
+                && same_shape(&a[i].1, &b[i].1)
+            {
+                i += 1;
+            }
+            i == a.len() && i == b.len()
+        }
         (Shape::Enum(a), Shape::Enum(b)) => {
             let mut i = 0;
             while i < a.len() && i < b.len() && same_text(a[i].0, b[i].0) && a[i].1 == b[i].1 {
@@ -112,6 +123,11 @@ mod tests {
             Shape::Enum(&[("A", 0)]),
             Shape::Enum(&[("A", 1)]),
             Shape::Enum(&[("B", 0)]),
+            Shape::Struct(&[("a", u8::SHAPE)]),
+            Shape::Struct(&[("b", u8::SHAPE)]),
+            Shape::Struct(&[("a", u16::SHAPE)]),
+            Shape::OneOf(&[("a", u8::SHAPE)]),
+            Shape::OneOf(&[("a", <()>::SHAPE)]),
             Shape::Opaque("A"),
             Shape::Desc(&Shape::Name("u8")),
             Shape::Hashed(&Shape::Name("u8")),

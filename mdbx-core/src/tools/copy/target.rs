@@ -30,7 +30,7 @@ impl Target {
     ///
     /// [`Error::Open`], [`Error::AlreadyOpen`].
     pub(super) fn create(path: &Path, overwrite: bool, source: &Path) -> Result<Target> {
-        let failed = |source| open_error(path, source);
+        let failed = Error::opening(path);
         let model = fs::metadata(source).map_err(failed)?;
         match fs::symlink_metadata(path) {
             Ok(_) if !overwrite => return Err(failed(io::ErrorKind::AlreadyExists.into())),
@@ -75,7 +75,7 @@ impl Target {
         })?;
         self.rename()
             .and_then(|()| sync_directory_of(&self.path))
-            .map_err(|source| open_error(&self.path, source))
+            .map_err(Error::opening(&self.path))
     }
 
     fn rename(&self) -> io::Result<()> {
@@ -122,11 +122,4 @@ fn temporary_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:032x}", u128::from_le_bytes(random_id())));
     path.with_file_name(name)
-}
-
-fn open_error(path: &Path, source: io::Error) -> Error {
-    Error::Open {
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -1,0 +1,185 @@
+//! Enums that get more variants under rows that are there.
+
+mod typed_support;
+
+use mdbx_typed::prelude::*;
+use mdbx_typed::{Error, OnLayoutChange, OpenError, Result, Schema};
+use serde::{Deserialize, Serialize};
+use typed_support::TempDb;
+
+/// Declares the module of a program in which `Kind` has these variants.
+macro_rules! program {
+    ($name:ident: $($variants:tt)*) => {
+        mod $name {
+            use mdbx_typed::{Key, Table};
+            use serde::{Deserialize, Serialize};
+
+            #[derive(Key, Serialize, Deserialize, Debug, Clone, Copy, PartialEq)]
+            pub(super) enum Kind {
+                $($variants)*
+            }
+
+            /// The enum is in the key, in an index, and in rows.
+            #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+            #[index(by_kind_age, on(kind, age))]
+            pub(super) struct Animal {
+                #[key]
+                pub(super) kind: Kind,
+                #[key]
+                pub(super) name: String,
+                pub(super) age: u8,
+                pub(super) likes: Option<Kind>,
+            }
+        }
+    };
+}
+
+program!(old: Cat, Dog,);
+program!(new: Cat, Dog, Owl,);
+program!(inserted: Cat, Emu, Dog,);
+program!(removed: Cat,);
+program!(wide: Cat, Dog, Owl = 300,);
+
+/// A program that appends a field, too.
+mod newest {
+    use super::*;
+    use new::Kind;
+
+    #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+    #[index(by_kind_age, on(kind, age))]
+    pub(super) struct Animal {
+        #[key]
+        pub(super) kind: Kind,
+        #[key]
+        pub(super) name: String,
+        pub(super) age: u8,
+        pub(super) likes: Option<Kind>,
+        #[serde(default)]
+        pub(super) weight: u32,
+    }
+}
+
+fn cat() -> old::Animal {
+    old::Animal {
+        kind: old::Kind::Cat,
+        name: "Tom".into(),
+        age: 3,
+        likes: Some(old::Kind::Dog),
+    }
+}
+
+fn owl() -> new::Animal {
+    new::Animal {
+        kind: new::Kind::Owl,
+        name: "Hedwig".into(),
+        age: 9,
+        likes: None,
+    }
+}
+
+fn written() -> Result<TempDb> {
+    let db = TempDb::open(schema![old::Animal])?;
+    db.write(|tx| tx.insert(&cat()))?;
+    Ok(db)
+}
+
+#[test]
+fn a_variant_can_be_appended_without_anything_being_rewritten() -> Result<()> {
+    let db = written()?;
+    assert_eq!(
+        db.schema_diff(schema![new::Animal])?.to_string(),
+        "opening makes the tables in the file those of this program\n\
+         table `animal`:\n  revision 2: more variants of kind, likes"
+    );
+    let db = db.reopen(schema![new::Animal])?;
+    db.write(|tx| tx.insert(&owl()))?;
+    let tx = db.read()?;
+    let tom = tx.get::<new::Animal>((&new::Kind::Cat, "Tom"))?;
+    assert_eq!(tom.and_then(|tom| tom.likes), Some(new::Kind::Dog));
+    let owls = tx.by(new::animal::by_kind_age).prefix((&new::Kind::Owl,));
+    assert_eq!(owls.one()?, Some(owl()));
+    assert_eq!(tx.by(new::animal::by_kind_age).count()?, 2);
+    drop(tx);
+    assert!(db.verify()?.is_clean());
+    assert!(db.schema_diff(schema![new::Animal])?.is_empty());
+    assert_eq!(db.migrate()?, 1);
+    assert!(db.verify()?.is_clean());
+    Ok(())
+}
+
+#[test]
+fn a_field_and_a_variant_can_be_appended_at_once() -> Result<()> {
+    let db = written()?;
+    assert_eq!(
+        db.schema_diff(schema![newest::Animal])?.to_string(),
+        "opening makes the tables in the file those of this program\n\
+         table `animal`:\n  revision 2: more variants of kind, likes\n  \
+         revision 2: weight appended, and older rows have the default"
+    );
+    let db = db.reopen(schema![newest::Animal])?;
+    let tom = db.read()?.by(newest::animal::primary).one()?;
+    assert_eq!(tom.map(|tom| tom.weight), Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_program_with_fewer_variants_reads_what_it_knows_and_writes_nothing() -> Result<()> {
+    let db = written()?.reopen(schema![new::Animal])?;
+    db.write(|tx| tx.insert(&owl()))?;
+    let db = db.reopen(schema![old::Animal])?;
+    let refused = db.write(|tx| tx.put(&cat()));
+    assert!(matches!(refused, Err(Error::ReadOnly { .. })));
+    let tx = db.read()?;
+    assert_eq!(
+        tx.get::<old::Animal>((&old::Kind::Cat, "Tom"))?,
+        Some(cat())
+    );
+    let by_kind = tx.by(old::animal::by_kind_age);
+    assert_eq!(by_kind.prefix((&old::Kind::Cat,)).one()?, Some(cat()));
+    let all: Vec<_> = tx.by(old::animal::primary).rows().collect();
+    assert!(matches!(
+        all[..],
+        [
+            Ok(_),
+            Err(Error::NewerRow {
+                rev: 2,
+                known: 1,
+                ..
+            })
+        ]
+    ));
+    drop(tx);
+    // It has left everything as it was for the newer one.
+    let db = db.reopen(schema![new::Animal])?;
+    assert!(db.schema_diff(schema![new::Animal])?.is_empty());
+    assert!(db.verify()?.is_clean());
+    Ok(())
+}
+
+#[test]
+fn what_changes_the_bytes_of_variants_is_refused() -> Result<()> {
+    let others: [(&Schema, &str); 3] = [
+        (schema![inserted::Animal], "enum<Cat, Emu, Dog>"),
+        (schema![removed::Animal], "enum<Cat>"),
+        (schema![wide::Animal], "enum<Cat, Dog, Owl = 300>"),
+    ];
+    for (schema, shape) in others {
+        let Err(error) = written()?.reopen(schema) else {
+            panic!("opened with {shape}");
+        };
+        let line = format!("field `kind` was `enum<Cat, Dog>`, now it is `{shape}`");
+        assert!(error.to_string().contains(&line), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_accepts_no_other_layout_accepts_no_more_variants() -> Result<()> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("test.mdbx");
+    drop(Database::open(&path, schema![old::Animal])?);
+    let strict = Database::builder().on_layout_change(OnLayoutChange::Refuse);
+    let refused = strict.open(&path, schema![new::Animal]);
+    assert!(matches!(refused, Err(OpenError::Schema(_))));
+    Ok(())
+}
