@@ -702,3 +702,151 @@ fn raw_rows_are_dumped_and_restored() -> Result<()> {
     );
     Ok(())
 }
+
+/// Declares a table with types of its own within its rows, which serde calls otherwise.
+macro_rules! customer {
+    ($module:ident, $codec:ident) => {
+        mod $module {
+            use super::*;
+
+            #[derive(Shaped, Serialize, Deserialize, Debug, Clone, PartialEq)]
+            #[serde(rename_all = "camelCase")]
+            pub(super) struct Address {
+                #[serde(alias = "road")]
+                pub(super) street_name: String,
+                pub(super) stamp: Vec<u8>,
+                pub(super) near: Vec<Option<Place>>,
+            }
+
+            #[derive(Shaped, Serialize, Deserialize, Debug, Clone, PartialEq)]
+            #[serde(rename_all = "lowercase")]
+            pub(super) enum Place {
+                Nowhere,
+                Number(u16),
+                Point(i8, Option<i8>),
+                Named { first_name: String },
+            }
+
+            #[derive(Key, Serialize, Deserialize, Debug, Clone, Copy, PartialEq)]
+            #[serde(rename_all = "UPPERCASE")]
+            pub(super) enum Rank {
+                Low,
+                High = 9,
+            }
+
+            #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+            #[table(codec = $codec, name = "customers")]
+            #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+            pub(super) struct Customer {
+                #[key]
+                pub(super) id: u64,
+                #[index]
+                pub(super) rank: Rank,
+                pub(super) home: Address,
+                pub(super) last: Place,
+                #[serde(default)]
+                pub(super) note: String,
+            }
+
+            pub(super) fn customer(id: u64) -> Customer {
+                let named = Place::Named {
+                    first_name: "x".into(),
+                };
+                let near = vec![
+                    Some(Place::Nowhere),
+                    None,
+                    Some(Place::Number(7)),
+                    Some(Place::Point(-1, None)),
+                ];
+                Customer {
+                    id,
+                    rank: Rank::High,
+                    home: Address {
+                        street_name: "A".into(),
+                        stamp: vec![1, 2],
+                        near,
+                    },
+                    last: named,
+                    note: "n".into(),
+                }
+            }
+        }
+    };
+}
+
+customer!(in_bincode, Bincode);
+customer!(in_postcard, Postcard);
+
+#[test]
+fn types_within_rows_whose_shape_is_known_go_everywhere() -> Result<()> {
+    let rows = [in_bincode::customer(1), in_bincode::customer(2)];
+    let db = with(schema![in_bincode::Customer], &rows)?;
+    let (mut typed, mut untyped, mut dump) = (Vec::new(), Vec::new(), Vec::new());
+    db.export_jsonl::<in_bincode::Customer>(&mut typed)?;
+    db.read()?
+        .dynamic("customers")?
+        .export_jsonl(&mut untyped)?;
+    db.dump(&mut dump)?;
+    let text = String::from_utf8(typed).unwrap();
+    assert_eq!(text, String::from_utf8(untyped).unwrap());
+    let line = text.lines().next().unwrap();
+    assert!(
+        line.contains(
+            r#""home": {"street_name": "A", "stamp": "0x0102", "near": ["Nowhere", null,"#
+        ),
+        "{line}"
+    );
+    assert!(
+        line.contains(r#""last": {"Named": {"first_name": "x"}}"#),
+        "{line}"
+    );
+    assert!(line.contains(r#""rank": "High""#), "{line}");
+
+    let other = TempDb::open(schema![in_postcard::Customer])?;
+    assert_eq!(other.restore(dump.as_slice())?.rows(), 2);
+    assert!(other.verify()?.is_clean());
+    let restored = other.read()?.get::<in_postcard::Customer>(2)?;
+    assert_eq!(restored, Some(in_postcard::customer(2)));
+
+    let third = TempDb::open(schema![in_postcard::Customer])?;
+    third.import_jsonl::<in_postcard::Customer>(text.as_bytes())?;
+    assert_eq!(
+        third.read()?.get::<in_postcard::Customer>(1)?,
+        Some(in_postcard::customer(1))
+    );
+    // What has a default may be missing.
+    let without_note = line
+        .replace(", \"note\": \"n\"", "")
+        .replace("\"id\": 1", "\"id\": 5");
+    third.import_jsonl::<in_postcard::Customer>(without_note.as_bytes())?;
+    let expected = in_postcard::Customer {
+        note: String::new(),
+        ..in_postcard::customer(5)
+    };
+    assert_eq!(
+        third.read()?.get::<in_postcard::Customer>(5)?,
+        Some(expected)
+    );
+    for (from, to, says) in [
+        (
+            "\"Number\": 7",
+            "\"Number\": 70000",
+            "line 1, field `home.near.2.Number`: 70000 is not a `u16`",
+        ),
+        (
+            "\"Nowhere\"",
+            "\"Somewhere\"",
+            "line 1, field `home.near.0`: \"Somewhere\" is not one of Nowhere, Number, Point, Named",
+        ),
+        (
+            "\"street_name\"",
+            "\"street\"",
+            "line 1, field `home.street`: there is no such field",
+        ),
+    ] {
+        let wrong = line.replace(from, to).replace("\"id\": 1", "\"id\": 9");
+        let error = third.import_jsonl::<in_postcard::Customer>(wrong.as_bytes());
+        assert_eq!(error.unwrap_err().to_string(), says);
+    }
+    Ok(())
+}

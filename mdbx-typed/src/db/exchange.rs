@@ -369,7 +369,7 @@ where
 {
     let fitted = form.fitted(given).map_err(Refused::Fault)?;
     let fields = form.for_serde(&fitted);
-    let row: T::Row<'_> = typed::row(&fields).map_err(Refused::Fault)?;
+    let row: T::Row<'_> = typed::row(T::SCHEMA, &fields).map_err(Refused::Fault)?;
     let stored = if options.replaces {
         tx.put(&row)
     } else {

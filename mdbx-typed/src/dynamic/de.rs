@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use serde::de::value::{MapAccessDeserializer, SeqDeserializer};
+use serde::de::value::{SeqDeserializer, U32Deserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -11,25 +11,32 @@ use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;
 use super::fit::from_hex;
+use super::form::Form;
 use super::value::Value;
+use crate::schema::FieldSchema;
 
 /// A value that serde asks about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FromValue<'v> {
-    pub(crate) value: &'v Value,
-    /// Whether types may choose a form for people.
-    pub(crate) is_human_readable: bool,
+    value: &'v Value,
+    /// What it [fits](super::fit::fit_with); `None` within a type that is not known.
+    form: Option<&'v Form>,
     /// Whether it is in an option, where another option is in brackets.
-    pub(crate) is_in_option: bool,
+    is_in_option: bool,
 }
 
 impl<'v> FromValue<'v> {
-    fn of(self, value: &'v Value) -> Self {
+    pub(crate) fn new(value: &'v Value, form: Option<&'v Form>) -> Self {
         FromValue {
             value,
+            form,
             is_in_option: false,
-            ..self
         }
+    }
+
+    /// Returns the part at `position`, which is `value`.
+    fn of(self, value: &'v Value, position: usize) -> Self {
+        FromValue::new(value, self.form.and_then(|form| form.part(position)))
     }
 
     /// Returns the value without the brackets and options around it.
@@ -54,6 +61,21 @@ impl<'v> FromValue<'v> {
                 None => Err(self.wrong("a list")),
             },
             _ => Err(self.wrong("a list")),
+        }
+    }
+
+    /// A struct of which all fields are known is told by position: serde may call them otherwise.
+    fn structure<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match (self.form, self.plain()) {
+            (Some(Form::Struct(forms)), Value::Struct(fields)) if forms.len() == fields.len() => {
+                visitor.visit_seq(Whole {
+                    from: self,
+                    fields,
+                    at: 0,
+                })
+            }
+            (_, Value::List(_) | Value::Tuple(_)) => self.seq(visitor),
+            _ => self.map(visitor),
         }
     }
 
@@ -136,7 +158,7 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
             Value::List(_) | Value::Tuple(_) => self.seq(visitor),
             Value::Map(_) | Value::Struct(_) => self.map(visitor),
             Value::Option(None) => visitor.visit_none(),
-            Value::Option(Some(value)) => visitor.visit_some(self.of(value)),
+            Value::Option(Some(value)) => visitor.visit_some(self.of(value, 0)),
             Value::Enum(name, None) => visitor.visit_borrowed_str(name),
             Value::Enum(..) => visitor.visit_enum(Variant { from: self }),
             Value::Unit => visitor.visit_unit(),
@@ -211,7 +233,7 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
 
     fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         let inside = |value| {
-            let from = self.of(value);
+            let from = self.of(value, 0);
             FromValue {
                 is_in_option: true,
                 ..from
@@ -220,7 +242,8 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
         match self.value {
             Value::Option(Some(value)) => visitor.visit_some(inside(value)),
             Value::List(items) if self.is_in_option && items.len() == 1 => {
-                self.of(&items[0]).deserialize_option(visitor)
+                let inner = FromValue::new(&items[0], self.form);
+                inner.deserialize_option(visitor)
             }
             Value::Option(None) | Value::Unit => visitor.visit_none(),
             value => visitor.visit_some(inside(value)),
@@ -278,10 +301,7 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match self.plain() {
-            Value::List(_) | Value::Tuple(_) => self.seq(visitor),
-            _ => self.map(visitor),
-        }
+        self.structure(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'v>>(
@@ -294,7 +314,7 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.is_human_readable
+        matches!(self.form, None | Some(Form::Opaque(_)))
     }
 
     forward_to_deserialize_any! { <V: Visitor<'v>> identifier ignored_any }
@@ -317,7 +337,7 @@ impl<'v> SeqAccess<'v> for Items<'v> {
         let Some(item) = self.all.get(self.at) else {
             return Ok(None);
         };
-        let value = seed.deserialize(self.from.of(item));
+        let value = seed.deserialize(self.from.of(item, self.at));
         let value = value.map_err(|fault| fault.within(&self.at.to_string()))?;
         self.at += 1;
         Ok(Some(value))
@@ -352,8 +372,35 @@ impl<'v> MapAccess<'v> for Fields<'v> {
 
     fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let (name, value) = self.next.ok_or(Fault::new("a value without a name"))?;
-        seed.deserialize(self.from.of(value))
+        let form = match self.from.form {
+            Some(Form::Struct(fields)) => fields.iter().find(|(own, _)| own == name),
+            _ => None,
+        };
+        seed.deserialize(FromValue::new(value, form.map(|(_, form)| form)))
             .map_err(|fault| fault.within(name))
+    }
+}
+
+/// All fields of a struct, in their order.
+struct Whole<'v> {
+    from: FromValue<'v>,
+    fields: &'v [(String, Value)],
+    at: usize,
+}
+
+impl<'v> SeqAccess<'v> for Whole<'v> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'v>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        let Some((name, value)) = self.fields.get(self.at) else {
+            return Ok(None);
+        };
+        let value = seed.deserialize(self.from.of(value, self.at));
+        self.at += 1;
+        value.map(Some).map_err(|fault| fault.within(name))
     }
 }
 
@@ -429,12 +476,12 @@ impl<'v> MapAccess<'v> for Pairs<'v> {
         let Some((key, _)) = self.next else {
             return Ok(None);
         };
-        seed.deserialize(self.from.of(key)).map(Some)
+        seed.deserialize(self.from.of(key, 0)).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let (key, value) = self.next.ok_or(Fault::new("a value without a key"))?;
-        seed.deserialize(self.from.of(value))
+        seed.deserialize(self.from.of(value, 1))
             .map_err(|fault| fault.within(&key.to_string()))
     }
 }
@@ -468,21 +515,29 @@ impl<'v> EnumAccess<'v> for Variant<'v> {
     ) -> Result<(S::Value, Content<'v>), Fault> {
         let wrong = || self.from.wrong("a variant, as \"Name\" or {\"Name\": ..}");
         let (name, value) = self.parts().ok_or_else(wrong)?;
-        let variant = seed.deserialize(Name(name))?;
-        let content = Content {
-            from: self.from,
-            name,
-            value,
+        let (position, form) = match self.from.form {
+            Some(Form::OneOf(variants)) => {
+                let position = variants.iter().position(|(own, _)| own == name);
+                (position, position.map(|position| &variants[position].1))
+            }
+            Some(Form::Enum(variants)) => (variants.iter().position(|(own, _)| own == name), None),
+            _ => (None, None),
         };
-        Ok((variant, content))
+        // A variant that is known is told by position: serde may call it otherwise.
+        let position = position.and_then(|position| u32::try_from(position).ok());
+        let variant = match position {
+            Some(position) => seed.deserialize(U32Deserializer::<Fault>::new(position)),
+            None => seed.deserialize(Name(name)),
+        }?;
+        Ok((variant, Content { name, value, form }))
     }
 }
 
 /// What a variant holds.
 struct Content<'v> {
-    from: FromValue<'v>,
     name: &'v str,
     value: Option<&'v Value>,
+    form: Option<&'v Form>,
 }
 
 impl<'v> Content<'v> {
@@ -490,7 +545,7 @@ impl<'v> Content<'v> {
         let value = self
             .value
             .ok_or_else(|| Fault::new(format_args!("the variant `{}` holds a value", self.name)))?;
-        Ok(self.from.of(value))
+        Ok(FromValue::new(value, self.form))
     }
 }
 
@@ -525,21 +580,38 @@ impl<'v> VariantAccess<'v> for Content<'v> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         self.content()?
-            .map(visitor)
+            .structure(visitor)
             .map_err(|fault| fault.within(self.name))
     }
 }
 
-/// The stored fields of a row that are given, each by its position in the struct.
+/// A row that serde asks about: the stored fields that are given, each with its position, in order.
+pub(crate) struct FromFields<'v> {
+    pub(crate) given: &'v [(usize, FromValue<'v>)],
+    /// All fields.
+    pub(crate) stored: &'static [FieldSchema],
+}
+
+/// The fields of a row, one after the other.
 struct RowFields<'v> {
     given: std::slice::Iter<'v, (usize, FromValue<'v>)>,
-    /// How serde calls the fields.
+    stored: &'static [FieldSchema],
+    /// How serde calls the fields; there are more names than fields if some have an alias.
     names: &'static [&'static str],
     next: Option<&'v (usize, FromValue<'v>)>,
 }
 
-/// A row that serde asks about.
-pub(crate) struct FromFields<'v>(pub(crate) &'v [(usize, FromValue<'v>)]);
+impl RowFields<'_> {
+    /// Returns how serde calls the field at `position`, as far as that can be told.
+    fn name(&self, position: usize) -> &'static str {
+        let stored = self.stored[position].name;
+        if self.names.len() == self.stored.len() {
+            self.names[position]
+        } else {
+            stored
+        }
+    }
+}
 
 impl<'v> Deserializer<'v> for FromFields<'v> {
     type Error = Fault;
@@ -547,15 +619,20 @@ impl<'v> Deserializer<'v> for FromFields<'v> {
     fn deserialize_struct<V: Visitor<'v>>(
         self,
         _name: &'static str,
-        fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        MapAccessDeserializer::new(RowFields {
-            given: self.0.iter(),
-            names: fields,
+        let fields = RowFields {
+            given: self.given.iter(),
+            stored: self.stored,
+            names,
             next: None,
-        })
-        .deserialize_map(visitor)
+        };
+        if self.given.len() == self.stored.len() {
+            visitor.visit_seq(fields)
+        } else {
+            visitor.visit_map(fields)
+        }
     }
 
     fn deserialize_any<V: Visitor<'v>>(self, _visitor: V) -> Result<V::Value, Fault> {
@@ -564,6 +641,22 @@ impl<'v> Deserializer<'v> for FromFields<'v> {
 
     forward_to_deserialize_any! { <V: Visitor<'v>> bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
         unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+impl<'v> SeqAccess<'v> for RowFields<'v> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'v>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        let Some((position, from)) = self.given.next() else {
+            return Ok(None);
+        };
+        let name = self.stored[*position].name;
+        let value = seed.deserialize(*from);
+        value.map(Some).map_err(|fault| fault.within(name))
     }
 }
 
@@ -578,14 +671,12 @@ impl<'v> MapAccess<'v> for RowFields<'v> {
         let Some((position, _)) = self.next else {
             return Ok(None);
         };
-        let name = self.names.get(*position);
-        let name = name.ok_or(Fault::new("serde knows fewer fields than are stored"))?;
-        seed.deserialize(Name(name)).map(Some)
+        seed.deserialize(Name(self.name(*position))).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let (position, from) = self.next.ok_or(Fault::new("a value without a name"))?;
-        let name = self.names[*position];
+        let name = self.stored[*position].name;
         seed.deserialize(*from).map_err(|fault| fault.within(name))
     }
 }

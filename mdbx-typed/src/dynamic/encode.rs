@@ -66,6 +66,18 @@ pub(crate) fn put(
             let number = number.ok_or(Malformed("an enum: it has no such variant"))?;
             coding.put_uint(number as u128, 4, out);
         }
+        (Form::Struct(forms), Value::Struct(fields)) => forms
+            .iter()
+            .zip(fields)
+            .try_for_each(|((_, form), (_, value))| put(value, form, coding, out))?,
+        (Form::OneOf(variants), Value::Enum(name, value)) => {
+            let number = variants.iter().position(|(variant, _)| variant == name);
+            let number = number.ok_or(Malformed("an enum: it has no such variant"))?;
+            coding.put_uint(number as u128, 4, out);
+            if let Some(value) = value {
+                put(value, &variants[number].1, coding, out)?;
+            }
+        }
         _ => return Err(Malformed("a value of another type")),
     }
     Ok(())
@@ -184,6 +196,12 @@ mod tests {
         golden("option<u8>", Some(5u8), "0105", "0105");
         golden("(u8, str)", (1, "a"), "010161", "010161");
         golden("enum<Red, Blue = 7>", "Blue", "01", "01");
+        let point: Value = Value::Struct(vec![("y".into(), 2.into()), ("x".into(), 1.into())]);
+        golden("struct<x: u8, y: i8>", point.clone(), "0102", "0102");
+        let at = Value::Enum("At".into(), Some(Box::new(point)));
+        let figure = "oneof<No, At: struct<x: u8, y: i8>>";
+        golden(figure, at, "010102", "010102");
+        golden(figure, "No", "00", "00");
         let pair = Value::Tuple(vec![1.into(), true.into()]);
         golden("map<u8, bool>", vec![pair], "010101", "010101");
     }
@@ -200,6 +218,7 @@ mod tests {
             "map<str, list<(u8, i128, f64)>>",
             "list<enum<A, B>>",
             "list<type Foo>",
+            "list<oneof<A, B: struct<a: unit, b: list<struct<>>>>>",
         ];
         let mut state = 0x9E37_79B9_u64;
         let mut next = || {

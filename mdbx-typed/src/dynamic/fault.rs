@@ -1,8 +1,8 @@
-//! What serde says about a value, and where in the row that is.
+//! What is wrong with a value, and where in the row that is.
 
 use std::fmt;
 
-/// Why a value could not go through serde.
+/// Why a value is not what was asked for, or could not go through serde.
 #[derive(Debug)]
 pub(crate) struct Fault {
     /// The innermost first.
@@ -25,6 +25,7 @@ impl Fault {
     }
 
     /// Returns the field as a path, and what is wrong with it.
+    #[cfg(feature = "export")]
     pub(crate) fn into_parts(self) -> (Option<String>, String) {
         let path: Vec<String> = self.path.into_iter().rev().collect();
         let field = (!path.is_empty()).then(|| path.join("."));
@@ -34,7 +35,11 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        for (i, name) in self.path.iter().rev().enumerate() {
+            write!(f, "{}{name}", if i == 0 { "" } else { "." })?;
+        }
+        let colon = if self.path.is_empty() { "" } else { ": " };
+        write!(f, "{colon}{}", self.message)
     }
 }
 

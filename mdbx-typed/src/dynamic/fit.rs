@@ -1,18 +1,60 @@
 //! Values as somebody wrote them, made those of a field: JSON has fewer kinds of values than rows have.
 
+use super::fault::Fault;
 use super::form::Form;
 use super::value::Value;
 
+/// What stands where the type is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// Its stored bytes, and those of all that follows.
+    Bytes,
+    /// What serde made of it, which is kept as it is. Fields that are missing are left to serde.
+    #[cfg(feature = "export")]
+    Serde,
+}
+
 /// Returns `value` as a value of this form, or says why it is none.
-pub(crate) fn fit(value: &Value, form: &Form) -> Result<Value, String> {
-    let value = if matches!(form, Form::Option(_) | Form::Unit) {
+pub(crate) fn fit(value: &Value, form: &Form) -> Result<Value, Fault> {
+    fit_with(value, form, Unknown::Bytes)
+}
+
+/// As [`fit`], where types that are not known are something else.
+pub(crate) fn fit_with(value: &Value, form: &Form, unknown: Unknown) -> Result<Value, Fault> {
+    let value = if matches!(form, Form::Option(_) | Form::Unit | Form::Opaque(_)) {
         value
     } else {
         value.some()
     };
-    let fitted = match (form, value) {
-        (_, Value::Opaque(bytes)) if form.has_opaque() => Some(Value::Opaque(bytes.clone())),
-        (_, Value::Text(text)) if form.has_opaque() => from_hex(text).map(Value::Opaque),
+    if unknown == Unknown::Bytes && form.has_opaque() {
+        match value {
+            Value::Opaque(bytes) => return Ok(Value::Opaque(bytes.clone())),
+            Value::Text(text) if let Some(bytes) = from_hex(text) => {
+                return Ok(Value::Opaque(bytes));
+            }
+            _ => {}
+        }
+    }
+    match form {
+        Form::List(item) => list(value, item, None, unknown),
+        Form::Array(item, len) if !item.is_byte() => list(value, item, Some(*len), unknown),
+        Form::Option(inner) => option(value, inner, unknown),
+        Form::Map(key, of) => map(value, key, of, unknown),
+        Form::Tuple(forms) => tuple(value, forms, unknown),
+        Form::Struct(forms) => structure(value, forms, unknown),
+        Form::OneOf(variants) => one_of(value, variants, unknown),
+        Form::Desc(inner) | Form::Fold(inner) | Form::Hashed(inner) => {
+            fit_with(value, inner, unknown)
+        }
+        Form::Opaque(_) if unknown != Unknown::Bytes => Ok(value.clone()),
+        _ => scalar(value, form)
+            .ok_or_else(|| Fault::new(format_args!("{} is not {}", short(value), describe(form)))),
+    }
+}
+
+/// Returns `value` as a value without parts.
+fn scalar(value: &Value, form: &Form) -> Option<Value> {
+    match (form, value) {
         (Form::Bool, Value::Bool(value)) => Some(Value::Bool(*value)),
         (Form::Bool, Value::Text(text)) => text.parse().ok().map(Value::Bool),
         (Form::UInt(size), _) => unsigned(value)
@@ -32,24 +74,15 @@ pub(crate) fn fit(value: &Value, form: &Form) -> Result<Value, String> {
         (Form::Text, Value::Char(c)) => Some(Value::Text(c.to_string())),
         (Form::Unit, Value::Unit | Value::Option(None)) => Some(Value::Unit),
         (Form::Bytes, _) => bytes(value).map(Value::Bytes),
-        (Form::Array(item, len), _) if item.is_byte() => bytes(value)
+        (Form::Array(_, len), _) => bytes(value)
             .filter(|bytes| bytes.len() == *len)
             .map(Value::Bytes),
-        (Form::List(item), _) => return list(value, item, None),
-        (Form::Array(item, len), _) => return list(value, item, Some(*len)),
-        (Form::Option(inner), _) => return option(value, inner),
-        (Form::Map(key, of), _) => return map(value, key, of),
-        (Form::Tuple(forms), _) => return tuple(value, forms),
-        (Form::Desc(inner) | Form::Fold(inner) | Form::Hashed(inner), _) => {
-            return fit(value, inner);
-        }
         (Form::Enum(variants), Value::Text(name) | Value::Enum(name, None)) => variants
             .iter()
             .any(|(variant, _)| variant == name)
             .then(|| Value::Enum(name.clone(), None)),
         _ => None,
-    };
-    fitted.ok_or_else(|| format!("{} is not {}", short(value), describe(form)))
+    }
 }
 
 /// Returns what a form takes, for a message.
@@ -72,6 +105,11 @@ fn describe(form: &Form) -> String {
         Form::Tuple(items) => format!("a list of {}", items.len()),
         Form::Desc(inner) | Form::Fold(inner) | Form::Hashed(inner) => describe(inner),
         Form::Enum(variants) => {
+            let names: Vec<&str> = variants.iter().map(|(name, _)| name.as_str()).collect();
+            format!("one of {}", names.join(", "))
+        }
+        Form::Struct(_) => "an object".into(),
+        Form::OneOf(variants) => {
             let names: Vec<&str> = variants.iter().map(|(name, _)| name.as_str()).collect();
             format!("one of {}", names.join(", "))
         }
@@ -162,33 +200,39 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(byte).collect()
 }
 
-fn list(value: &Value, item: &Form, len: Option<usize>) -> Result<Value, String> {
+fn list(value: &Value, item: &Form, len: Option<usize>, unknown: Unknown) -> Result<Value, Fault> {
     match value {
         Value::List(items) | Value::Tuple(items) if len.is_none_or(|len| len == items.len()) => {
-            let items = items.iter().map(|value| fit(value, item));
+            let items = items.iter().enumerate().map(|(at, value)| {
+                fit_with(value, item, unknown).map_err(|fault| fault.within(&at.to_string()))
+            });
             items.collect::<Result<_, _>>().map(Value::List)
         }
-        _ => Err(match len {
+        _ => Err(Fault::new(match len {
             None => format!("{} is not a list", short(value)),
             Some(len) => format!("{} is not a list of {len}", short(value)),
-        }),
+        })),
     }
 }
 
-fn tuple(value: &Value, forms: &[Form]) -> Result<Value, String> {
+fn tuple(value: &Value, forms: &[Form], unknown: Unknown) -> Result<Value, Fault> {
     match value {
         Value::List(items) | Value::Tuple(items) if items.len() == forms.len() => {
-            let items = items.iter().zip(forms);
-            items
-                .map(|(value, form)| fit(value, form))
-                .collect::<Result<_, _>>()
-                .map(Value::Tuple)
+            let items = items.iter().zip(forms).enumerate();
+            let items = items.map(|(at, (value, form))| {
+                fit_with(value, form, unknown).map_err(|fault| fault.within(&at.to_string()))
+            });
+            items.collect::<Result<_, _>>().map(Value::Tuple)
         }
-        _ => Err(format!("{} is not a list of {}", short(value), forms.len())),
+        _ => Err(Fault::new(format_args!(
+            "{} is not a list of {}",
+            short(value),
+            forms.len()
+        ))),
     }
 }
 
-fn option(value: &Value, inner: &Form) -> Result<Value, String> {
+fn option(value: &Value, inner: &Form, unknown: Unknown) -> Result<Value, Fault> {
     let is_nested = matches!(inner, Form::Option(_) | Form::Unit);
     let some = match value {
         Value::Option(None) => return Ok(Value::Option(None)),
@@ -196,12 +240,18 @@ fn option(value: &Value, inner: &Form) -> Result<Value, String> {
         Value::List(items) if is_nested && items.len() == 1 => &items[0],
         other => other,
     };
-    Ok(Value::Option(Some(Box::new(fit(some, inner)?))))
+    let some = fit_with(some, inner, unknown)?;
+    Ok(Value::Option(Some(Box::new(some))))
 }
 
-fn map(value: &Value, key: &Form, of: &Form) -> Result<Value, String> {
-    let pair = |name: &Value, value: &Value| Ok((fit(name, key)?, fit(value, of)?));
-    let pairs: Result<_, String> = match value {
+fn map(value: &Value, key: &Form, of: &Form, unknown: Unknown) -> Result<Value, Fault> {
+    let pair = |name: &Value, value: &Value| {
+        let own = fit_with(name, key, unknown);
+        let value = fit_with(value, of, unknown);
+        let within = |fault: Fault| fault.within(&name.to_string());
+        Ok((own.map_err(within)?, value.map_err(within)?))
+    };
+    let pairs: Result<_, Fault> = match value {
         Value::Map(pairs) => pairs.iter().map(|(key, value)| pair(key, value)).collect(),
         Value::Struct(fields) => fields
             .iter()
@@ -211,10 +261,80 @@ fn map(value: &Value, key: &Form, of: &Form) -> Result<Value, String> {
             .iter()
             .map(|item| match item.items() {
                 Some([key, value]) => pair(key, value),
-                _ => Err(format!("{} is not a pair", short(item))),
+                _ => Err(Fault::new(format_args!("{} is not a pair", short(item)))),
             })
             .collect(),
-        _ => Err(format!("{} is not an object", short(value))),
+        _ => Err(Fault::new(format_args!(
+            "{} is not an object",
+            short(value)
+        ))),
     };
     pairs.map(Value::Map)
+}
+
+fn structure(value: &Value, forms: &[(String, Form)], unknown: Unknown) -> Result<Value, Fault> {
+    let Value::Struct(given) = value else {
+        return Err(Fault::new(format_args!(
+            "{} is not an object",
+            short(value)
+        )));
+    };
+    let is_strange = |(name, _): &&(String, Value)| forms.iter().all(|(own, _)| own != name);
+    if let Some((name, _)) = given.iter().find(is_strange) {
+        return Err(Fault::new("there is no such field").within(name));
+    }
+    let mut fields = Vec::with_capacity(forms.len());
+    for (name, form) in forms {
+        let value = match given.iter().find(|(own, _)| own == name) {
+            Some((_, value)) => fit_with(value, form, unknown),
+            None if matches!(form, Form::Option(_)) => Ok(Value::Option(None)),
+            None if unknown != Unknown::Bytes => continue,
+            None => Err(Fault::new("it is missing")),
+        };
+        fields.push((name.clone(), value.map_err(|fault| fault.within(name))?));
+    }
+    Ok(Value::Struct(fields))
+}
+
+fn one_of(value: &Value, variants: &[(String, Form)], unknown: Unknown) -> Result<Value, Fault> {
+    let given = match value {
+        Value::Text(name) => Some((name, None)),
+        Value::Enum(name, value) => Some((name, value.as_deref())),
+        Value::Struct(fields) => match fields.as_slice() {
+            [(name, value)] => Some((name, Some(value))),
+            _ => None,
+        },
+        _ => None,
+    };
+    let variant = given.and_then(|(name, value)| {
+        let (_, form) = variants.iter().find(|(own, _)| own == name)?;
+        Some((name, form, value))
+    });
+    match variant {
+        Some((name, Form::Unit, None)) => Ok(Value::Enum(name.clone(), None)),
+        Some((name, Form::Unit, Some(value))) if value.is_none() => {
+            Ok(Value::Enum(name.clone(), None))
+        }
+        Some((name, form, Some(value))) if *form != Form::Unit => {
+            let value = fit_with(value, form, unknown).map_err(|fault| fault.within(name))?;
+            Ok(Value::Enum(name.clone(), Some(Box::new(value))))
+        }
+        Some((name, form, _)) => {
+            let holds = match form {
+                Form::Unit => "no value".into(),
+                form => describe(form),
+            };
+            Err(Fault::new(format_args!(
+                "the variant `{name}` holds {holds}"
+            )))
+        }
+        None => {
+            let form = Form::OneOf(variants.to_vec());
+            Err(Fault::new(format_args!(
+                "{} is not {}",
+                short(value),
+                describe(&form)
+            )))
+        }
+    }
 }

@@ -31,6 +31,10 @@ pub(crate) enum Form {
     Hashed(Box<Form>),
     /// Names and numbers of the variants, in declaration order.
     Enum(Vec<(String, u16)>),
+    /// Named values, in their order.
+    Struct(Vec<(String, Form)>),
+    /// Variants by name, each with what it holds.
+    OneOf(Vec<(String, Form)>),
     /// A type that the catalog knows by name only.
     Opaque(String),
 }
@@ -57,6 +61,9 @@ impl Form {
             | Form::Hashed(item) => item.has_opaque(),
             Form::Map(key, value) => key.has_opaque() || value.has_opaque(),
             Form::Tuple(items) => items.iter().any(Form::has_opaque),
+            Form::Struct(parts) | Form::OneOf(parts) => {
+                parts.iter().any(|(_, part)| part.has_opaque())
+            }
             _ => false,
         }
     }
@@ -67,7 +74,20 @@ impl Form {
             Form::Unit => true,
             Form::Array(item, len) => *len == 0 || item.is_empty(),
             Form::Tuple(items) => items.iter().all(Form::is_empty),
+            Form::Struct(fields) => fields.iter().all(|(_, field)| field.is_empty()),
             _ => false,
+        }
+    }
+
+    /// Returns the form of the part at `position`: of an element, a field, or of a key (0) or a value (1) of a map.
+    #[cfg(feature = "export")]
+    pub(crate) fn part(&self, position: usize) -> Option<&Form> {
+        match self {
+            Form::List(item) | Form::Array(item, _) | Form::Option(item) => Some(item),
+            Form::Map(key, value) => Some(if position == 0 { key } else { value }),
+            Form::Tuple(items) => items.get(position),
+            Form::Struct(fields) => fields.get(position).map(|(_, field)| field),
+            _ => None,
         }
     }
 
@@ -107,8 +127,11 @@ impl Parser<'_> {
 
     /// Reads a form with parameters, behind the `<`.
     fn generic(&mut self, name: &str, depth: usize) -> Option<Form> {
-        if name == "enum" {
-            return self.variants().map(Form::Enum);
+        match name {
+            "enum" => return self.variants().map(Form::Enum),
+            "struct" => return self.parts(depth, false).map(Form::Struct),
+            "oneof" => return self.parts(depth, true).map(Form::OneOf),
+            _ => {}
         }
         let inner = Box::new(self.form(depth + 1)?);
         let form = match name {
@@ -159,6 +182,26 @@ impl Parser<'_> {
             next += 1;
         }
         Some(variants)
+    }
+
+    /// Reads named forms; where they may be bare, a name alone is a unit.
+    fn parts(&mut self, depth: usize, may_be_bare: bool) -> Option<Vec<(String, Form)>> {
+        let mut parts = Vec::new();
+        while self.take(">").is_none() {
+            if !parts.is_empty() {
+                self.take(", ")?;
+            }
+            let end = self.rest.find([',', ':', '>'])?;
+            let (name, rest) = self.rest.split_at(end);
+            self.rest = rest;
+            let form = match self.take(": ") {
+                Some(()) => self.form(depth + 1)?,
+                None if may_be_bare => Form::Unit,
+                None => return None,
+            };
+            parts.push((name.to_owned(), form));
+        }
+        Some(parts)
     }
 
     fn number(&mut self) -> Option<usize> {
@@ -237,6 +280,22 @@ mod tests {
             Form::parse(&shape.to_string()),
             Form::Hashed(Box::new(Form::Fold(Box::new(Form::Text))))
         );
+        let address = Form::Struct(vec![
+            ("street".into(), Form::Text),
+            ("number".into(), Form::Option(Box::new(Form::UInt(4)))),
+        ]);
+        let text = "struct<street: str, number: option<u32>>";
+        assert_eq!(Form::parse(text), address);
+        let variants = vec![
+            ("No".into(), Form::Unit),
+            ("At".into(), address),
+            ("Two".into(), Form::Tuple(vec![Form::Bool, Form::Bool])),
+        ];
+        assert_eq!(
+            Form::parse(&format!("oneof<No, At: {text}, Two: (bool, bool)>")),
+            Form::OneOf(variants)
+        );
+        assert_eq!(Form::parse("struct<>"), Form::Struct(vec![]));
         assert_eq!(Form::parse("()"), Form::Tuple(vec![]));
         assert_eq!(Form::parse("desc<f32>"), Form::Desc(Box::new(Form::F32)));
     }
@@ -259,6 +318,8 @@ mod tests {
             "set<u8>",
             "u8>",
             "enum<A = 70000>",
+            "struct<a>",
+            "oneof<A: >",
             "(u8",
         ] {
             assert_eq!(Form::parse(text), opaque(text), "{text}");

@@ -7,6 +7,7 @@
 //! - `coding`: what the byte formats of rows have not in common.
 //! - `stored`: stored values to `Value`s and back.
 //! - `keys`: the same for keys.
+//! - `fault`: what is wrong with a value, and where.
 //! - `fit`: values as somebody wrote them, made those of a field.
 //! - `info`: what the catalog says about a table.
 //! - `row`: a row read by the fields of its revision.
@@ -15,7 +16,7 @@
 //! With the feature `export`:
 //!
 //! - `json`: JSON text to values; `value` does the opposite.
-//! - `ser`, `de`, `fault`: values as a format of serde.
+//! - `ser`, `de`: values as a format of serde.
 //! - `typed`: rows of a struct as named values.
 //! - `flat`: values as the fields of a CSV file.
 //! - `encode`: values to stored values, the opposite of `stored`.
@@ -29,7 +30,6 @@ mod de;
 pub(crate) mod dump;
 #[cfg(feature = "export")]
 mod encode;
-#[cfg(feature = "export")]
 pub(crate) mod fault;
 mod fit;
 #[cfg(feature = "export")]

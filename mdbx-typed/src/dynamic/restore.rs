@@ -225,11 +225,11 @@ fn append(
 ) -> Result<bool, Fault> {
     let Some(coding) = coding else {
         // Of a codec of somebody else, the first field is the whole row.
-        let value = fit(value, &Form::Opaque("row".into())).map_err(Fault::new)?;
+        let value = fit(value, &Form::Opaque("row".into()))?;
         out.extend_from_slice(value.as_bytes().unwrap_or_default());
         return Ok(true);
     };
-    let value = fit(value, form).map_err(Fault::new)?;
+    let value = fit(value, form)?;
     encode::put(&value, form, coding, out)
         .map_err(|what| Fault::new(format_args!("no {}", what.0)))?;
     Ok(matches!(value, Value::Opaque(_)))

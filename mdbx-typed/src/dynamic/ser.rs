@@ -6,47 +6,76 @@ use serde::ser::{
 };
 
 use super::fault::Fault;
+use super::form::Form;
 use super::value::Value;
 
 /// Makes a [`Value`] of what serde tells about a value.
+///
+/// Where its form is known, fields and variants get the names of the form: serde may call them otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ToValue<'f> {
-    /// Whether types may choose a form for people, such as text for a date.
-    is_human_readable: bool,
-    /// The same for the fields of a struct that comes next.
-    fields: &'f [bool],
+    /// `None` within a type that is not known.
+    form: Option<&'f Form>,
+    /// The forms of the fields, of a row.
+    row: Option<&'f [Form]>,
 }
 
 impl<'f> ToValue<'f> {
-    /// Of a row, where `fields` tells whether each may choose a form for people.
-    pub(crate) fn row(fields: &'f [bool]) -> Self {
+    /// Of a row with fields of these forms.
+    pub(crate) fn row(fields: &'f [Form]) -> Self {
         ToValue {
-            is_human_readable: false,
-            fields,
+            form: None,
+            row: Some(fields),
         }
+    }
+
+    fn with(form: Option<&'f Form>) -> Self {
+        ToValue { form, row: None }
     }
 
     /// Of the part at `position`.
     fn part(self, position: usize) -> Self {
-        let own = self.fields.get(position).copied();
-        ToValue {
-            is_human_readable: own.unwrap_or(self.is_human_readable),
-            fields: &[],
+        if let Some(fields) = self.row {
+            return ToValue::with(fields.get(position));
         }
+        ToValue::with(self.form.and_then(|form| form.part(position)))
+    }
+
+    /// Returns the name of a variant, and what makes a value of what it holds.
+    fn variant(self, index: u32, name: &'static str) -> (String, Self) {
+        let at = usize::try_from(index).unwrap_or(usize::MAX);
+        match self.form {
+            Some(Form::OneOf(variants)) if at < variants.len() => {
+                (variants[at].0.clone(), ToValue::with(Some(&variants[at].1)))
+            }
+            Some(Form::Enum(variants)) if at < variants.len() => {
+                (variants[at].0.clone(), ToValue::with(None))
+            }
+            _ => (name.to_owned(), ToValue::with(None)),
+        }
+    }
+
+    /// Returns the name of the field at `position`.
+    fn field(self, position: usize, name: &'static str) -> String {
+        let own = match self.form {
+            Some(Form::Struct(fields)) => fields.get(position).map(|(own, _)| own.as_str()),
+            _ => None,
+        };
+        own.unwrap_or(name).to_owned()
     }
 }
 
 /// A list, tuple, map or struct as far as it is told, and the enum variant that holds it.
 pub(crate) struct Parts<'f, I> {
     to: ToValue<'f>,
-    variant: Option<&'static str>,
+    variant: Option<String>,
     items: Vec<I>,
     /// The key whose value comes next.
     key: Option<Value>,
 }
 
 impl<'f> ToValue<'f> {
-    fn parts<I>(self, variant: Option<&'static str>) -> Parts<'f, I> {
+    fn parts<I>(self, variant: Option<String>) -> Parts<'f, I> {
         Parts {
             to: self,
             variant,
@@ -60,7 +89,7 @@ impl<I> Parts<'_, I> {
     fn end(self, value: impl FnOnce(Vec<I>) -> Value) -> Value {
         let value = value(self.items);
         match self.variant {
-            Some(variant) => Value::Enum(variant.to_owned(), Some(Box::new(value))),
+            Some(variant) => Value::Enum(variant, Some(Box::new(value))),
             None => value,
         }
     }
@@ -109,7 +138,9 @@ impl<'f> Serializer for ToValue<'f> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, Fault> {
-        Ok(Value::Option(Some(Box::new(value.serialize(self)?))))
+        Ok(Value::Option(Some(Box::new(
+            value.serialize(self.part(0))?,
+        ))))
     }
 
     fn serialize_unit(self) -> Result<Value, Fault> {
@@ -123,10 +154,10 @@ impl<'f> Serializer for ToValue<'f> {
     fn serialize_unit_variant(
         self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
     ) -> Result<Value, Fault> {
-        Ok(Value::Enum(variant.to_owned(), None))
+        Ok(Value::Enum(self.variant(index, variant).0, None))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -140,14 +171,15 @@ impl<'f> Serializer for ToValue<'f> {
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
         value: &T,
     ) -> Result<Value, Fault> {
+        let (variant, to) = self.variant(index, variant);
         let value = value
-            .serialize(self)
-            .map_err(|fault| fault.within(variant))?;
-        Ok(Value::Enum(variant.to_owned(), Some(Box::new(value))))
+            .serialize(to)
+            .map_err(|fault| fault.within(&variant))?;
+        Ok(Value::Enum(variant, Some(Box::new(value))))
     }
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Self::SerializeSeq, Fault> {
@@ -169,11 +201,12 @@ impl<'f> Serializer for ToValue<'f> {
     fn serialize_tuple_variant(
         self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
         _len: usize,
     ) -> Result<Self::SerializeTupleVariant, Fault> {
-        Ok(self.parts(Some(variant)))
+        let (variant, to) = self.variant(index, variant);
+        Ok(to.parts(Some(variant)))
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<Self::SerializeMap, Fault> {
@@ -191,15 +224,16 @@ impl<'f> Serializer for ToValue<'f> {
     fn serialize_struct_variant(
         self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
         _len: usize,
     ) -> Result<Self::SerializeStructVariant, Fault> {
-        Ok(self.parts(Some(variant)))
+        let (variant, to) = self.variant(index, variant);
+        Ok(to.parts(Some(variant)))
     }
 
     fn is_human_readable(&self) -> bool {
-        self.is_human_readable
+        self.row.is_none() && matches!(self.form, None | Some(Form::Opaque(_)))
     }
 }
 
@@ -243,9 +277,11 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), Fault> {
-                let to = self.to.part(self.items.len());
-                let value = value.serialize(to).map_err(|fault| fault.within(name))?;
-                self.items.push((name.to_owned(), value));
+                let at = self.items.len();
+                let name = self.to.field(at, name);
+                let value = value.serialize(self.to.part(at));
+                let value = value.map_err(|fault| fault.within(&name))?;
+                self.items.push((name, value));
                 Ok(())
             }
 
@@ -263,13 +299,13 @@ impl SerializeMap for Parts<'_, (Value, Value)> {
     type Error = Fault;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        self.key = Some(key.serialize(self.to.part(usize::MAX))?);
+        self.key = Some(key.serialize(self.to.part(0))?);
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         let key = self.key.take().ok_or(Fault::new("a value without a key"))?;
-        let value = value.serialize(self.to.part(usize::MAX));
+        let value = value.serialize(self.to.part(1));
         let value = value.map_err(|fault| fault.within(&key.to_string()))?;
         self.items.push((key, value));
         Ok(())

@@ -91,8 +91,24 @@ impl<'a> Reader<'a> {
                 let (name, _) = variant.ok_or(Malformed("an enum: it has no such variant"))?;
                 Value::Enum(name.clone(), None)
             }
+            Form::Struct(fields) => {
+                let field = |(name, form): &(String, Form)| Ok((name.clone(), self.value(form)?));
+                Value::Struct(fields.iter().map(field).collect::<Result<_, Stop>>()?)
+            }
+            Form::OneOf(variants) => self.variant(variants)?,
             Form::Opaque(_) => return Err(Stop::Opaque),
         })
+    }
+
+    fn variant(&mut self, variants: &[(String, Form)]) -> Result<Value, Stop> {
+        let number = self.coding.take_uint(4, &mut self.rest)?;
+        let variant = usize::try_from(number).ok().and_then(|at| variants.get(at));
+        let (name, form) = variant.ok_or(Malformed("an enum: it has no such variant"))?;
+        let value = match form {
+            Form::Unit => None,
+            form => Some(Box::new(self.value(form)?)),
+        };
+        Ok(Value::Enum(name.clone(), value))
     }
 
     fn flag(&mut self, what: &'static str) -> Result<bool, Malformed> {

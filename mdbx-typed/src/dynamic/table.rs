@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use mdbx_core::TableRef;
 
+use super::fault::Fault;
 use super::fit::fit;
 use super::form::Form;
 use super::info::{IndexInfo, TableInfo, load_catalog};
 use super::keys;
 use super::row::{self, DynamicRow, Layout};
 use super::value::Value;
-use crate::error::{Error, KeyError, Result};
+use crate::error::{Error, Result};
 use crate::key::{KeyBuf, KeyRange, Place};
 use crate::query::scan::{Plan, Scan};
 use crate::schema::catalog::index_table;
@@ -148,11 +149,11 @@ impl<'t> DynamicTable<'t> {
         let mut out = KeyBuf::new();
         let put = fit(key, form).and_then(|key| {
             let put = keys::put(&key, form, Place::Last, &mut out);
-            put.map_err(|error: KeyError| error.to_string())
+            put.map_err(Fault::new)
         });
         match put {
             Ok(()) => Ok(out),
-            Err(reason) => Err(self.no_key(index.map(|(index, _)| index), reason)),
+            Err(fault) => Err(self.no_key(index.map(|(index, _)| index), fault.to_string())),
         }
     }
 
@@ -263,9 +264,9 @@ impl<'t> DynamicQuery<'t> {
             fit(value, form)
                 .and_then(|value| {
                     let put = keys::put(&value, form, Place::Inner, &mut bytes);
-                    put.map_err(|error| error.to_string())
+                    put.map_err(Fault::new)
                 })
-                .map_err(|reason| self.no_key(reason))?;
+                .map_err(|fault| self.no_key(fault.to_string()))?;
         }
         self.plan.range = KeyRange::beginning(bytes);
         self.only = None;

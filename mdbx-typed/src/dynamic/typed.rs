@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::de::{FromFields, FromValue};
 use super::fault::Fault;
-use super::fit::fit;
+use super::fit::{Unknown, fit_with};
 use super::form::Form;
 use super::ser::ToValue;
 use super::value::Value;
@@ -17,20 +17,15 @@ use crate::schema::TableSchema;
 pub(crate) struct RowForm {
     schema: &'static TableSchema,
     forms: Vec<Form>,
-    /// By field, whether its type is not known, so that it may choose a form for people.
-    are_foreign: Vec<bool>,
 }
 
 impl RowForm {
     pub(crate) fn new(schema: &'static TableSchema) -> Self {
         let fields = schema.fields.iter();
-        let forms: Vec<Form> = fields
-            .map(|field| Form::parse(&field.shape.to_string()))
-            .collect();
+        let forms = fields.map(|field| Form::parse(&field.shape.to_string()));
         RowForm {
             schema,
-            are_foreign: forms.iter().map(Form::has_opaque).collect(),
-            forms,
+            forms: forms.collect(),
         }
     }
 
@@ -42,7 +37,7 @@ impl RowForm {
 
     /// Returns the fields of a row under their stored names.
     pub(crate) fn values(&self, row: &impl Serialize) -> Result<Vec<(String, Value)>, Fault> {
-        let Value::Struct(mut fields) = row.serialize(ToValue::row(&self.are_foreign))? else {
+        let Value::Struct(mut fields) = row.serialize(ToValue::row(&self.forms))? else {
             return Err(Fault::new("only structs can be exported"));
         };
         if fields.len() != self.forms.len() {
@@ -50,9 +45,8 @@ impl RowForm {
         }
         for ((name, value), (stored, form)) in fields.iter_mut().zip(self.fields()) {
             stored.clone_into(name);
-            if !form.has_opaque() {
-                *value = fit(value, form).map_err(|reason| Fault::new(reason).within(stored))?;
-            }
+            let fitted = fit_with(value, form, Unknown::Serde);
+            *value = fitted.map_err(|fault| fault.within(stored))?;
         }
         Ok(fields)
     }
@@ -74,28 +68,20 @@ impl RowForm {
                 }
                 return Err(Fault::new("it is missing").within(stored));
             };
-            let value = if form.has_opaque() {
-                value.clone()
-            } else {
-                fit(value, form).map_err(|reason| Fault::new(reason).within(stored))?
-            };
-            fitted.push((position, value));
+            let value = fit_with(value, form, Unknown::Serde);
+            fitted.push((position, value.map_err(|fault| fault.within(stored))?));
         }
         Ok(fitted)
     }
 
     /// Returns fitted fields as serde asks for them.
     pub(crate) fn for_serde<'v>(
-        &self,
+        &'v self,
         fitted: &'v [(usize, Value)],
     ) -> Vec<(usize, FromValue<'v>)> {
         let field = |(position, value): &'v (usize, Value)| {
-            let from = FromValue {
-                value,
-                is_human_readable: self.are_foreign[*position],
-                is_in_option: false,
-            };
-            (*position, from)
+            let form = &self.forms[*position];
+            (*position, FromValue::new(value, Some(form)))
         };
         fitted.iter().map(field).collect()
     }
@@ -103,7 +89,9 @@ impl RowForm {
 
 /// Returns the row that fitted fields make.
 pub(crate) fn row<'v, R: Deserialize<'v>>(
-    fields: &'v [(usize, FromValue<'v>)],
+    schema: &TableSchema,
+    given: &'v [(usize, FromValue<'v>)],
 ) -> Result<R, Fault> {
-    R::deserialize(FromFields(fields))
+    let stored = schema.fields;
+    R::deserialize(FromFields { given, stored })
 }
