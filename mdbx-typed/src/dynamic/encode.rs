@@ -62,24 +62,29 @@ pub(crate) fn put(
             put(value, inner, coding, out)?;
         }
         (Form::Enum(variants), Value::Enum(name, None)) => {
-            let number = variants.iter().position(|(variant, _)| variant == name);
-            let number = number.ok_or(Malformed("an enum: it has no such variant"))?;
-            coding.put_uint(number as u128, 4, out);
+            let variant = variants.iter().position(|(own, _)| own == name);
+            put_variant(variant, coding, out)?;
         }
         (Form::Struct(forms), Value::Struct(fields)) => forms
             .iter()
             .zip(fields)
             .try_for_each(|((_, form), (_, value))| put(value, form, coding, out))?,
         (Form::OneOf(variants), Value::Enum(name, value)) => {
-            let number = variants.iter().position(|(variant, _)| variant == name);
-            let number = number.ok_or(Malformed("an enum: it has no such variant"))?;
-            coding.put_uint(number as u128, 4, out);
-            if let Some(value) = value {
-                put(value, &variants[number].1, coding, out)?;
+            let variant = variants.iter().position(|(own, _)| own == name);
+            put_variant(variant, coding, out)?;
+            if let (Some(at), Some(value)) = (variant, value) {
+                put(value, &variants[at].1, coding, out)?;
             }
         }
         _ => return Err(Malformed("a value of another type")),
     }
+    Ok(())
+}
+
+/// Appends the position of a variant, if there is such a variant.
+fn put_variant(variant: Option<usize>, coding: Coding, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let number = variant.ok_or(Malformed("an enum: it has no such variant"))?;
+    coding.put_uint(number as u128, 4, out);
     Ok(())
 }
 
