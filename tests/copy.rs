@@ -475,3 +475,26 @@ fn a_copy_may_be_read_and_written_by_those_who_may_its_source() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_database_in_memory_is_copied_to_a_file_of_its_owner() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let env = Env::options().open_in_memory()?;
+    let mut txn = env.write()?;
+    txn.put(Table::MAIN, b"key", b"value")?;
+    txn.commit()?;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("copy.mdbx");
+    for overwrite in [false, true] {
+        let copy = CopyOptions::new().overwrite(overwrite);
+        copy.to_path(&env.read()?, &path)?;
+        assert_eq!(
+            Env::open(&path)?.read()?.get(Table::MAIN, b"key")?,
+            Some(&b"value"[..])
+        );
+    }
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    Ok(())
+}

@@ -390,3 +390,55 @@ fn random_statements_on_colliding_values_agree_with_a_map() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn rows_that_share_a_hash_are_loaded_unless_they_share_the_value() -> Result<()> {
+    let texts = colliding_texts(3);
+    let slugs = |ids: [u32; 3]| {
+        let rows = ids.into_iter().zip(&texts);
+        let rows = rows.map(|(id, text)| Doc {
+            slug: Some(text.clone()),
+            ..doc(id, text)
+        });
+        rows.collect::<Vec<Doc>>()
+    };
+    let assert_found = |db: &Database, expected: [u32; 3]| -> Result<()> {
+        let tx = db.read()?;
+        for (id, text) in expected.into_iter().zip(&texts) {
+            assert_eq!(ids(tx.by(doc::by_body).eq(text.as_str())), [id]);
+            let found = tx.get_by(doc::by_slug, text.as_str())?;
+            assert_eq!(found.map(|doc| doc.id), Some(id));
+        }
+        assert!(db.verify()?.is_clean());
+        Ok(())
+    };
+    let db = TempDb::open(schema![Doc])?;
+    db.write(|tx| tx.load(slugs([5, 3, 4])))?;
+    assert_found(&db, [5, 3, 4])?;
+
+    // Around rows that have it, and within one load.
+    db.write(|tx| tx.delete::<Doc>(3))?;
+    let same = slugs([5, 9, 4]).remove(1);
+    let taken = Doc {
+        slug: Some(texts[0].clone()),
+        ..doc(10, "ten")
+    };
+    let refuse = |rows: &[Doc]| {
+        let refused = db.write(|tx| tx.load_sorted(rows));
+        assert!(matches!(
+            refused,
+            Err(Error::UniqueViolation {
+                index: "by_slug",
+                ..
+            })
+        ));
+    };
+    refuse(&[same.clone(), taken]);
+    let twice = Doc {
+        id: 11,
+        ..same.clone()
+    };
+    refuse(&[same.clone(), twice]);
+    db.write(|tx| tx.load_sorted([same]))?;
+    assert_found(&db, [5, 9, 4])
+}

@@ -327,3 +327,16 @@ fn a_closure_that_panics_removes_nothing() -> Result<()> {
     assert_left(&tx, |_| true)?;
     tx.commit()
 }
+
+#[test]
+fn rows_with_a_prefix_go_from_rows_and_indexes() -> Result<()> {
+    let (db, mut model) = typed_support::items::random_items(200, &mut Rng(0xF1))?;
+    let count = model.values().filter(|item| item.group == 3).count() as u64;
+    db.write(|tx| {
+        assert_eq!(tx.delete_prefix(item::by_group_rank, (3,))?, count);
+        assert_eq!(tx.delete_prefix(item::by_group_rank, (3,))?, 0);
+        Ok(())
+    })?;
+    model.retain(|_, item| item.group != 3);
+    assert_indexes_equal_rows(&db.read()?, &model, "without the group 3")
+}

@@ -23,6 +23,7 @@ pub(crate) struct TableAttr {
     pub(crate) codec: Option<Path>,
     pub(crate) crate_path: Option<Path>,
     pub(crate) raw: Option<Span>,
+    pub(crate) log: Option<Span>,
     pub(crate) view: Option<ViewAttr>,
     /// All of them: a table can be renamed more than once.
     pub(crate) was: Vec<LitStr>,
@@ -103,9 +104,10 @@ const TABLE: Grammar = Grammar {
         "view",
         "was",
         "upgrade_from",
+        "log",
         "crate",
     ],
-    later: &["log"],
+    later: &[],
 };
 const FIELD: Grammar = Grammar {
     attribute: "#[field]",
@@ -167,6 +169,7 @@ impl TableAttr {
                 "module" => once(option, &mut self.module, || value(input)),
                 "codec" => once(option, &mut self.codec, || value(input)),
                 "raw" => flag(option, &mut self.raw),
+                "log" => flag(option, &mut self.log),
                 "view" => once(option, &mut self.view, || {
                     Ok(ViewAttr {
                         span: option.span(),
@@ -358,7 +361,7 @@ impl Grammar {
                 let option = input.call(Ident::parse_any)?;
                 let spelling = option.to_string();
                 let outcome = if self.known.contains(&spelling.as_str()) {
-                    take(&option, input)
+                    take(&option, input).and_then(|()| refuse_value(&option, input))
                 } else {
                     Err(self.refuse(&option))
                 };
@@ -417,6 +420,15 @@ fn once<T>(option: &Ident, place: &mut Option<T>, read: impl FnOnce() -> Result<
             option.span(),
             format!("`{option}` is given twice"),
         ));
+    }
+    Ok(())
+}
+
+/// Refuses a value of an option that has none.
+fn refuse_value(option: &Ident, input: ParseStream<'_>) -> Result<()> {
+    if input.peek(Token![=]) {
+        let message = format!("`{option}` has no value\nhelp: write `{option}`, or leave it out");
+        return Err(input.error(message));
     }
     Ok(())
 }

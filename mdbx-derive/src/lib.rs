@@ -69,6 +69,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | struct | [`#[table(raw)]`](#raw-tables) | rows are their bytes; needs `#[derive(Plain)]` |
 /// | struct | [`#[table(view)]`](#views) | also generates `UserRef<'t>`, which borrows text and bytes |
 /// | struct | [`#[table(upgrade_from = UserV1)]`](#older-rows) | the struct that older rows were written by |
+/// | struct | [`#[table(log)]`](#logs) | the table keeps a log of its changes |
 /// | field | [`#[key]`](#primary-keys) | the primary key; several fields make a composite key, in their order |
 /// | field | [`#[key(auto)]`](#primary-keys) | an integer that `insert_new` counts up; it is never given out twice |
 /// | field | [`#[index]`](#indexes) | an index of this field, called `by_` and the field |
@@ -273,6 +274,34 @@ use syn::{DeriveInput, parse_macro_input};
 ///         let (first, last) = old.name.split_once(' ').unwrap_or((&old.name, ""));
 ///         User { id: old.id, first: first.into(), last: last.into() }
 ///     }
+/// }
+/// ```
+///
+/// ## Logs
+///
+/// With `log` every transaction that changes the table also writes what it changed, as primary keys, into a log in the file.
+/// `changes_since` reads it, in any process and after a restart, and `trim_log` cuts it.
+///
+/// The option can be added to a table that has rows, and taken away again. Changes that a program without it makes are
+/// not in the log; who asks for them gets an error that says so.
+///
+/// ```
+/// # use mdbx_typed::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Table, Serialize, Deserialize)]
+/// #[table(log)]
+/// struct Order {
+///     #[key]
+///     id: u64,
+///     total: u64,
+/// }
+///
+/// fn changed(tx: &ReadTxn<'_>, since: mdbx_typed::Txnid) -> mdbx_typed::Result<Vec<u64>> {
+///     let mut ids = Vec::new();
+///     for set in tx.changes_since::<Order>(since)? {
+///         ids.extend(set?.changed());
+///     }
+///     Ok(ids)
 /// }
 /// ```
 ///

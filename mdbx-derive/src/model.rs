@@ -37,6 +37,8 @@ pub(crate) struct Model<'i> {
     /// The fields of the primary key. Empty only after a mistake.
     pub(crate) key: Vec<Column>,
     pub(crate) is_auto: bool,
+    /// Whether it keeps a log of its changes.
+    pub(crate) is_logged: bool,
     pub(crate) indexes: Vec<Index>,
 }
 
@@ -137,6 +139,7 @@ impl<'i> Model<'i> {
             layout,
             key: primary_key(ast, errors),
             is_auto: is_auto(ast),
+            is_logged: ast.table.log.is_some(),
             indexes: indexes(ast, errors),
         }
     }

@@ -1,19 +1,18 @@
 //! Builds indexes from the rows of a table.
 //!
 //! Their entries are collected in engine tables of their own, so that what the file has stays in use until they are
-//! complete. A transaction reads a bounded number of rows and notes in the catalog how far it came: a build that is
-//! interrupted goes on from there. When the rows were changed meanwhile, it starts over.
+//! complete. A transaction reads a bounded number of rows, writes their entries in sorted order, and notes in the catalog
+//! how far it came: a build that is interrupted goes on from there. When the rows were changed meanwhile, it starts over.
 
 use mdbx_core as core;
 use mdbx_core::TableFlags;
 
-use crate::error::OpenError;
+use crate::error::{CodecError, OpenError};
+use crate::fill::{Fill, Obstacle};
+use crate::pairs::Pairs;
 use crate::schema::catalog::{self, BuildRecord, Catalog, IndexKind};
 use crate::schema::handles::{KeyLimits, Revisions, find_table};
 use crate::schema::{IndexKeys, TableSchema, fingerprint, row};
-
-/// How many bytes of keys one transaction collects, at most about.
-const MOST_BYTES: usize = 32 << 20;
 
 /// The indexes of one table that are to be built.
 pub(crate) struct Build<'a> {
@@ -35,16 +34,22 @@ pub(crate) struct Advance {
     pub(crate) done: u64,
 }
 
-/// The entries of one index, as they were collected.
-type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+/// How much one transaction does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Portion {
+    /// How many rows it reads at most.
+    pub(crate) rows: usize,
+    /// How many bytes of entries it collects, at most about.
+    pub(crate) bytes: usize,
+}
 
 impl Build<'_> {
-    /// Reads up to `rows` more rows, and adds their entries.
+    /// Reads some more rows, and adds their entries.
     pub(crate) fn advance(
         &self,
         txn: &mut core::WriteTxn<'_>,
         stored: &Catalog,
-        rows: usize,
+        portion: Portion,
     ) -> Result<Advance, OpenError> {
         let source = txn.open_table(self.stored_name)?;
         let changed = txn.table(source)?.stat().last_change;
@@ -57,9 +62,9 @@ impl Build<'_> {
             old => self.start(txn, old, changed.0)?,
         };
         if !build.is_complete {
-            let entries = self.collect(txn, source, rows, &mut build)?;
-            for (&position, entries) in self.positions.iter().zip(entries) {
-                self.add(txn, source, position, entries)?;
+            let entries = self.collect(txn, source, portion, &mut build)?;
+            for (&position, mut entries) in self.positions.iter().zip(entries) {
+                self.add(txn, source, position, &mut entries)?;
             }
             let catalog = txn.create_table(catalog::TABLE, TableFlags::empty())?;
             txn.put(
@@ -125,10 +130,11 @@ impl Build<'_> {
         &self,
         txn: &core::WriteTxn<'_>,
         source: core::Table,
-        rows: usize,
+        portion: Portion,
         build: &mut BuildRecord,
-    ) -> Result<Vec<Entries>, OpenError> {
-        let mut found: Vec<Entries> = vec![Vec::new(); self.positions.len()];
+    ) -> Result<Vec<Pairs>, OpenError> {
+        let mut found = Vec::new();
+        found.resize_with(self.positions.len(), Pairs::default);
         let mut cursor = txn.table(source)?.cursor();
         let mut next = if build.done == 0 {
             cursor.first()?
@@ -139,15 +145,15 @@ impl Build<'_> {
         let mut last = None;
         let mut keys = IndexKeys::default();
         while let Some((key, value)) = next {
-            if read == rows || bytes > MOST_BYTES {
+            if read == portion.rows || bytes > portion.bytes {
                 break;
             }
             self.keys_of(key, value, &mut keys)?;
             for (position, index_key) in keys.iter() {
                 if let Some(at) = self.positions.iter().position(|&own| own == position) {
                     self.check_len(position, index_key)?;
-                    bytes += index_key.len() + key.len();
-                    found[at].push((index_key.to_vec(), key.to_vec()));
+                    bytes += Pairs::cost(index_key, key);
+                    found[at].push(index_key, key);
                 }
             }
             read += 1;
@@ -164,13 +170,16 @@ impl Build<'_> {
 
     /// Puts the keys of a stored row into `keys`.
     fn keys_of(&self, key: &[u8], value: &[u8], keys: &mut IndexKeys) -> Result<(), OpenError> {
-        row::stored_keys(self.schema, self.revisions, value, keys).map_err(|source| {
-            OpenError::Row {
-                table: self.schema.name,
-                key: key.into(),
-                source,
-            }
-        })
+        row::stored_keys(self.schema, self.revisions, value, keys)
+            .map_err(|source| self.unusable(key, source))
+    }
+
+    fn unusable(&self, key: &[u8], source: CodecError) -> OpenError {
+        OpenError::Row {
+            table: self.schema.name,
+            key: key.into(),
+            source,
+        }
     }
 
     fn check_len(&self, position: usize, key: &[u8]) -> Result<(), OpenError> {
@@ -193,67 +202,31 @@ impl Build<'_> {
         txn: &mut core::WriteTxn<'_>,
         source: core::Table,
         position: usize,
-        mut entries: Entries,
-    ) -> Result<(), OpenError> {
-        entries.sort_unstable();
-        let index = &self.schema.indexes[position];
-        let table = txn.open_table(catalog::unfinished_table(self.stored_name, index.name))?;
-        for (key, row) in entries {
-            if index.unique {
-                self.check_unique(txn, source, table, position, (&key, &row))?;
-            }
-            txn.put(table, &key, &row)?;
-        }
-        Ok(())
-    }
-
-    /// Checks that no row with an entry in `table` has the same key as this one.
-    fn check_unique(
-        &self,
-        txn: &core::WriteTxn<'_>,
-        source: core::Table,
-        table: core::Table,
-        position: usize,
-        (key, row): (&[u8], &[u8]),
+        entries: &mut Pairs,
     ) -> Result<(), OpenError> {
         let index = &self.schema.indexes[position];
-        for other in txn.table(table)?.dups(key)? {
-            let other = other?;
-            if index.hashed && !self.is_same(txn, source, position, (key, row, other))? {
-                continue;
-            }
-            return Err(OpenError::BackfillConflict {
+        let fill = Fill {
+            schema: self.schema,
+            position,
+            revisions: self.revisions,
+            rows: source,
+            table: txn.open_table(catalog::unfinished_table(self.stored_name, index.name))?,
+        };
+        fill.write(txn, entries).map_err(|obstacle| match obstacle {
+            Obstacle::Conflict { key, existing, row } => OpenError::BackfillConflict {
                 table: self.schema.name,
                 index: index.name,
-                key: key.into(),
-                first: other.into(),
-                second: row.into(),
-            });
-        }
-        Ok(())
-    }
-
-    /// Returns whether two rows that share a hash have the same value.
-    fn is_same(
-        &self,
-        txn: &core::WriteTxn<'_>,
-        source: core::Table,
-        position: usize,
-        (hash, one, other): (&[u8], &[u8], &[u8]),
-    ) -> Result<bool, OpenError> {
-        let rows = txn.table(source)?;
-        let mut values = Vec::new();
-        for row in [one, other] {
-            let mut keys = IndexKeys::default();
-            if let Some(value) = rows.get(row)? {
-                self.keys_of(row, value, &mut keys)?;
+                key: (&*key).into(),
+                first: (&*existing).into(),
+                second: (&*row).into(),
+            },
+            Obstacle::Row { key, source } => self.unusable(&key, source),
+            Obstacle::Dangling { key } => {
+                let reason = "an index that is built leads to a row that is not there";
+                self.unusable(&key, CodecError::decode(self.schema.codec, reason))
             }
-            let own = keys
-                .hashed()
-                .filter(|own| own.0 == position && own.1 == hash);
-            values.push(own.map(|own| own.2.to_vec()).collect::<Vec<_>>());
-        }
-        Ok(values[0].iter().any(|value| values[1].contains(value)))
+            Obstacle::Engine(error) => error.into(),
+        })
     }
 }
 

@@ -498,7 +498,9 @@
 //! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
 //! - `schema`: the traits of tables, tables as data, and the catalog in the file.
+//! - `changes`: what transactions changed, for those who listen.
 //! - `index`: the entries that one write changes.
+//! - `pairs`, `fill`: the entries of many rows, gathered, sorted and written.
 //! - `backfill`: indexes of rows that are there already.
 //! - `migrate`: rows of older structs, written anew.
 //! - `verify`: whether rows and indexes are equal.
@@ -513,13 +515,16 @@
 extern crate self as mdbx_typed;
 
 mod backfill;
+mod changes;
 mod codec;
 mod db;
 mod dynamic;
 mod error;
+mod fill;
 mod index;
 mod key;
 mod migrate;
+mod pairs;
 mod plain;
 mod progress;
 mod query;
@@ -528,14 +533,15 @@ mod shape;
 mod table;
 mod verify;
 
+pub use changes::{ChangeSet, ChangedTables, Changes, LoggedChanges, RecvError};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
 pub use codec::Codec;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 pub use db::{
-    Builder, Database, Held, OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, ReadTxn,
-    WriteTxn,
+    Builder, Database, Held, IndexStats, OnExtraIndex, OnLayoutChange, OnMissingIndex,
+    OnUnknownTable, ReadTxn, Stats, Subscription, TableStats, WriteTxn,
 };
 #[cfg(feature = "export")]
 pub use db::{ImportOptions, Restored, RestoredTable};
@@ -553,7 +559,7 @@ pub use key::{
     AsciiFold, AutoKey, Desc, Fold, Hashed, Key, KeyBuf, KeyField, Place, PrefixOf, TextTail,
     TotalF32, TotalF64,
 };
-pub use mdbx_core::{Geometry, PageSize};
+pub use mdbx_core::{Durability, EnvOptions, Geometry, PageSize, Txnid};
 pub use mdbx_derive::{Key, Plain, Shaped, Table, View};
 pub use plain::{Plain, le};
 pub use progress::Progress;
@@ -562,8 +568,8 @@ pub use query::{
 };
 pub use schema::{
     AutoTable, EncodedTable, FieldSchema, FromRow, Index, IndexKeys, IndexSchema, IndexSource,
-    KeyRef, KeySchema, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema, Table,
-    TableSchema, UniqueIndex, ViewOf,
+    KeyRef, KeySchema, LoggedTable, OrderedIndex, Origin, OwnedTable, Record, RowEntries, Schema,
+    Table, TableSchema, UniqueIndex, ViewOf,
 };
 pub use shape::{Shape, Shaped};
 pub use table::Drain;

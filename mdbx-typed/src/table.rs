@@ -1,9 +1,10 @@
 //! One record type in one table: reading a row, and the statements that change rows. Those that remove many are in
-//! `range`.
+//! `range`, those that add many in `load`.
 //!
 //! Every statement works in the same order: the new row's bytes, its keys, all checks, then the changes. So what can
 //! be refused is refused before anything is touched.
 
+mod load;
 mod range;
 
 pub use range::Drain;
@@ -11,10 +12,13 @@ pub use range::Drain;
 use std::marker::PhantomData;
 
 use mdbx_core as core;
+use mdbx_core::Txnid;
 
+use crate::changes::Noting;
+use crate::changes::log::Log;
 use crate::error::{Error, KeyError, Result};
 use crate::index::Changes;
-use crate::key::{self, AutoKey, Key, KeyBuf};
+use crate::key::{self, AutoKey, Key, KeyBuf, KeyRange};
 use crate::schema::handles::{Source, TableHandles, Target};
 use crate::schema::row::{self, dangling};
 use crate::schema::{AutoTable, IndexKeys, KeyRef, OwnedTable, Record, Table, UniqueIndex, ViewOf};
@@ -115,6 +119,8 @@ pub(crate) struct Statement<'s, T> {
     scratch: &'s mut Scratch,
     /// Set when a statement was left half done.
     is_broken: &'s mut bool,
+    /// Where changes are noted for those who listen.
+    noting: Noting<'s>,
     table: PhantomData<T>,
 }
 
@@ -124,6 +130,7 @@ impl<'s, T: Table> Statement<'s, T> {
         handles: &'s TableHandles,
         scratch: &'s mut Scratch,
         is_broken: &'s mut bool,
+        noting: Noting<'s>,
     ) -> Self {
         scratch.old.clear();
         scratch.new.clear();
@@ -132,6 +139,7 @@ impl<'s, T: Table> Statement<'s, T> {
             handles,
             scratch,
             is_broken,
+            noting,
             table: PhantomData,
         }
     }
@@ -140,7 +148,7 @@ impl<'s, T: Table> Statement<'s, T> {
     pub(crate) fn insert(&mut self, row: &impl Record<Table = T>) -> Result<()> {
         let key = self.primary_key(row.key())?;
         self.refuse_existing(&key)?;
-        self.store(row, &key, put_row)
+        self.store(row, &key, false, put_row)
     }
 
     /// Adds a row under the next number of the table's sequence.
@@ -156,7 +164,7 @@ impl<'s, T: Table> Statement<'s, T> {
         let key = key::encode::<T::Key>(id.as_ref());
         Self::require_key(&row, &key)?;
         // Drawing comes with the other changes, so that a row that is refused leaves the sequence as it was.
-        self.store(&row, &key, |txn, handles, key, bytes| {
+        self.store(&row, &key, false, |txn, handles, key, bytes| {
             txn.sequence(handles.rows.table, drawn)?;
             put_row(txn, handles, key, bytes)
         })?;
@@ -166,8 +174,8 @@ impl<'s, T: Table> Statement<'s, T> {
     /// Adds a row or replaces the one with its key.
     pub(crate) fn put(&mut self, row: &impl Record<Table = T>) -> Result<()> {
         let key = self.primary_key(row.key())?;
-        self.note_old_keys(&key)?;
-        self.store(row, &key, put_row)
+        let replaces = self.note_old_keys(&key)?;
+        self.store(row, &key, replaces, put_row)
     }
 
     /// As [`put`](Self::put), and returns the row that was replaced.
@@ -177,7 +185,7 @@ impl<'s, T: Table> Statement<'s, T> {
     {
         let key = self.primary_key(row.key())?;
         let old = self.read_old(&key)?;
-        self.store(row, &key, put_row)?;
+        self.store(row, &key, old.is_some(), put_row)?;
         Ok(old)
     }
 
@@ -192,7 +200,7 @@ impl<'s, T: Table> Statement<'s, T> {
         };
         change(&mut row);
         Self::require_key(&row, &key)?;
-        self.store(&row, &key, put_row)?;
+        self.store(&row, &key, true, put_row)?;
         Ok(true)
     }
 
@@ -206,9 +214,11 @@ impl<'s, T: Table> Statement<'s, T> {
         T: OwnedTable,
     {
         let key = self.primary_key(key)?;
-        let row = make(self.read_old(&key)?);
+        let old = self.read_old(&key)?;
+        let replaces = old.is_some();
+        let row = make(old);
         Self::require_key(&row, &key)?;
-        self.store(&row, &key, put_row)
+        self.store(&row, &key, replaces, put_row)
     }
 
     /// Removes the row with this key, if there is one; returns whether there was.
@@ -240,6 +250,8 @@ impl<'s, T: Table> Statement<'s, T> {
     /// Removes all rows and index entries.
     pub(crate) fn clear(&mut self) -> Result<()> {
         let rows = self.handles.rows.table;
+        let mut noting = self.noting.attempt();
+        note_removal::<T>(&mut noting, self.txn, self.handles, &KeyRange::full())?;
         let used = self.txn.table(rows)?.sequence();
         self.txn.clear(rows)?;
         let left = self.txn.table(rows)?.sequence();
@@ -256,22 +268,21 @@ impl<'s, T: Table> Statement<'s, T> {
                 .clear(index.table)
                 .inspect_err(|_| *self.is_broken = true)?;
         }
+        noting.keep();
         Ok(())
+    }
+
+    /// Removes from the log the changes of transactions up to `upto`; returns how many there were.
+    pub(crate) fn trim_log(&mut self, upto: Txnid) -> Result<u64> {
+        let Some(log) = Log::of(T::SCHEMA.name, self.handles) else {
+            return Ok(0);
+        };
+        self.txn.as_a_whole(&mut |txn| log.trim(txn, upto))
     }
 
     /// Returns the bytes of a primary key that is about to be stored.
     fn primary_key(&self, key: KeyRef<'_, T>) -> Result<KeyBuf> {
-        let key = key::encode::<T::Key>(key);
-        let (len, max) = (key.len(), self.handles.rows.max_key_len);
-        if len > max {
-            return Err(Error::KeyTooLong {
-                table: T::SCHEMA.name,
-                index: None,
-                len,
-                max,
-            });
-        }
-        Ok(key)
+        primary_key::<T>(self.handles, key)
     }
 
     fn refuse_existing(&self, key: &KeyBuf) -> Result<()> {
@@ -298,12 +309,14 @@ impl<'s, T: Table> Statement<'s, T> {
         }
     }
 
-    /// Notes what the stored row has in the indexes; returns whether there may be a row.
+    /// Notes what the stored row has in the indexes; returns whether there may be a row, and if somebody listens, whether
+    /// there is one.
     ///
     /// The row is decoded in its borrowed form, and only if there are indexes.
     fn note_old_keys(&mut self, key: &KeyBuf) -> Result<bool> {
         if self.handles.indexes.is_empty() {
-            return Ok(true);
+            let rows = self.handles.rows.table;
+            return Ok(!self.noting.is_on() || self.txn.table(rows)?.contains(key.as_slice())?);
         }
         let Some(bytes) = self
             .txn
@@ -367,11 +380,12 @@ impl<'s, T: Table> Statement<'s, T> {
         Ok((id(number)?.0, number.map_or(0, |number| number - used)))
     }
 
-    /// Stores a row by `write` after its index entries; what it had there before is in the scratch.
+    /// Stores a row by `write` after its index entries; what the row that it replaces had there is in the scratch.
     fn store(
         &mut self,
         row: &impl Record<Table = T>,
         key: &KeyBuf,
+        replaces: bool,
         write: impl FnOnce(&mut dyn Target, &TableHandles, &KeyBuf, &[u8]) -> core::Result<()>,
     ) -> Result<()> {
         let Scratch {
@@ -393,7 +407,10 @@ impl<'s, T: Table> Statement<'s, T> {
         changes.check::<T>(self.txn)?;
         changes.apply(self.txn, self.is_broken, |txn| {
             write(txn, self.handles, key, bytes)
-        })
+        })?;
+        let old = replaces.then_some(&*old);
+        self.noting.note(key.as_slice(), old, Some(new));
+        Ok(())
     }
 
     /// Removes a row and the index entries noted in the scratch; returns whether there was one.
@@ -406,10 +423,52 @@ impl<'s, T: Table> Statement<'s, T> {
             old,
             new,
         };
-        changes.apply(self.txn, self.is_broken, |txn| {
+        let is_removed = changes.apply(self.txn, self.is_broken, |txn| {
             txn.delete(self.handles.rows.table, key.as_slice())
-        })
+        })?;
+        if is_removed {
+            self.noting.note(key.as_slice(), Some(old), None);
+        }
+        Ok(is_removed)
     }
+}
+
+/// Returns the bytes of a primary key that is about to be stored.
+fn primary_key<T: Table>(handles: &TableHandles, key: KeyRef<'_, T>) -> Result<KeyBuf> {
+    let key = key::encode::<T::Key>(key);
+    let (len, max) = (key.len(), handles.rows.max_key_len);
+    if len > max {
+        return Err(Error::KeyTooLong {
+            table: T::SCHEMA.name,
+            index: None,
+            len,
+            max,
+        });
+    }
+    Ok(key)
+}
+
+/// Notes that the rows with primary keys in a range are about to be removed. Where nobody listens, none is looked at.
+fn note_removal<T: Table>(
+    noting: &mut Noting<'_>,
+    txn: &dyn Source,
+    handles: &TableHandles,
+    range: &KeyRange,
+) -> Result<()> {
+    if !noting.is_on() {
+        return Ok(());
+    }
+    let needs_index_keys = noting.needs_index_keys();
+    let mut keys = IndexKeys::default();
+    for pair in txn.table(handles.rows.table)?.range(range.as_bounds()) {
+        let (key, bytes) = pair?;
+        if needs_index_keys {
+            keys.clear();
+            row::decode::<T>(handles, key, bytes)?.index_keys(&mut keys);
+        }
+        noting.note(key, Some(&keys), None);
+    }
+    Ok(())
 }
 
 fn put_row(

@@ -239,6 +239,7 @@ fn table(model: &Model<'_>) -> TokenStream {
         name,
         was,
         layout,
+        is_logged,
         ..
     } = model;
     let table = table_type(model);
@@ -280,6 +281,7 @@ fn table(model: &Model<'_>) -> TokenStream {
                 codec: #codec_name,
                 fields: &[#(#fields),*],
                 indexes: &[#(#indexes),*],
+                logged: #is_logged,
                 previous: #previous,
                 slot: <Self as #krate::Table>::slot,
                 index_keys: <Self as #krate::Table>::stored_index_keys,
@@ -315,7 +317,13 @@ fn table_markers(model: &Model<'_>) -> TokenStream {
         };
         at(key_span(&model.key), auto_impl)
     });
-    quote!(#owned #auto)
+    let logged = model.is_logged.then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #krate::LoggedTable for #table {}
+        }
+    });
+    quote!(#owned #auto #logged)
 }
 
 /// Writes the schema of the revision before this one, if there is one.

@@ -1,18 +1,25 @@
 //! What a program may ask of a database in the course of its life: differences, migration, verification, dropping.
 
-use super::open::{self, Fitting};
+use std::path::Path;
+
+use mdbx_core::Env;
+use mdbx_core::tools::copy::CopyOptions;
+
+use super::open;
 use super::plan::Plan;
 use super::{Database, Inner};
+use crate::changes::log::Log;
 use crate::error::{Error, OpenError, Result, SchemaDiff};
 use crate::migrate;
 use crate::progress::Progress;
+use crate::schema::catalog::index_table;
 use crate::schema::handles::TableHandles;
 use crate::schema::{Schema, TableSchema};
 use crate::verify::{self, Report};
 
 impl Inner {
     /// Returns the tables of the schema with their handles.
-    fn all(&self) -> impl Iterator<Item = (&'static TableSchema, &TableHandles)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static TableSchema, &TableHandles)> {
         let tables = self.schema.tables().iter();
         tables.filter_map(|table| Some((*table, self.tables.get((table.slot)())?.as_ref()?)))
     }
@@ -101,6 +108,9 @@ impl Database {
                 let mut txn = self.inner.env.write()?;
                 self.inner.check_schema(&txn)?;
                 task.advance(&mut txn)?;
+                if let Some(log) = Log::of(schema.name, handles) {
+                    log.touch(&mut txn)?; // the rows are newer now
+                }
                 txn.commit()?;
                 progress(task.progress());
             }
@@ -165,6 +175,83 @@ impl Database {
         Ok(open::drop_table(&self.inner.env, name)?)
     }
 
+    /// Drops an index of the file that the struct of its table does not have. Returns whether the file had it.
+    ///
+    /// Such an index keeps the rows of its table from being changed, unless the
+    /// [policy](crate::Builder::on_extra_index) says otherwise. Open the database again after it was dropped: whoever has it
+    /// open now, this program included, gets an [`Error::SchemaChanged`] when it next writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] for an index of the schema; [`Error::Open`] or [`Error::Engine`].
+    pub fn drop_index(&self, table: &str, index: &str) -> Result<bool> {
+        let mut tables = self.inner.schema.tables().iter();
+        let own = tables.find(|own| own.name == table);
+        if own.is_some_and(|own| own.indexes.iter().any(|own| own.name == index)) {
+            return Err(Error::InUse {
+                table: index_table(table, index),
+            });
+        }
+        Ok(open::drop_index(&self.inner.env, table, index)?)
+    }
+
+    /// Makes all that was committed durable, where the [durability](crate::Builder::durability) leaves that open. Returns
+    /// whether there was anything to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`], among others if the database is only read.
+    pub fn sync(&self) -> Result<bool> {
+        Ok(self.inner.env.sync()?)
+    }
+
+    /// Makes all that was committed durable and gives this handle up. The file is closed with the last handle and
+    /// transaction; dropping them does the same, but nobody is told what goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`]. The handle is gone in any case.
+    pub fn close(self) -> Result<()> {
+        Ok(self.inner.env.clone().close()?)
+    }
+
+    /// Copies what is committed to a new file, and returns its length in bytes. Pages that hold nothing are left out.
+    /// Others may read and write meanwhile.
+    ///
+    /// The copy is on the disk when this returns, and until then there is nothing at `path`. What else a copy can be, such
+    /// as one with progress or to a stream, [`CopyOptions`](mdbx_core::tools::copy::CopyOptions) knows, given
+    /// [`ReadTxn::raw`](crate::ReadTxn::raw).
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("backup.mdbx");
+    /// let db = Database::in_memory(schema![User])?;
+    /// db.write(|tx| tx.insert(&User { id: 1 }))?;
+    /// db.copy_to(&path)?;
+    /// assert!(Database::open(&path, schema![User])?.read()?.contains::<User>(1)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`], among others if there is a file already.
+    pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
+        let copy = CopyOptions::new().compact(true);
+        Ok(copy.to_path(&self.inner.env.read()?, path)?)
+    }
+
+    /// Returns the engine's environment: what it tells of the file and its readers, and what can be set while it is open.
+    ///
+    /// **Nothing that the typed layer promises is kept in its write transactions**, as in [`WriteTxn::raw`](crate::WriteTxn::raw).
+    #[must_use]
+    pub fn raw(&self) -> &Env {
+        &self.inner.env
+    }
+
     /// Returns a database that is nowhere but in memory and is gone with its last handle. It is as any other; only that
     /// no other process can open it.
     ///
@@ -181,10 +268,6 @@ impl Database {
     ///
     /// As [`Database::open`].
     pub fn in_memory(schema: &Schema) -> Result<Database, OpenError> {
-        open::check_names(schema)?;
-        let env = mdbx_core::Env::options()
-            .max_tables(super::most_tables(schema))
-            .open_in_memory()?;
-        Database::of(env, schema, &Fitting::default())
+        Self::builder().open_in_memory(schema)
     }
 }

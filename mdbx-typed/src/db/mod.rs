@@ -4,9 +4,11 @@
 //! - `plan`: what a file needs so that its tables are those of the program.
 //! - `open`: carries the plan out, or says what stands in the way.
 //! - `life`: what a program may ask for later: differences, migration, verification, dropping.
+//! - `stats`: how large everything is.
 //! - `txn`: the two kinds of transaction.
 //! - `exchange`: rows to JSON Lines and CSV, and back; with the feature `export`.
 //! - `dump`: everything to lines of JSON, and back; with the feature `export`.
+//! - `watch`: listening for changes.
 //! - `held`: rows that outlive the function that read them.
 
 #[cfg(feature = "export")]
@@ -18,7 +20,9 @@ mod life;
 mod open;
 mod plan;
 mod policy;
+mod stats;
 mod txn;
+mod watch;
 
 #[cfg(feature = "export")]
 pub use dump::{Restored, RestoredTable};
@@ -26,14 +30,18 @@ pub use dump::{Restored, RestoredTable};
 pub use exchange::ImportOptions;
 pub use held::Held;
 pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
+pub use stats::{IndexStats, Stats, TableStats};
 pub use txn::{ReadTxn, WriteTxn};
+pub use watch::Subscription;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use mdbx_core::{Env, EnvOptions, Geometry};
+use mdbx_core::{Durability, Env, EnvOptions, Geometry};
 
+use crate::changes::Hub;
+use crate::changes::log::Log;
 use crate::dynamic::DynamicTable;
 use crate::error::{Error, OpenError, Result};
 use crate::key;
@@ -64,6 +72,10 @@ pub(crate) struct Inner {
     /// The catalog and its app record, which changes when another program changes tables; `None` if there is none.
     catalog: Option<(mdbx_core::Table, Box<[u8]>)>,
     policies: Policies,
+    /// How much a load gathers, in bytes.
+    sort_memory: usize,
+    /// Who listens for changes.
+    hub: Arc<Hub>,
 }
 
 impl Inner {
@@ -77,6 +89,13 @@ impl Inner {
     #[inline]
     pub(crate) fn require<T: Table>(&self) -> Result<&TableHandles> {
         handles::require::<T>(&self.tables)
+    }
+
+    /// Returns the log of the table type with this number, if it keeps one.
+    fn log(&self, slot: usize) -> Option<Log> {
+        let mut tables = self.schema.tables().iter();
+        let schema = tables.find(|table| (table.slot)() == slot)?;
+        Log::of(schema.name, self.tables.get(slot)?.as_ref()?)
     }
 
     /// Checks that no other program has changed the tables since the database was opened.
@@ -317,8 +336,15 @@ impl Database {
             .batch(|txn| {
                 let mut txn = WriteTxn::lent(txn, &self.inner);
                 let value = f(&mut txn).map_err(Failed::Work)?;
-                txn.commit().map_err(Failed::Commit)?;
-                Ok(value)
+                let ticket = txn.finish().map_err(Failed::Commit)?;
+                Ok((value, ticket))
+            })
+            // Here the commit has returned, in the thread that called.
+            .map(|(value, ticket)| {
+                if let Some(ticket) = ticket {
+                    ticket.committed();
+                }
+                value
             })
             .map_err(|failed| match failed {
                 Failed::Work(error) => error,
@@ -417,6 +443,47 @@ impl Builder {
         }
     }
 
+    /// Sets whether the database is only read. Nothing is created or changed then, and writing is an
+    /// [`Error::Engine`] that says so.
+    ///
+    /// Tables and indexes that the file does not have are left out: using them is an [`Error::NotInSchema`] or an
+    /// [`Error::IndexMissing`]. Rows of older layouts can be read.
+    #[must_use]
+    pub fn read_only(self, read_only: bool) -> Self {
+        self.engine(|options| options.read_only(read_only))
+    }
+
+    /// Sets what a commit promises: by default, that it is on the disk.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        self.engine(|options| options.durability(durability))
+    }
+
+    /// Sets whatever else the engine has to offer.
+    ///
+    /// ```no_run
+    /// # use mdbx_typed::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// use mdbx_typed::Durability;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// let db = Database::builder()
+    ///     .durability(Durability::SafeNoSync)
+    ///     .engine(|options| {
+    ///         let options = options.write_map(true).exclusive(true).dirty_limit(256 << 20);
+    ///         options.sync_bytes(64 << 20).sync_period(Duration::from_secs(1))
+    ///     })
+    ///     .open("app.mdbx", schema![User])?;
+    /// # Ok::<_, mdbx_typed::OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn engine(self, set: impl FnOnce(EnvOptions) -> EnvOptions) -> Self {
+        Builder {
+            options: set(self.options),
+            ..self
+        }
+    }
+
     /// Sets what happens to an index that the file does not have.
     #[must_use]
     pub fn on_missing_index(mut self, policy: OnMissingIndex) -> Self {
@@ -445,7 +512,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many rows one transaction reads when indexes are built, 50,000 by default. More make it faster, fewer
+    /// Sets how many rows one transaction reads when indexes are built, 200,000 by default. More make it faster, fewer
     /// let other processes write in between.
     ///
     /// # Panics
@@ -455,6 +522,15 @@ impl Builder {
     pub fn build_batch(mut self, rows: usize) -> Self {
         assert!(rows > 0, "a batch has at least one row");
         self.fitting.batch_rows = rows;
+        self
+    }
+
+    /// Sets how many bytes of rows and index entries [`load`](WriteTxn::load),
+    /// [`load_sorted`](WriteTxn::load_sorted) and the building of indexes gather before they sort and write them: 64 MiB by
+    /// default. Each row and each entry counts its bytes and 32 more. More make large loads faster.
+    #[must_use]
+    pub fn sort_memory(mut self, bytes: usize) -> Self {
+        self.fitting.sort_memory = bytes;
         self
     }
 
@@ -475,6 +551,17 @@ impl Builder {
         let env = self.options.max_tables(most_tables(schema)).open(path)?;
         Database::of(env, schema, &self.fitting)
     }
+
+    /// Opens a database that is nowhere but in memory: see [`Database::in_memory`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::open`].
+    pub fn open_in_memory(self, schema: &Schema) -> Result<Database, OpenError> {
+        open::check_names(schema)?;
+        let options = self.options.max_tables(most_tables(schema));
+        Database::of(options.open_in_memory()?, schema, &self.fitting)
+    }
 }
 
 /// Returns how many engine tables opening a schema and keeping it open may touch.
@@ -485,7 +572,7 @@ fn most_tables(schema: &Schema) -> usize {
     // A renamed table is opened under both of its names, and an index that is built under a third.
     let tables_of = |table: &&TableSchema| {
         let indexes = table.indexes.iter().map(|index| 1 + names_of(index.was));
-        names_of(table.was) * (1 + indexes.sum::<usize>())
+        names_of(table.was) * (1 + usize::from(table.logged) + indexes.sum::<usize>())
     };
     1 + OTHERS + schema.tables().iter().map(tables_of).sum::<usize>()
 }
@@ -501,6 +588,8 @@ impl Database {
                 schema: *schema,
                 catalog,
                 policies: fitting.policies,
+                sort_memory: fitting.sort_memory,
+                hub: Arc::default(),
             }),
         })
     }

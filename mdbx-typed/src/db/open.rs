@@ -11,7 +11,7 @@ use mdbx_core::{self as core, Env, TableFlags};
 
 use super::plan::{Plan, load_catalog};
 use super::policy::Policies;
-use crate::backfill;
+use crate::backfill::{self, Portion};
 use crate::error::OpenError;
 use crate::progress::Progress;
 use crate::schema::catalog;
@@ -22,7 +22,10 @@ use crate::schema::{Schema, TableSchema};
 const MOST_RESTARTS: usize = 3;
 
 /// How many rows a transaction reads to build indexes.
-pub(super) const BATCH_ROWS: usize = 50_000;
+pub(super) const BATCH_ROWS: usize = 200_000;
+
+/// How many bytes a load or a build gathers, at most about.
+const SORT_MEMORY: usize = 64 << 20;
 
 /// Who is told how far building indexes has come.
 type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
@@ -32,6 +35,8 @@ type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 pub(super) struct Fitting {
     pub(super) policies: Policies,
     pub(super) batch_rows: usize,
+    /// How many bytes are gathered before they are sorted and written.
+    pub(super) sort_memory: usize,
     pub(super) progress: Option<Listener>,
 }
 
@@ -40,6 +45,7 @@ impl Default for Fitting {
         Fitting {
             policies: Policies::default(),
             batch_rows: BATCH_ROWS,
+            sort_memory: SORT_MEMORY,
             progress: None,
         }
     }
@@ -80,11 +86,12 @@ pub(super) fn tables(env: &Env, schema: &Schema, fitting: &Fitting) -> Result<Op
         check_widths(table, limits)?;
     }
     let plan = Plan::find(&env.read()?, schema, fitting.policies)?.accepted()?;
-    if !plan.is_empty() {
-        carry_out(env, schema, fitting, limits)?;
-    }
+    let is_as_planned = plan.is_empty() || carry_out(env, schema, fitting, limits)?;
     let txn = env.read()?;
-    let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
+    let mut plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
+    if !is_as_planned {
+        plan = plan.without_writing()?;
+    }
     let mut tables = Vec::new();
     for table in plan.tables {
         let slot = (table.schema.slot)();
@@ -107,25 +114,32 @@ pub(super) fn tables(env: &Env, schema: &Schema, fitting: &Fitting) -> Result<Op
     Ok(Opened { tables, catalog })
 }
 
-/// Builds the indexes that are missing, and changes the catalog when they are there.
+/// Builds the indexes that are missing, and changes the catalog when they are there. Returns `false` if the file can only be
+/// read.
 fn carry_out(
     env: &Env,
     schema: &Schema,
     fitting: &Fitting,
     limits: KeyLimits,
-) -> Result<(), OpenError> {
+) -> Result<bool, OpenError> {
     let mut restarts = 0;
     loop {
-        let mut txn = env.write()?;
+        let mut txn = match env.write() {
+            Err(core::Error::ReadOnly) => return Ok(false),
+            txn => txn?,
+        };
         let plan = Plan::find(&txn, schema, fitting.policies)?.accepted()?;
-        let rows = if restarts > MOST_RESTARTS {
-            usize::MAX
-        } else {
-            fitting.batch_rows
+        let portion = Portion {
+            rows: if restarts > MOST_RESTARTS {
+                usize::MAX
+            } else {
+                fitting.batch_rows
+            },
+            bytes: fitting.sort_memory,
         };
         let mut unfinished = None;
         for build in plan.builds(limits) {
-            let advance = match build.advance(&mut txn, &plan.catalog, rows) {
+            let advance = match build.advance(&mut txn, &plan.catalog, portion) {
                 Ok(advance) => advance,
                 Err(error) => {
                     drop(txn);
@@ -141,7 +155,7 @@ fn carry_out(
         let Some((table, done, total)) = unfinished else {
             plan.apply(&mut txn)?;
             txn.commit()?;
-            return Ok(());
+            return Ok(true);
         };
         txn.commit()?;
         if let Some(progress) = &fitting.progress {
@@ -194,6 +208,22 @@ fn check_widths(table: &TableSchema, limits: KeyLimits) -> Result<(), OpenError>
         .try_for_each(|index| check(Some(index.name), index.width, limits.index(index)))
 }
 
+/// Drops an index that the program does not have; tells whether the file had it.
+pub(super) fn drop_index(env: &Env, table: &str, index: &str) -> Result<bool, OpenError> {
+    let mut txn = env.write()?;
+    let stored = load_catalog(&txn)?;
+    if stored.index(table, index)?.is_none() {
+        return Ok(false);
+    }
+    let catalog = txn.create_table(catalog::TABLE, TableFlags::empty())?;
+    super::plan::drop_index(&mut txn, catalog, table, index)?;
+    // Programs that have the index must not go on writing to it.
+    let app = catalog::app_record(stored.app())?;
+    txn.put(catalog, &catalog::app_key(), &app)?;
+    txn.commit()?;
+    Ok(true)
+}
+
 /// Drops a table that the program does not have, with its indexes; tells whether the file had it.
 pub(super) fn drop_table(env: &Env, name: &str) -> Result<bool, OpenError> {
     let mut txn = env.write()?;
@@ -207,6 +237,9 @@ pub(super) fn drop_table(env: &Env, name: &str) -> Result<bool, OpenError> {
     }
     if let Some(build) = stored.build(name)? {
         backfill::discard(&mut txn, name, &build)?;
+    }
+    if let Some(log) = find_table(&txn, &catalog::log_table(name))? {
+        txn.drop_table(log)?;
     }
     if let Some(rows) = find_table(&txn, name)? {
         txn.drop_table(rows)?;

@@ -8,6 +8,7 @@ use mdbx_core::TableFlags;
 
 use super::policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, Policies};
 use crate::backfill::{self, Build};
+use crate::changes::log;
 use crate::error::{Change, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
 use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
 use crate::schema::handles::{KeyLimits, Revisions, Source, find_table};
@@ -35,6 +36,8 @@ pub(super) struct TablePlan {
     /// Whether the rows are converted, so that all index keys may change.
     is_upgraded: bool,
     pub(super) read_only: Option<ReadOnly>,
+    /// Whether the file has no log of its changes, and gets one.
+    starts_log: bool,
     renamed_indexes: Vec<RenamedIndex>,
     /// The positions of the indexes to build.
     built: Vec<usize>,
@@ -140,6 +143,32 @@ impl Plan {
         self.tables.iter().all(TablePlan::is_empty)
     }
 
+    /// Returns what is left of the plan where the file can only be read: tables and indexes that it does not have are left
+    /// out.
+    ///
+    /// Rows of older layouts are read as they always are. But what has another name in the file is not found there.
+    pub(super) fn without_writing(mut self) -> Result<Plan, OpenError> {
+        let is_renamed =
+            |step: &Step| matches!(step, Step::RenameTable { .. } | Step::RenameIndex { .. });
+        let mut diff = self.diff();
+        for table in &mut diff.tables {
+            table.steps.retain(is_renamed);
+        }
+        diff.tables.retain(|table| !table.steps.is_empty());
+        if !diff.tables.is_empty() {
+            diff.unknown.clear();
+            return Err(OpenError::ReadOnly(diff));
+        }
+        self.tables.retain(|table| !table.is_new());
+        for table in &mut self.tables {
+            let built = table.built.drain(..);
+            table
+                .missing
+                .extend(built.map(|position| table.schema.indexes[position].name));
+        }
+        Ok(self)
+    }
+
     /// Returns the indexes to build.
     pub(super) fn builds(&self, limits: KeyLimits) -> impl Iterator<Item = Build<'_>> {
         let tables = self.tables.iter();
@@ -201,6 +230,7 @@ impl TablePlan {
             revisions: Revisions::default(),
             is_upgraded: false,
             read_only: None,
+            starts_log: false,
             renamed_indexes: Vec::new(),
             built: Vec::new(),
             dropped: Vec::new(),
@@ -220,6 +250,9 @@ impl TablePlan {
             .indexes
             .iter()
             .map(|index| catalog::index_table(schema.name, index.name));
+        plan.starts_log = schema.logged;
+        let log = schema.logged.then(|| catalog::log_table(schema.name));
+        let indexes = indexes.chain(log);
         for name in std::iter::once(schema.name.to_owned()).chain(indexes) {
             if find_table(source, &name)?.is_some() {
                 plan.refused.push(Change::Uncatalogued { name });
@@ -251,6 +284,11 @@ impl TablePlan {
         plan.compare_layout(file, record, &names);
         plan.compare_indexes(file, &names)?;
         plan.judge_extra(file, record)?;
+        let log = find_table(file.source, &catalog::log_table(stored_name))?;
+        if schema.logged && log.is_none() && plan.read_only.is_none() {
+            plan.starts_log = true;
+            plan.steps.push(Step::StartLog);
+        }
         if let Some(reason) = plan.read_only.clone() {
             plan.steps.push(Step::ReadOnly { reason });
         }
@@ -532,6 +570,7 @@ impl TablePlan {
     fn is_empty(&self) -> bool {
         self.record.is_none()
             && !self.is_new()
+            && !self.starts_log
             && self.renamed_indexes.is_empty()
             && self.built.is_empty()
             && self.dropped.is_empty()
@@ -572,6 +611,15 @@ impl TablePlan {
             txn.delete(catalog, &catalog::build_key(stored))?;
         }
         rename(txn, stored, schema.name)?;
+        if self.starts_log {
+            log::create(txn, &catalog::log_table(schema.name))?;
+        } else if find_table(txn, &catalog::log_table(stored))?.is_some() {
+            rename(
+                txn,
+                &catalog::log_table(stored),
+                &catalog::log_table(schema.name),
+            )?;
+        }
         if let Some(record) = &self.record {
             txn.delete(catalog, &catalog::table_key(stored))?;
             txn.put(catalog, &catalog::table_key(schema.name), &record.encode())?;
@@ -588,6 +636,9 @@ impl TablePlan {
         txn.create_table(schema.name, TableFlags::empty())?;
         let record = TableRecord::new(txn.sequence(catalog, 1)?, schema);
         txn.put(catalog, &catalog::table_key(schema.name), &record.encode())?;
+        if self.starts_log {
+            log::create(txn, &catalog::log_table(schema.name))?;
+        }
         for index in schema.indexes {
             let name = catalog::index_table(schema.name, index.name);
             txn.create_table(name, IndexKind::of(index).flags())?;

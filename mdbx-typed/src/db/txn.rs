@@ -11,11 +11,12 @@ use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
+use crate::changes::{Journal, Mark, Noting, Ticket};
 use crate::dynamic::{self, DynamicTable, TableInfo};
 use crate::error::{Error, Result};
-use crate::key::{self, Key, KeyRange};
+use crate::key::{self, Key, KeyRange, PrefixOf};
 use crate::query::{Query, RowOf};
-use crate::schema::handles::{Source, Target};
+use crate::schema::handles::{Outcome, Source, Target};
 #[cfg(feature = "export")]
 use crate::schema::row;
 use crate::schema::{
@@ -48,6 +49,8 @@ pub struct WriteTxn<'db> {
     is_broken: bool,
     /// Set when the tables were found to be those the database was opened with.
     is_checked: bool,
+    /// What it changed, if somebody listens.
+    journal: Option<Box<Journal>>,
 }
 
 /// The engine's write transaction.
@@ -123,6 +126,20 @@ impl<'db> ReadTxn<'db> {
             Shared::Owned(inner) => inner,
         }
     }
+
+    /// Returns the engine's transaction, and the database it belongs to.
+    pub(super) fn parts(&self) -> (&dyn Source, &Inner) {
+        (&self.core, self.inner())
+    }
+}
+
+impl<'db> ReadTxn<'db> {
+    /// Returns the engine's transaction of the same snapshot: for tables beside the typed ones, and for whatever the typed
+    /// layer does not have. How rows, keys and the catalog are stored is for the typed layer to know.
+    #[must_use]
+    pub fn raw(&self) -> &core::ReadTxn<'db> {
+        &self.core
+    }
 }
 
 impl ReadTxn<'static> {
@@ -150,8 +167,13 @@ impl<'db> WriteTxn<'db> {
     }
 
     /// A transaction in that of a caller who commits it.
-    pub(super) fn lent(core: &'db mut core::WriteTxn<'_>, inner: &'db Inner) -> Self {
+    pub(super) fn lent(core: &'db mut dyn Target, inner: &'db Inner) -> Self {
         WriteTxn::with(Writer::Lent(core), inner)
+    }
+
+    /// Ends a transaction that is lent: once the lender has committed, the ticket is to say so.
+    pub(super) fn finish(mut self) -> Result<Option<Ticket>> {
+        self.line_up()
     }
 
     fn with(core: Writer<'db>, inner: &'db Inner) -> Self {
@@ -161,6 +183,7 @@ impl<'db> WriteTxn<'db> {
             scratch: Scratch::default(),
             is_broken: false,
             is_checked: false,
+            journal: inner.hub.journal(), // whoever makes it has the turn
         }
     }
 
@@ -174,6 +197,15 @@ impl<'db> WriteTxn<'db> {
 macro_rules! reads {
     ($txn:ident) => {
         impl $txn<'_> {
+            /// Returns the id of the transaction.
+            ///
+            /// A snapshot holds the changes of all transactions with ids up to its own. A write transaction has the id
+            /// that its [`ChangeSet`](crate::ChangeSet) carries; a snapshot with its changes has that one or a higher.
+            #[must_use]
+            pub fn id(&self) -> Txnid {
+                Source::id(&self.core)
+            }
+
             /// Returns the row with this primary key, borrowed from the transaction where the struct borrows.
             ///
             /// # Errors
@@ -263,7 +295,7 @@ macro_rules! reads {
         impl fmt::Debug for $txn<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($txn))
-                    .field("id", &self.core.id())
+                    .field("id", &self.id())
                     .finish_non_exhaustive()
             }
         }
@@ -272,6 +304,50 @@ macro_rules! reads {
 
 reads!(ReadTxn);
 reads!(WriteTxn);
+
+/// What a transaction lends to one inside it. Unless the inner one is kept, also if it panics, its changes are not noted.
+struct Outer<'o> {
+    scratch: &'o mut Scratch,
+    is_checked: &'o mut bool,
+    journal: &'o mut Option<Box<Journal>>,
+    /// Where the notes of the inner transaction begin.
+    mark: Option<Mark>,
+    is_kept: bool,
+}
+
+impl Drop for Outer<'_> {
+    fn drop(&mut self) {
+        match (self.mark, self.journal.as_deref_mut()) {
+            _ if self.is_kept => {}
+            (Some(mark), Some(journal)) => journal.undo_to(mark),
+            _ => *self.journal = None,
+        }
+    }
+}
+
+/// A transaction inside another, which gives back what it was lent when it ends, also by a panic.
+struct Child<'c, 'o> {
+    txn: WriteTxn<'c>,
+    outer: &'c mut Outer<'o>,
+}
+
+impl<'c, 'o> Child<'c, 'o> {
+    fn new(target: &'c mut dyn Target, inner: &'c Inner, outer: &'c mut Outer<'o>) -> Self {
+        let mut txn = WriteTxn::lent(target, inner);
+        txn.scratch = std::mem::take(outer.scratch);
+        txn.is_checked = *outer.is_checked;
+        txn.journal = outer.journal.take();
+        Child { txn, outer }
+    }
+}
+
+impl Drop for Child<'_, '_> {
+    fn drop(&mut self) {
+        *self.outer.scratch = std::mem::take(&mut self.txn.scratch);
+        *self.outer.is_checked = self.txn.is_checked;
+        *self.outer.journal = self.txn.journal.take();
+    }
+}
 
 impl WriteTxn<'_> {
     /// Adds a row.
@@ -403,6 +479,22 @@ impl WriteTxn<'_> {
         self.statement::<I::Table>()?.delete_range::<I>(&range)
     }
 
+    /// Removes the rows whose key in an index, or composite primary key, has these leading components, and returns how many
+    /// there were: `tx.delete_prefix(item::primary, (order,))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_range`](WriteTxn::delete_range).
+    pub fn delete_prefix<I: OrderedIndex, P: PrefixOf<I::Key>>(
+        &mut self,
+        index: I,
+        prefix: P,
+    ) -> Result<u64> {
+        let _ = index;
+        let range = KeyRange::prefixed(prefix);
+        self.statement::<I::Table>()?.delete_range::<I>(&range)
+    }
+
     /// Removes the rows for which `keep` returns `false`, and returns how many there were. It reads the whole table,
     /// in the order of the primary key.
     ///
@@ -452,21 +544,218 @@ impl WriteTxn<'_> {
         Ok(Drain::new(self.statement::<I::Table>()?, range))
     }
 
+    /// Adds rows that come in the order of their primary keys, and returns how many there were. It is the fastest way to
+    /// fill a table.
+    ///
+    /// Rows behind the last one of the table are appended to its pages. Others may come between rows that are there, for
+    /// the price of an [`insert`](WriteTxn::insert). Index entries are gathered in memory and written in the order of
+    /// their index; when there are more than the [memory](crate::Builder::sort_memory) set aside for it holds, they are written
+    /// in several such runs. What is read and encoded is one row at a time, so the rows may come from anywhere.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Reading { #[key] at: u64, #[index] sensor: u16, value: i32 }
+    /// # fn main() -> mdbx_typed::Result<()> {
+    /// # let db = Database::in_memory(schema![Reading])?;
+    /// let readings = (0..1000).map(|at| Reading { at, sensor: 7, value: 20 });
+    /// let loaded = db.write(|tx| tx.load_sorted(readings))?;
+    /// assert_eq!(loaded, 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSorted`] if a row is smaller than the one before; [`Error::KeyExists`] if a primary key comes twice, or
+    /// is taken; [`Error::UniqueViolation`] for a row of the table or of the load; otherwise as
+    /// [`insert`](WriteTxn::insert). No row of the load is there then, also if the iterator panics.
+    pub fn load_sorted<R: Record>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<u64> {
+        let memory = self.inner.sort_memory;
+        self.statement::<R::Table>()?.load_sorted(rows, memory)
+    }
+
+    /// Adds rows in any order, and returns how many there were.
+    ///
+    /// They are sorted in memory, with their index entries, and then stored as by [`load_sorted`](WriteTxn::load_sorted).
+    /// When there is more than the [memory](crate::Builder::sort_memory) set aside for it holds, they are stored in several
+    /// sorted runs.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Word { #[key] text: String, #[index] len: u32 }
+    /// # fn main() -> mdbx_typed::Result<()> {
+    /// # let db = Database::in_memory(schema![Word])?;
+    /// let words = ["pear", "fig", "apple"].map(|text| Word { text: text.into(), len: text.len() as u32 });
+    /// assert_eq!(db.write(|tx| tx.load(&words))?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`load_sorted`](WriteTxn::load_sorted), but for the order.
+    pub fn load<R: Record>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<u64> {
+        let memory = self.inner.sort_memory;
+        self.statement::<R::Table>()?.load(rows, memory)
+    }
+
+    /// Runs `f` in a transaction inside this one: what it does is kept if it returns `Ok`. An error or a panic undoes all of
+    /// that and nothing else, and this transaction goes on. They nest to any depth, also in a [`batch`](crate::Database::batch).
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Table, Serialize, Deserialize)] struct Order { #[key] id: u64 }
+    /// # #[derive(Table, Serialize, Deserialize)] struct Item { #[key] order: u64, #[key] number: u32 }
+    /// /// Imports the orders that are sound, and returns how many were not.
+    /// fn import(db: &Database, orders: &[(Order, Vec<Item>)]) -> mdbx_typed::Result<usize> {
+    ///     db.write(|tx| {
+    ///         let mut refused = 0;
+    ///         for (order, items) in orders {
+    ///             let imported = tx.nested(|tx| {
+    ///                 tx.insert(order)?;
+    ///                 items.iter().try_for_each(|item| tx.insert(item))
+    ///             });
+    ///             match imported {
+    ///                 Err(error) if error.is_conflict() => refused += 1,
+    ///                 result => result?,
+    ///             }
+    ///         }
+    ///         Ok(refused)
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, or [`Error::Engine`]: [`TxnFailed`](mdbx_core::Error::TxnFailed) among others if an error left the
+    /// changes half done, those of `f`, which are undone then, or those of this transaction before.
+    pub fn nested<R>(&mut self, f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R>) -> Result<R> {
+        self.try_nested(f)
+    }
+
+    /// As [`nested`](WriteTxn::nested), for closures with an error type of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`nested`](WriteTxn::nested).
+    pub fn try_nested<R, E: From<Error>>(
+        &mut self,
+        f: impl FnOnce(&mut WriteTxn<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.refuse_if_broken()?;
+        let mark = self.journal.as_deref().map(Journal::mark);
+        let WriteTxn {
+            core,
+            inner,
+            scratch,
+            is_checked,
+            journal,
+            ..
+        } = self;
+        let mut outer = Outer {
+            scratch,
+            is_checked,
+            journal,
+            mark,
+            is_kept: false,
+        };
+        let mut f = Some(f);
+        let mut result = None;
+        let level = core.target().level(&mut |target| {
+            let Some(f) = f.take() else {
+                return Outcome::Undo;
+            };
+            let mut child = Child::new(target, inner, &mut outer);
+            let value = f(&mut child.txn).and_then(|value| {
+                child.txn.refuse_if_broken()?;
+                Ok(value)
+            });
+            let outcome = Outcome::of(&value);
+            result = Some(value);
+            outcome
+        });
+        level.map_err(Error::from)?;
+        outer.is_kept = matches!(result, Some(Ok(_)));
+        result.unwrap_or_else(|| Err(Error::from(core::Error::TxnFailed).into()))
+    }
+
+    /// Hands the transaction of the engine, [`mdbx_core`], to `f`, and returns what it returns: for tables of your own
+    /// beside the typed ones, and for whatever the typed layer does not have. In a [`batch`](crate::Database::batch) and in
+    /// a [`nested`](WriteTxn::nested) one it is that of the closure: what is done is undone with the rest of it.
+    ///
+    /// **Nothing that the typed layer promises is kept here**: who writes to a typed table, to one of its indexes or to
+    /// the catalog answers for it that they still fit. What else the engine takes for safe stays safe;
+    /// [`Database::verify`](crate::Database::verify) tells whether indexes and rows are equal.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// use mdbx_core::TableFlags;
+    ///
+    /// # fn main() -> mdbx_typed::Result<()> {
+    /// # let db = Database::in_memory(schema![User])?;
+    /// db.write(|tx| {
+    ///     tx.insert(&User { id: 1 })?;
+    ///     tx.raw(|engine| -> mdbx_core::Result<()> {
+    ///         let marks = engine.create_table("marks", TableFlags::empty())?;
+    ///         engine.put(marks, b"imported", b"yes")
+    ///     })?;
+    ///     Ok(())
+    /// })?;
+    /// let tx = db.read()?;
+    /// let marks = tx.raw().open_table("marks")?;
+    /// assert_eq!(tx.raw().get(marks, b"imported")?, Some(&b"yes"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn raw<R>(&mut self, f: impl FnOnce(&mut core::WriteTxn<'_>) -> R) -> R {
+        // The catalog may be another one afterwards.
+        self.is_checked = false;
+        let mut f = Some(f);
+        let mut value = None;
+        self.core.target().raw(&mut |txn| {
+            value = f.take().map(|f| f(txn));
+        });
+        value.unwrap_or_else(|| unreachable!("the transaction is handed out once"))
+    }
+
     /// Makes all changes durable and visible to transactions that begin from now on.
     ///
     /// # Errors
     ///
     /// [`Error::Engine`]; nothing was changed then, unless the engine's error says otherwise.
-    pub fn commit(self) -> Result<()> {
-        self.refuse_if_broken()?;
+    pub fn commit(mut self) -> Result<()> {
+        let ticket = self.line_up()?;
         if let Writer::Own(txn) = self.core {
-            txn.commit()?;
+            txn.commit()?; // else the ticket is dropped, and says so
+        }
+        if let Some(ticket) = ticket {
+            ticket.committed();
         }
         Ok(())
     }
 
     /// Drops all changes.
     pub fn abort(self) {}
+
+    /// Writes what was changed into the logs, and puts it in line for those who listen; `None` if there is nothing to tell
+    /// them.
+    fn line_up(&mut self) -> Result<Option<Ticket>> {
+        self.refuse_if_broken()?;
+        let Some(journal) = self.journal.take() else {
+            return Ok(None);
+        };
+        let id = self.core.id();
+        for (slot, set) in journal.logs(id) {
+            if let Some(log) = self.inner.log(slot) {
+                log.append(self.core.target(), &set)?;
+            }
+        }
+        Ok(self.inner.hub.line_up(&journal, id))
+    }
 
     fn refuse_if_broken(&self) -> Result<()> {
         if self.is_broken {
@@ -485,7 +774,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
+    pub(super) fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
         self.refuse_if_broken()?;
         let handles = self.inner.require::<T>()?;
         if let Some(reason) = &handles.read_only {
@@ -495,11 +784,16 @@ impl WriteTxn<'_> {
             });
         }
         self.check_schema()?;
+        if handles.log.is_some() {
+            let journal = self.journal.get_or_insert_default();
+            journal.keep_log(T::slot());
+        }
         Ok(Statement::new(
             self.core.target(),
             handles,
             &mut self.scratch,
             &mut self.is_broken,
+            Noting::new(self.journal.as_deref_mut(), T::slot()),
         ))
     }
 }

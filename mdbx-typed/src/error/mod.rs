@@ -13,11 +13,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// `insert`: a row with this primary key is there already.
+    /// `insert`, `load`: a row with this primary key is there already.
     #[error("table `{table}`: a row with this primary key exists already")]
     KeyExists {
         /// The table.
         table: &'static str,
+    },
+    /// `load_sorted`: a row has a smaller primary key than the one before it.
+    #[error("table `{table}`: row {row} of the load comes before the one it follows: use `load`")]
+    NotSorted {
+        /// The table.
+        table: &'static str,
+        /// Which of the rows that were to be loaded, from 0.
+        row: u64,
     },
     /// Another row has the same key in a unique index.
     #[error("table `{table}`: another row has the same key in the unique index `{index}`")]
@@ -122,10 +130,10 @@ pub enum Error {
     /// Another program has changed the tables of the file since it was opened. Open it again.
     #[error("the tables were changed by another program: open the database again")]
     SchemaChanged,
-    /// A table that is to be dropped belongs to the program.
-    #[error("table `{table}` is in use: only tables that are not in the schema can be dropped")]
+    /// A table or an index that is to be dropped belongs to the program.
+    #[error("`{table}` is in use: only what is not in the schema can be dropped")]
     InUse {
-        /// The table.
+        /// The table, or the index as `table.index`.
         table: String,
     },
     /// The page token belongs to another index, another direction or an older schema.
@@ -136,8 +144,24 @@ pub enum Error {
         /// The index; `primary` for the primary key.
         index: &'static str,
     },
-    /// The database was opened without this table.
-    #[error("table `{table}` is not in the schema the database was opened with")]
+    /// The log of a table does not have the changes that were asked for: they were trimmed, or made before there was a log or by
+    /// a program that keeps none, or the file has not come to that transaction yet. Read the table anew, and ask with the
+    /// [`id`](crate::ReadTxn::id) of that snapshot.
+    #[error(
+        "table `{table}`: the log has the changes after transaction {start}, not all after {since}"
+    )]
+    NotInLog {
+        /// The table.
+        table: &'static str,
+        /// The transaction whose later changes were asked for.
+        since: mdbx_core::Txnid,
+        /// The transaction whose later changes there are.
+        start: mdbx_core::Txnid,
+    },
+    /// The database was opened without this table: it is not in the schema, or not in a file that is only read.
+    #[error(
+        "table `{table}` is not in the schema the database was opened with, or not in a file that is only read"
+    )]
     NotInSchema {
         /// The table.
         table: &'static str,

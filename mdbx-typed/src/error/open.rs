@@ -11,6 +11,9 @@ pub enum OpenError {
     /// The tables in the file are not those of the program.
     #[error("{0}")]
     Schema(SchemaDiff),
+    /// The file can only be read, but would have to be changed first: tables or indexes have other names in it.
+    #[error("the file would have to be changed, and it can only be read: {0}")]
+    ReadOnly(SchemaDiff),
     /// Two structs of the schema have the same table name.
     #[error(
         "two structs are stored as table `{table}`: give one of them another #[table(name = \"..\")]"
@@ -178,6 +181,8 @@ pub enum Step {
         /// Its name.
         index: String,
     },
+    /// The table keeps a log of its changes from now on.
+    StartLog,
     /// The rows can be read only.
     ReadOnly {
         /// Why.
@@ -386,6 +391,7 @@ impl fmt::Display for Step {
                 f,
                 "index `{index}` is not in this program: it is marked stale"
             ),
+            Step::StartLog => f.write_str("its changes are logged from now on"),
             Step::ReadOnly { reason } => write!(f, "it is opened for reading only: {reason}"),
         }
     }

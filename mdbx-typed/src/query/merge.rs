@@ -10,6 +10,7 @@ use mdbx_core::{Cursor, Relation};
 use super::scan::{Check, Direction, edge};
 use crate::error::Result;
 use crate::key::{KeyBuf, KeyRange};
+use crate::table::PRIMARY;
 
 /// Primary keys in order, each once.
 pub(super) enum Stream<'t> {
@@ -25,6 +26,33 @@ impl<'t> Stream<'t> {
     /// Returns the first key, or the one after that which was returned last.
     pub(super) fn next(&mut self, direction: Direction) -> Result<Option<&'t [u8]>> {
         self.advance(None, direction)
+    }
+
+    /// Returns the first key that comes after `end`. Nothing was asked for before.
+    pub(super) fn next_after(
+        &mut self,
+        end: &[u8],
+        direction: Direction,
+    ) -> Result<Option<&'t [u8]>> {
+        match self.advance(Some(end), direction)? {
+            Some(key) if key == end => self.next(direction),
+            found => Ok(found),
+        }
+    }
+
+    /// Returns the name of an index that has the key that was returned last.
+    pub(super) fn index(&self) -> &'static str {
+        match self {
+            Stream::Sorted(sorted) => sorted.index,
+            Stream::List(list) => list.index(),
+            Stream::Checked(stream, _) => stream.index(),
+            Stream::And(both) => both[0].index(),
+            Stream::Or(or) => {
+                let [one, other] = &or.streams;
+                let is_one = or.heads[0] == or.head;
+                if is_one { one } else { other }.index()
+            }
+        }
     }
 
     /// Returns the first key that does not come before `target`, nor before the one that was returned last; without a
@@ -140,25 +168,32 @@ impl<'t> Or<'t> {
 
 /// Keys that were collected, because their index has them in another order.
 pub(super) struct List<'t> {
-    keys: Vec<&'t [u8]>,
+    /// Each with the name of the index that has it.
+    keys: Vec<(&'t [u8], &'static str)>,
     /// How many were passed, the one that was returned last among them.
     passed: usize,
 }
 
 impl<'t> List<'t> {
-    pub(super) fn new(mut keys: Vec<&'t [u8]>, direction: Direction) -> Self {
-        keys.sort_unstable_by(|one, other| direction.compare(one, other));
-        keys.dedup();
+    pub(super) fn new(mut keys: Vec<(&'t [u8], &'static str)>, direction: Direction) -> Self {
+        keys.sort_unstable_by(|one, other| direction.compare(one.0, other.0));
+        keys.dedup_by_key(|(key, _)| *key);
         List { keys, passed: 0 }
+    }
+
+    /// Returns the index that has the key that was returned last.
+    fn index(&self) -> &'static str {
+        let last = self.keys.get(self.passed.saturating_sub(1));
+        last.map_or(PRIMARY, |(_, index)| index)
     }
 
     fn advance(&mut self, target: Option<&[u8]>, direction: Direction) -> Option<&'t [u8]> {
         if let Some(target) = target {
             let from = self.passed.saturating_sub(1);
-            let before = |key: &&[u8]| direction.is_before(key, target);
+            let before = |pair: &(&[u8], _)| direction.is_before(pair.0, target);
             self.passed = from + self.keys[from..].partition_point(before);
         }
-        let key = self.keys.get(self.passed).copied();
+        let key = self.keys.get(self.passed).map(|(key, _)| *key);
         self.passed += usize::from(key.is_some());
         key
     }
@@ -167,6 +202,8 @@ impl<'t> List<'t> {
 /// The entries of one key of an index, or the rows in a range.
 pub(super) struct Sorted<'t> {
     cursor: Cursor<'t>,
+    /// The name of the index.
+    index: &'static str,
     /// The keys of the engine's table: one key of an index, or primary keys.
     range: KeyRange,
     order: Order,
@@ -188,7 +225,7 @@ pub(super) enum Order {
 
 impl<'t> Sorted<'t> {
     pub(super) fn new(
-        cursor: Cursor<'t>,
+        (cursor, index): (Cursor<'t>, &'static str),
         range: KeyRange,
         order: Order,
         direction: Direction,
@@ -196,6 +233,7 @@ impl<'t> Sorted<'t> {
     ) -> Self {
         Sorted {
             cursor,
+            index,
             range,
             order,
             direction,

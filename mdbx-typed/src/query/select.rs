@@ -13,15 +13,12 @@ use mdbx_core::TableRef;
 use super::fetch::Fetch;
 use super::merge::{List, Or, Order, Sorted, Stream};
 use super::scan::{Check, Direction, End, Plan, Scan};
-use super::{Query, check};
+use super::{Page, Query, Token, check};
 use crate::error::{Error, Result};
 use crate::key::{self, Key};
 use crate::schema::handles::{self, Source, TableHandles};
 use crate::schema::{Index, IndexKeys, Table, ViewOf, row};
 use crate::table::{PRIMARY, malformed_key};
-
-/// What stands for the indexes where a selection leads to a missing row.
-const SELECTION: &str = "a selection";
 
 /// How many entries are collected in the time one row is looked up and decoded.
 const ENTRIES_PER_ROW: u64 = 8;
@@ -52,6 +49,7 @@ pub struct Selection<'t, T: Table> {
     choice: Result<Choice<'t>>,
     direction: Direction,
     limit: usize,
+    after: Option<Token>,
     table: PhantomData<T>,
 }
 
@@ -61,12 +59,23 @@ enum Choice<'t> {
     And(Box<[Choice<'t>; 2]>),
     Or(Box<[Choice<'t>; 2]>),
     /// The first ones in a direction.
-    First(Box<Choice<'t>>, Direction, usize),
+    First(Box<Choice<'t>>, First),
+}
+
+/// Which ones of some rows in order.
+struct First {
+    direction: Direction,
+    /// Those after this primary key.
+    after: Option<Vec<u8>>,
+    /// At most so many.
+    limit: usize,
 }
 
 /// One query, which has forgotten the type of its index.
 struct Side<'t> {
     table: TableRef<'t>,
+    /// The name of its index.
+    index: &'static str,
     has_duplicates: bool,
     is_primary: bool,
     plan: Plan,
@@ -84,6 +93,7 @@ impl<'t, I: Index> From<Query<'t, I>> for Selection<'t, I::Table> {
             choice: Side::new(query).map(|side| Choice::One(Box::new(side))),
             direction: Direction::Forward,
             limit: usize::MAX,
+            after: None,
             table: PhantomData,
         }
     }
@@ -120,6 +130,12 @@ impl<'t, T: Table> Selection<'t, T> {
         self
     }
 
+    /// Leaves out everything up to where a page of a selection ended, in the direction of this one.
+    pub fn after(mut self, token: Token) -> Self {
+        self.after = Some(token);
+        self
+    }
+
     /// Returns the rows.
     #[must_use = "an iterator does nothing until it is asked for items"]
     pub fn rows(self) -> impl FusedIterator<Item = Result<T::Row<'t>>> + use<'t, T> {
@@ -137,7 +153,7 @@ impl<'t, T: Table> Selection<'t, T> {
     pub fn ids(self) -> impl FusedIterator<Item = Result<<T::Key as Key>::Out<'t>>> + use<'t, T> {
         let mut members = self.members();
         std::iter::from_fn(move || {
-            Some(members.next()?.and_then(|key| {
+            Some(members.next()?.and_then(|(_, key)| {
                 let wrong = |source| malformed_key::<T>(PRIMARY, source);
                 key::decode::<T::Key>(key).map_err(wrong)
             }))
@@ -152,6 +168,79 @@ impl<'t, T: Table> Selection<'t, T> {
     /// As [`Query::first`].
     pub fn first(self) -> Result<Option<T::Row<'t>>> {
         self.rows().next().transpose()
+    }
+
+    /// Returns the last row: of all of them, or of those that [`limit`](Selection::limit) leaves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::first`].
+    pub fn last(self) -> Result<Option<T::Row<'t>>> {
+        if self.limit == usize::MAX && self.after.is_none() {
+            return self.rev().first();
+        }
+        let source = self.source;
+        let tables = self.tables;
+        let mut members = self.members();
+        let mut last = None;
+        while let Some(member) = members.next().transpose()? {
+            last = Some(member);
+        }
+        let Some((index, key)) = last else {
+            return Ok(None);
+        };
+        let handles = handles::require::<T>(tables)?;
+        let bytes = source.table(handles.rows.table)?.get(key)?;
+        let bytes = bytes.ok_or_else(|| row::dangling(T::SCHEMA.name, index, key))?;
+        row::decode::<T>(handles, key, bytes).map(Some)
+    }
+
+    /// Returns the only row, or `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOne`] if there are more; otherwise as [`Query::first`].
+    pub fn one(self) -> Result<Option<T::Row<'t>>> {
+        let limit = self.limit.min(2);
+        let mut rows = self.limit(limit).rows();
+        let row = rows.next().transpose()?;
+        if rows.next().transpose()?.is_some() {
+            return Err(Error::NotOne {
+                table: T::SCHEMA.name,
+                index: PRIMARY,
+            });
+        }
+        Ok(row)
+    }
+
+    /// Returns up to `len` rows after the token, and a token for the page after them: as [`Query::page`], in the order of
+    /// the primary key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadToken`] if the token is from a query of an index, or from another direction or schema; otherwise as
+    /// [`Query::first`].
+    pub fn page(mut self, len: usize, token: Option<Token>) -> Result<Page<T::Row<'t>>> {
+        self.after = token.or(self.after);
+        let len = len.min(self.limit);
+        let fingerprint = handles::require::<T>(self.tables)?.rows.fingerprint;
+        let is_backward = self.direction == Direction::Backward;
+        let most = self.limit.min(len.saturating_add(1));
+        let rows = self.limit(most);
+        let mut rows = rows.fetched(|handles, key, bytes| Ok((key, handles, bytes)));
+        let mut items = Vec::new();
+        let mut end = None;
+        for found in rows.by_ref().take(len) {
+            let (key, handles, bytes) = found?;
+            items.push(row::decode::<T>(handles, key, bytes)?);
+            end = Some(key);
+        }
+        let has_more = len > 0 && rows.next().transpose()?.is_some();
+        let token = |key| Token::new(fingerprint, is_backward, key, b"");
+        Ok(Page {
+            items,
+            next: end.filter(|_| has_more).map(token),
+        })
     }
 
     /// Returns whether there is any row.
@@ -194,29 +283,54 @@ impl<'t, T: Table> Selection<'t, T> {
             choice: self.into_choice().and_then(both),
             direction: Direction::Forward,
             limit: usize::MAX,
+            after: None,
             table: PhantomData,
         }
     }
 
     fn into_choice(self) -> Result<Choice<'t>> {
+        let after = self.end()?;
         let choice = self.choice?;
-        Ok(if self.limit == usize::MAX {
-            choice
-        } else {
-            Choice::First(Box::new(choice), self.direction, self.limit)
+        if self.limit == usize::MAX && after.is_none() {
+            return Ok(choice);
+        }
+        let first = First {
+            direction: self.direction,
+            after,
+            limit: self.limit,
+        };
+        Ok(Choice::First(Box::new(choice), first))
+    }
+
+    /// Returns the primary key it goes on after, if it has a token.
+    fn end(&self) -> Result<Option<Vec<u8>>> {
+        let Some(token) = &self.after else {
+            return Ok(None);
+        };
+        let fingerprint = handles::require::<T>(self.tables)?.rows.fingerprint;
+        let is_backward = self.direction == Direction::Backward;
+        let end = token.position(fingerprint, is_backward);
+        end.map(|end| Some(end.key)).ok_or(Error::BadToken {
+            table: T::SCHEMA.name,
+            index: PRIMARY,
         })
     }
 
     fn members(self) -> Members<'t> {
         let direction = self.direction;
-        let (stream, error) = match self.choice.and_then(|choice| choice.stream(direction)) {
-            Ok(stream) => (Some(stream), None),
-            Err(error) => (None, Some(error)),
+        let opened = self.end().and_then(|after| {
+            let choice = self.choice?;
+            Ok((choice.stream(direction)?, after))
+        });
+        let (stream, after, error) = match opened {
+            Ok((stream, after)) => (Some(stream), after, None),
+            Err(error) => (None, None, Some(error)),
         };
         Members {
             stream,
             error,
             direction,
+            after,
             left: self.limit,
         }
     }
@@ -236,10 +350,10 @@ impl<'t, T: Table> Selection<'t, T> {
                 Ok(opened) => *opened,
                 Err(error) => return error.take().map(Err),
             };
-            let next = fetch.next(&rows, || Some(members.next()?.map(|key| ((), key))))?;
-            Some(next.and_then(|((), key, bytes)| match bytes? {
+            let next = fetch.next(&rows, || members.next())?;
+            Some(next.and_then(|(index, key, bytes)| match bytes? {
                 Some(bytes) => make(handles, key, bytes),
-                None => Err(row::dangling(T::SCHEMA.name, SELECTION, key)),
+                None => Err(row::dangling(T::SCHEMA.name, index, key)),
             }))
         })
         .fuse()
@@ -259,11 +373,14 @@ struct Members<'t> {
     stream: Option<Stream<'t>>,
     error: Option<Error>,
     direction: Direction,
+    /// Where they begin, before the first one was asked for.
+    after: Option<Vec<u8>>,
     left: usize,
 }
 
 impl<'t> Members<'t> {
-    fn next(&mut self) -> Option<Result<&'t [u8]>> {
+    /// Returns the next primary key, with the name of an index that has it.
+    fn next(&mut self) -> Option<Result<(&'static str, &'t [u8])>> {
         let Some(stream) = &mut self.stream else {
             return self.error.take().map(Err);
         };
@@ -271,11 +388,17 @@ impl<'t> Members<'t> {
             return None;
         }
         self.left -= 1;
-        let next = stream.next(self.direction).transpose();
-        if !matches!(next, Some(Ok(_))) {
-            self.stream = None;
+        let next = match self.after.take() {
+            Some(end) => stream.next_after(&end, self.direction),
+            None => stream.next(self.direction),
+        };
+        match next {
+            Ok(Some(key)) => Some(Ok((stream.index(), key))),
+            last => {
+                self.stream = None;
+                last.map(|_| None).transpose()
+            }
         }
-        next
     }
 }
 
@@ -284,13 +407,17 @@ impl<'t> Choice<'t> {
     fn stream(self, direction: Direction) -> Result<Stream<'t>> {
         match self {
             Choice::One(side) => side.stream(direction),
-            Choice::First(choice, its_direction, limit) => {
-                let mut stream = choice.stream(its_direction)?;
+            Choice::First(choice, first) => {
+                let mut members = Members {
+                    stream: Some(choice.stream(first.direction)?),
+                    error: None,
+                    direction: first.direction,
+                    after: first.after,
+                    left: first.limit,
+                };
                 let mut keys = Vec::new();
-                while keys.len() < limit
-                    && let Some(key) = stream.next(its_direction)?
-                {
-                    keys.push(key);
+                while let Some((index, key)) = members.next().transpose()? {
+                    keys.push((key, index));
                 }
                 Ok(Stream::List(List::new(keys, direction)))
             }
@@ -327,7 +454,7 @@ impl<'t> Choice<'t> {
     fn estimate(&self) -> Result<u64> {
         match self {
             Choice::One(side) => side.estimate(),
-            Choice::First(choice, _, limit) => Ok(choice.estimate()?.min(*limit as u64)),
+            Choice::First(choice, first) => Ok(choice.estimate()?.min(first.limit as u64)),
             Choice::And(both) => Ok(both[0].estimate()?.min(both[1].estimate()?)),
             Choice::Or(both) => Ok(both[0].estimate()?.saturating_add(both[1].estimate()?)),
         }
@@ -352,6 +479,7 @@ impl<'t> Side<'t> {
         });
         Ok(Side {
             table: query.source.table(index.table)?,
+            index: I::NAME,
             has_duplicates: index.has_duplicates,
             is_primary: I::POSITION.is_none(),
             end: query.end()?,
@@ -398,8 +526,8 @@ impl<'t> Side<'t> {
     /// Returns its primary keys, in order; they are collected if the index has them in another one.
     fn stream(self, direction: Direction) -> Result<Stream<'t>> {
         if let Some(order) = self.order() {
-            let (cursor, range) = (self.table.cursor(), self.plan.range);
-            let sorted = Sorted::new(cursor, range, order, direction, self.check);
+            let cursor = (self.table.cursor(), self.index);
+            let sorted = Sorted::new(cursor, self.plan.range, order, direction, self.check);
             return Ok(Stream::Sorted(Box::new(sorted)));
         }
         let mut scan = Scan::new(
@@ -411,7 +539,8 @@ impl<'t> Side<'t> {
         )?;
         let mut keys = Vec::new();
         while let Some((key, value)) = scan.next()? {
-            keys.push(if self.is_primary { key } else { value });
+            let key = if self.is_primary { key } else { value };
+            keys.push((key, self.index));
         }
         Ok(Stream::List(List::new(keys, direction)))
     }

@@ -23,6 +23,9 @@
 //! Every stored row starts with the number of its revision, the first being 1. The last revision is the one that
 //! rows are written in; the oldest is the first that there may still be rows of.
 //!
+//! A table may have a log of its changes in an engine table like `users.@log`, of which the catalog says nothing: it is there
+//! or it is not, and tells itself whether it is complete.
+//!
 //! A build is that of indexes which are not in use yet: their entries are in engine tables like `users.by_x~`. It has
 //! come to the row at the position, and is good for as long as the rows are those of the transaction `rows` and the target
 //! is what the program wants.
@@ -121,6 +124,11 @@ impl Catalog {
 /// Returns the name of the engine table of an index.
 pub(crate) fn index_table(table: &str, index: &str) -> String {
     format!("{table}.{index}")
+}
+
+/// Returns the name of the engine table of a table's log. No index is called so.
+pub(crate) fn log_table(table: &str) -> String {
+    index_table(table, "@log")
 }
 
 /// Returns the name of the engine table of an index that is being built.
@@ -601,6 +609,7 @@ mod tests {
                 has_default: false,
             }],
             indexes: &[],
+            logged: false,
             previous: None,
             slot: || 0,
             index_keys: |_, _, _| Ok(()),

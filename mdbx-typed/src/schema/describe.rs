@@ -64,6 +64,8 @@ pub struct TableSchema {
     pub fields: &'static [FieldSchema],
     /// The indexes, in order.
     pub indexes: &'static [IndexSchema],
+    /// Whether it keeps a log of its changes: `#[table(log)]`.
+    pub logged: bool,
     /// The revision before this one: `#[table(upgrade_from = ..)]`.
     pub previous: Option<&'static TableSchema>,
     /// [`Table::slot`](crate::Table).
@@ -312,6 +314,7 @@ mod tests {
             shape: Shape::Name("str"),
             width: None,
         }],
+        logged: false,
         previous: None,
         slot: || 0,
         index_keys: |_, _, _| Ok(()),

@@ -78,7 +78,12 @@ impl IndexKeys {
     pub(crate) fn has_within(row: &impl Record, index: usize, range: &KeyRange) -> bool {
         let mut keys = IndexKeys::default();
         row.index_keys(&mut keys);
-        let mut parts = keys.entries.iter().map(|entry| keys.part(entry));
+        keys.are_within(index, range)
+    }
+
+    /// Returns whether one of the keys of the index at position `index` lies in `range`.
+    pub(crate) fn are_within(&self, index: usize, range: &KeyRange) -> bool {
+        let mut parts = self.entries.iter().map(|entry| self.part(entry));
         parts.any(|(position, key)| position == index && range.contains(key))
     }
 

@@ -3,9 +3,9 @@
 use std::ops::{Bound, RangeInclusive};
 
 use mdbx_core as core;
-use mdbx_core::{PageSize, TableRef, Txnid};
+use mdbx_core::{PageSize, TableMut, TableRef, Txnid};
 
-use super::catalog::{IndexKind, index_table};
+use super::catalog::{IndexKind, index_table, log_table};
 use super::describe::fingerprint;
 use super::{Index, IndexSchema, Origin, Table, TableSchema};
 use crate::error::{Error, ReadOnly, Result};
@@ -44,9 +44,45 @@ pub(crate) trait Target: Source {
     /// Adds to the sequence of a table, and returns what it was.
     fn sequence(&mut self, table: core::Table, increment: u64) -> core::Result<u64>;
 
+    /// Returns one table, to change many of its items.
+    fn table_mut(&mut self, table: core::Table) -> core::Result<TableMut<'_>>;
+
+    /// Runs `work` one level down, and keeps what it changes if it says so. Otherwise, and if it panics, all of that is
+    /// undone.
+    fn level(&mut self, work: &mut dyn FnMut(&mut dyn Target) -> Outcome) -> core::Result<()>;
+
+    /// Hands out the transaction itself.
+    fn raw(&mut self, work: &mut dyn FnMut(&mut core::WriteTxn<'_>));
+
     /// Makes several changes as one: if `change` fails, all of them are undone.
-    fn as_a_whole(&mut self, change: &mut dyn FnMut(&mut dyn Target) -> Result<u64>)
-    -> Result<u64>;
+    fn as_a_whole(
+        &mut self,
+        change: &mut dyn FnMut(&mut dyn Target) -> Result<u64>,
+    ) -> Result<u64> {
+        let mut result = Ok(0);
+        self.level(&mut |txn| {
+            result = change(txn);
+            Outcome::of(&result)
+        })?;
+        result
+    }
+}
+
+/// What becomes of the changes of one level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Keep,
+    Undo,
+}
+
+impl Outcome {
+    /// Returns what a result stands for.
+    pub(crate) fn of<R, E>(result: &Result<R, E>) -> Self {
+        match result {
+            Ok(_) => Outcome::Keep,
+            Err(_) => Outcome::Undo,
+        }
+    }
 }
 
 /// The bounds of a range of keys.
@@ -112,14 +148,23 @@ impl Target for core::WriteTxn<'_> {
         self.sequence(table, increment)
     }
 
-    fn as_a_whole(
-        &mut self,
-        change: &mut dyn FnMut(&mut dyn Target) -> Result<u64>,
-    ) -> Result<u64> {
+    fn table_mut(&mut self, table: core::Table) -> core::Result<TableMut<'_>> {
+        self.table_mut(table)
+    }
+
+    fn level(&mut self, work: &mut dyn FnMut(&mut dyn Target) -> Outcome) -> core::Result<()> {
         let mut nested = self.nested()?;
-        let value = change(&mut *nested)?; // dropping it undoes the changes
-        nested.commit()?;
-        Ok(value)
+        match work(&mut *nested) {
+            Outcome::Keep => nested.commit(),
+            Outcome::Undo => {
+                nested.abort();
+                Ok(())
+            }
+        }
+    }
+
+    fn raw(&mut self, work: &mut dyn FnMut(&mut core::WriteTxn<'_>)) {
+        work(self);
     }
 }
 
@@ -191,6 +236,8 @@ pub(crate) struct TableHandles {
     /// The indexes, by position.
     pub(crate) indexes: Box<[IndexHandle]>,
     pub(crate) revisions: Revisions,
+    /// The log of its changes, if it keeps one.
+    pub(crate) log: Option<core::Table>,
     /// Why its rows cannot be changed, if they cannot.
     pub(crate) read_only: Option<ReadOnly>,
 }
@@ -253,10 +300,16 @@ impl TableHandles {
             .iter()
             .map(open_index)
             .collect::<core::Result<_>>()?;
+        let log = if schema.logged {
+            find_table(source, &log_table(schema.name))?
+        } else {
+            None
+        };
         Ok(TableHandles {
             rows,
             indexes,
             revisions,
+            log,
             read_only,
         })
     }

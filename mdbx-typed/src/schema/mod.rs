@@ -30,8 +30,8 @@ pub use describe::{
 pub(crate) use describe::{Names, fingerprint};
 pub use entries::IndexKeys;
 pub use record::{
-    AutoTable, FromRow, Index, KeyRef, OrderedIndex, Origin, OwnedTable, Record, Table,
-    UniqueIndex, too_old,
+    AutoTable, FromRow, Index, KeyRef, LoggedTable, OrderedIndex, Origin, OwnedTable, Record,
+    Table, UniqueIndex, too_old,
 };
 pub use slot::Slot;
 pub use view::{EncodedTable, ViewOf};

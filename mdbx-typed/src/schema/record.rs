@@ -178,6 +178,15 @@ pub trait OwnedTable: for<'t> Table<Row<'t> = Self> + Record<Table = Self> {}
 )]
 pub trait AutoTable: Table<Key: AutoKey> {}
 
+/// A table that keeps a log of its changes: `#[table(log)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps no log of its changes",
+    label = "not a table with `#[table(log)]`",
+    note = "add `#[table(log)]` to the struct; changes from then on are kept, until `trim_log` removes them",
+    note = "to hear of changes in this process subscribe to them: `db.subscribe::<{Self}>()`"
+)]
+pub trait LoggedTable: Table {}
+
 /// One index of a table, as a marker value: `user::by_email`, or `user::primary` for the primary key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an index",

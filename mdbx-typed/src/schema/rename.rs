@@ -91,6 +91,7 @@ mod tests {
             },
         ],
         indexes: &[],
+        logged: false,
         previous: None,
         slot: || 0,
         index_keys: |_, _, _| Ok(()),

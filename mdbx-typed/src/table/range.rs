@@ -10,7 +10,8 @@ use std::ops::{Bound, Range};
 
 use mdbx_core as core;
 
-use super::{Scratch, Statement};
+use super::{Scratch, Statement, note_removal};
+use crate::changes::{Attempt, Noting};
 use crate::error::Result;
 use crate::key::{KeyBuf, KeyRange};
 use crate::schema::handles::{Source, TableHandles, Target};
@@ -25,7 +26,11 @@ impl<T: Table> Statement<'_, T> {
     pub(crate) fn delete_range<I: Index<Table = T>>(&mut self, range: &KeyRange) -> Result<u64> {
         let rows = self.handles.rows.table;
         if I::POSITION.is_none() && self.handles.indexes.is_empty() {
-            return Ok(self.txn.delete_range(rows, range.as_bounds())?);
+            let mut noting = self.noting.attempt();
+            note_removal::<T>(&mut noting, self.txn, self.handles, range)?;
+            let count = self.txn.delete_range(rows, range.as_bounds())?;
+            noting.keep();
+            return Ok(count);
         }
         if I::POSITION.is_none() && range.is_full() {
             let count = self.txn.table(rows)?.len();
@@ -33,8 +38,8 @@ impl<T: Table> Statement<'_, T> {
             return Ok(count);
         }
         let handles = self.handles;
-        let mut doomed = Doomed::default();
-        self.txn.as_a_whole(&mut |txn| {
+        let mut doomed = Doomed::new(self.noting.attempt());
+        let count = self.txn.as_a_whole(&mut |txn| {
             let mut count = 0;
             loop {
                 doomed.clear();
@@ -45,14 +50,16 @@ impl<T: Table> Statement<'_, T> {
                 count += doomed.rows.len() as u64;
                 doomed.delete(txn, handles)?;
             }
-        })
+        })?;
+        doomed.noting.keep();
+        Ok(count)
     }
 
     /// Removes the rows that `keep` does not want; returns how many there were.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T::Row<'_>) -> bool) -> Result<u64> {
         let handles = self.handles;
-        let mut doomed = Doomed::default();
-        self.txn.as_a_whole(&mut |txn| {
+        let mut doomed = Doomed::new(self.noting.attempt());
+        let count = self.txn.as_a_whole(&mut |txn| {
             let mut count = 0;
             let mut from: Option<Vec<u8>> = Some(Vec::new());
             while let Some(start) = from {
@@ -62,13 +69,14 @@ impl<T: Table> Statement<'_, T> {
                 doomed.delete(txn, handles)?;
             }
             Ok(count)
-        })
+        })?;
+        doomed.noting.keep();
+        Ok(count)
     }
 }
 
 /// Rows to be removed, and their index entries.
-#[derive(Default)]
-struct Doomed {
+struct Doomed<'s> {
     /// The bytes of all keys, one after the other.
     bytes: Vec<u8>,
     /// The primary keys, sorted.
@@ -78,6 +86,8 @@ struct Doomed {
     run: Option<Run>,
     /// The keys of one row.
     keys: IndexKeys,
+    /// The removals, which are kept once all rows are gone.
+    noting: Attempt<'s>,
 }
 
 /// An entry of an index.
@@ -107,7 +117,18 @@ impl Run {
     }
 }
 
-impl Doomed {
+impl<'s> Doomed<'s> {
+    fn new(noting: Attempt<'s>) -> Self {
+        Doomed {
+            bytes: Vec::new(),
+            rows: Vec::new(),
+            entries: Vec::new(),
+            run: None,
+            keys: IndexKeys::default(),
+            noting,
+        }
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.rows.clear();
@@ -185,6 +206,7 @@ impl Doomed {
         self.keys.clear();
         row.index_keys(&mut self.keys);
         self.keys.settle();
+        self.noting.note(key, Some(&self.keys), None);
         for (index, key) in self.keys.iter() {
             let key = push(&mut self.bytes, key);
             let primary_key = primary_key.clone();
@@ -250,6 +272,7 @@ pub struct Drain<'x, I: Index> {
     handles: &'x TableHandles,
     scratch: &'x mut Scratch,
     is_broken: &'x mut bool,
+    noting: Noting<'x>,
     range: KeyRange,
     is_done: bool,
     index: PhantomData<I>,
@@ -262,6 +285,7 @@ impl<'x, I: Index> Drain<'x, I> {
             handles,
             scratch,
             is_broken,
+            noting,
             ..
         } = statement;
         Drain {
@@ -269,6 +293,7 @@ impl<'x, I: Index> Drain<'x, I> {
             handles,
             scratch,
             is_broken,
+            noting,
             range,
             is_done: false,
             index: PhantomData,
@@ -293,8 +318,13 @@ impl<'x, I: Index> Drain<'x, I> {
         let Some(key) = self.next_key()? else {
             return Ok(None);
         };
-        let mut statement =
-            Statement::<I::Table>::new(&mut *self.txn, self.handles, self.scratch, self.is_broken);
+        let mut statement = Statement::<I::Table>::new(
+            &mut *self.txn,
+            self.handles,
+            self.scratch,
+            self.is_broken,
+            self.noting.reborrow(),
+        );
         match statement.take_by_bytes(&key)? {
             Some(row) => Ok(Some(row)),
             None => Err(dangling(I::Table::SCHEMA.name, I::NAME, key.as_slice())),

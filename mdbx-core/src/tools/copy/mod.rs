@@ -122,7 +122,7 @@ impl<'c> CopyOptions<'c> {
     ///
     /// The copy is written beside `path` under another name, synced, and then given its name. So at `path` there is
     /// never a part of a copy, whatever fails, and when this returns the copy is on the disk. Who may read and write the
-    /// file is as with the data file itself.
+    /// file is as with the data file itself; the copy of a database in memory is for its owner alone.
     ///
     /// # Errors
     ///

@@ -24,18 +24,25 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Begins a file that is to be `path`, with the permissions of the file `source`, which it must not be.
+    /// Begins a file that is to be `path`, with the permissions of the file `source`, which it must not be. Without such a
+    /// file, as the path of a database in memory is empty, it is for its owner alone.
     ///
     /// # Errors
     ///
     /// [`Error::Open`], [`Error::AlreadyOpen`].
     pub(super) fn create(path: &Path, overwrite: bool, source: &Path) -> Result<Target> {
         let failed = Error::opening(path);
-        let model = fs::metadata(source).map_err(failed)?;
+        let model = if source.as_os_str().is_empty() {
+            None
+        } else {
+            Some(fs::metadata(source).map_err(failed)?)
+        };
         match fs::symlink_metadata(path) {
             Ok(_) if !overwrite => return Err(failed(io::ErrorKind::AlreadyExists.into())),
             Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
-            Ok(_) => check_is_another(path, &model)?,
+            Ok(_) => model
+                .iter()
+                .try_for_each(|model| check_is_another(path, model))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
@@ -52,8 +59,10 @@ impl Target {
             overwrite,
             temporary,
         };
-        let permitted = target.file.set_permissions(model.permissions());
-        permitted.map_err(failed)?;
+        if let Some(model) = model {
+            let permitted = target.file.set_permissions(model.permissions());
+            permitted.map_err(failed)?;
+        }
         Ok(target)
     }
 

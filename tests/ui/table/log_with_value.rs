@@ -2,7 +2,7 @@ use mdbx_typed::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[derive(Table, Serialize, Deserialize)]
-#[table(log)]
+#[table(log = true)]
 struct User {
     #[key]
     id: u64,

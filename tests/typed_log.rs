@@ -1,0 +1,350 @@
+//! `#[table(log)]`: changes that are kept in the file, and what becomes of them in the course of its life.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method is not general enough over the lifetime of its transaction"
+)]
+
+mod typed_support;
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use mdbx_typed::prelude::*;
+use mdbx_typed::{ChangeSet, Error, LoggedTable, Result, Txnid};
+use serde::{Deserialize, Serialize};
+use typed_support::{Rng, TempDb};
+
+#[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[table(name = "orders", log)]
+struct Order {
+    #[key]
+    id: u32,
+    #[index]
+    total: u32,
+}
+
+/// The same table as a program has it that knows no log.
+#[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[table(name = "orders", module = unlogged)]
+struct Unlogged {
+    #[key]
+    id: u32,
+    #[index]
+    total: u32,
+}
+
+fn order(id: u32, total: u32) -> Order {
+    Order { id, total }
+}
+
+fn since<T: LoggedTable>(db: &Database, txn: Txnid) -> Result<Vec<ChangeSet<T>>> {
+    db.read()?.changes_since::<T>(txn)?.collect()
+}
+
+/// Returns the transaction after which the log is complete, which a request for all is told.
+fn start(db: &Database) -> Txnid {
+    match since::<Order>(db, Txnid(0)) {
+        Err(Error::NotInLog { start, .. }) => start,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_log_tells_what_a_subscription_tells_also_after_a_restart() -> Result<()> {
+    let seed = 0x10C5;
+    let mut rng = Rng(seed);
+    let db = TempDb::open(schema![Order])?;
+    let begin = db.read()?.id();
+    let changes = db.subscribe::<Order>()?;
+    let mut snapshots = vec![begin];
+    for _ in 0..100 {
+        db.write(|tx| {
+            for _ in 0..rng.below(5) {
+                let id = rng.below(15);
+                match rng.below(10) {
+                    0..=5 => tx.put(&order(id, rng.below(5)))?,
+                    6 => tx.update::<Order>(id, |order| order.total += 1).map(drop)?,
+                    7 => tx.delete::<Order>(id).map(drop)?,
+                    8 => tx.delete_range(order::by_total, ..rng.below(3)).map(drop)?,
+                    _ => {
+                        let _ = tx.insert(&order(id, 0));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        snapshots.push(db.read()?.id());
+    }
+    db.write(|tx| tx.clear::<Order>())?;
+    let told: Vec<_> = std::iter::from_fn(|| changes.try_recv().unwrap()).collect();
+    assert!(told.len() > 50);
+    let db = db.reopen(schema![Order]).unwrap();
+    for txn in snapshots {
+        let expected = told.iter().filter(|set| set.txn > txn);
+        let logged = since::<Order>(&db, txn)?;
+        assert!(logged.iter().eq(expected), "seed {seed:#x}, after {txn}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_rolled_back_is_not_in_the_log() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let begin = db.read()?.id();
+    let failed = db.write(|tx| {
+        tx.insert(&order(1, 1))?;
+        tx.insert(&order(1, 1))
+    });
+    assert!(failed.is_err());
+    let mut tx = db.begin_write()?;
+    tx.insert(&order(1, 1))?;
+    tx.abort();
+    assert_eq!(since::<Order>(&db, begin)?, []);
+    // A transaction that only asks writes nothing.
+    let before = db.read()?.id();
+    db.write(|tx| {
+        tx.delete::<Order>(7)?;
+        assert!(!tx.update::<Order>(7, |_| ())?);
+        tx.clear::<Order>()
+    })?;
+    assert_eq!(db.read()?.id(), before);
+    // One that comes to nothing is in no change set, and nothing is missing afterwards.
+    db.write(|tx| {
+        tx.insert(&order(1, 1))?;
+        tx.delete::<Order>(1)
+    })?;
+    assert_eq!(since::<Order>(&db, begin)?, []);
+    db.write(|tx| tx.insert(&order(2, 1)))?;
+    assert_eq!(since::<Order>(&db, begin)?.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_batch_is_one_transaction_in_the_log() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let begin = db.read()?.id();
+    let database: &Database = &db;
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let work = |tx: &mut WriteTxn<'_>| {
+                        tx.insert(&order(100 + thread * 100 + round, 0))?;
+                        let shared = tx.get::<Order>(1)?.map_or(0, |order| order.total);
+                        tx.put(&order(1, shared + 1))
+                    };
+                    database.batch(work).unwrap();
+                }
+            });
+        }
+    });
+    let sets = since::<Order>(&db, begin)?;
+    assert!(sets.windows(2).all(|pair| pair[0].txn < pair[1].txn));
+    let inserted: usize = sets.iter().map(|set| set.inserted.len()).sum();
+    assert_eq!(inserted, 161);
+    assert_eq!(sets[0].inserted[1], 1);
+    assert!(sets[1..].iter().all(|set| set.updated == [1]));
+    assert_eq!(db.read()?.get::<Order>(1)?, Some(order(1, 160)));
+    Ok(())
+}
+
+#[test]
+fn what_was_trimmed_is_not_there_and_who_asks_is_told() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let mut ids = Vec::new();
+    for id in 0..10 {
+        ids.push(db.write(|tx| {
+            tx.insert(&order(id, id))?;
+            Ok(tx.id())
+        })?);
+    }
+    assert_eq!(db.write(|tx| tx.trim_log::<Order>(ids[4]))?, 5);
+    assert_eq!(start(&db), ids[4]);
+    assert!(matches!(
+        since::<Order>(&db, ids[3]),
+        Err(Error::NotInLog { table: "orders", since, start }) if since == ids[3] && start == ids[4]
+    ));
+    let left = since::<Order>(&db, ids[4])?;
+    assert!(left.iter().map(|set| set.txn).eq(ids[5..].iter().copied()));
+    // Once more, and further than there is: what this transaction does stays.
+    assert_eq!(db.write(|tx| tx.trim_log::<Order>(ids[2]))?, 0);
+    let own = db.write(|tx| {
+        tx.insert(&order(77, 0))?;
+        assert_eq!(tx.trim_log::<Order>(Txnid::MAX)?, 5);
+        Ok(tx.id())
+    })?;
+    let left = since::<Order>(&db, ids[9])?;
+    assert!(left.iter().map(|set| set.txn).eq([own]));
+    assert!(matches!(
+        since::<Order>(&db, ids[8]),
+        Err(Error::NotInLog { .. })
+    ));
+    // What has not been yet cannot be asked for either.
+    assert!(matches!(
+        since::<Order>(&db, Txnid(own.0 + 9)),
+        Err(Error::NotInLog { .. })
+    ));
+    assert_eq!(since::<Order>(&db, own)?, []);
+    Ok(())
+}
+
+#[test]
+fn a_table_that_has_rows_begins_its_log_when_it_is_opened_with_one() -> Result<()> {
+    let db = TempDb::open(schema![Unlogged])?;
+    db.write(|tx| tx.insert(&Unlogged { id: 1, total: 1 }))?;
+    let before = db.read()?.id();
+    assert_eq!(
+        db.schema_diff(schema![Order])?.to_string(),
+        "opening makes the tables in the file those of this program\n\
+         table `orders`:\n  \
+           its changes are logged from now on"
+    );
+    let db = db.reopen(schema![Order]).unwrap();
+    let begin = db.read()?.id();
+    assert_eq!(start(&db), begin);
+    assert!(before < begin);
+    db.write(|tx| tx.delete::<Order>(1))?;
+    assert_eq!(since::<Order>(&db, begin)?[0].deleted, [1]);
+    let db = db.reopen(schema![Order]).unwrap();
+    assert_eq!(since::<Order>(&db, begin)?.len(), 1);
+    assert!(db.verify()?.is_clean());
+    Ok(())
+}
+
+#[test]
+fn changes_by_a_program_without_the_log_are_told_to_be_missing() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let begin = db.read()?.id();
+    db.write(|tx| tx.insert(&order(1, 1)))?;
+    let db = db.reopen(schema![Unlogged]).unwrap();
+    assert!(db.verify()?.is_clean());
+    // One that only reads does no harm.
+    let db = db.reopen(schema![Order]).unwrap();
+    assert_eq!(since::<Order>(&db, begin)?.len(), 1);
+    let logged = db.read()?.id();
+
+    let db = db.reopen(schema![Unlogged]).unwrap();
+    db.write(|tx| tx.insert(&Unlogged { id: 2, total: 2 }))?;
+    let missed = db.read()?.id();
+    let db = db.reopen(schema![Order]).unwrap();
+    for txn in [begin, logged] {
+        assert!(
+            matches!(since::<Order>(&db, txn), Err(Error::NotInLog { start, .. }) if start == missed)
+        );
+    }
+    assert_eq!(since::<Order>(&db, missed)?, []);
+    // Nor do later changes, or trimming, hide what is missing.
+    db.write(|tx| tx.trim_log::<Order>(begin))?;
+    assert_eq!(start(&db), missed);
+    db.write(|tx| tx.insert(&order(3, 3)))?;
+    assert_eq!(start(&db), missed);
+    assert!(since::<Order>(&db, logged).is_err());
+    assert_eq!(since::<Order>(&db, missed)?[0].inserted, [3]);
+    Ok(())
+}
+
+#[test]
+fn a_migration_changes_nothing_that_a_log_tells() -> Result<()> {
+    mod v1 {
+        use super::*;
+
+        #[derive(Table, Serialize, Deserialize)]
+        #[table(name = "notes", log)]
+        pub(super) struct Note {
+            #[key]
+            pub(super) id: u32,
+        }
+    }
+
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "remarks", was = "notes", log)]
+    struct Remark {
+        #[key]
+        id: u32,
+        #[serde(default)]
+        stars: u32,
+    }
+
+    let db = TempDb::open(schema![v1::Note])?;
+    let begin = db.read()?.id();
+    db.write(|tx| (0..10).try_for_each(|id| tx.insert(&v1::Note { id })))?;
+    let db = db.reopen(schema![Remark]).unwrap(); // the log is renamed with its table
+    assert_eq!(since::<Remark>(&db, begin)?.len(), 1);
+    assert_eq!(db.migrate()?, 10);
+    db.write(|tx| tx.delete::<Remark>(3))?;
+    let sets = since::<Remark>(&db, begin)?;
+    assert_eq!(sets.len(), 2);
+    assert_eq!(sets[1].deleted, [3]);
+    let db = db.reopen(schema![]).unwrap();
+    assert!(db.drop_table("remarks")?);
+    let db = db.reopen(schema![Remark]).unwrap(); // nothing is left in the way
+    let now = db.read()?.id();
+    assert_eq!(since::<Remark>(&db, now)?, []);
+    Ok(())
+}
+
+#[test]
+fn replaying_the_log_gives_the_table() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let mut copy: BTreeMap<u32, Order> = BTreeMap::new();
+    let mut rng = Rng(0xFEED);
+    let mut seen = db.read()?.id();
+    for _ in 0..50 {
+        for _ in 0..rng.below(4) {
+            let id = rng.below(20);
+            db.write(|tx| {
+                if !tx.delete::<Order>(id)? {
+                    tx.insert(&order(id, rng.below(100)))?;
+                }
+                tx.retain::<Order>(|order| order.total % 7 != 0).map(drop)
+            })?;
+        }
+        let tx = db.read()?;
+        for set in tx.changes_since::<Order>(seen)? {
+            let set = set?;
+            for id in set.changed().chain(&set.deleted) {
+                match tx.get::<Order>(*id)? {
+                    Some(order) => copy.insert(*id, order),
+                    None => copy.remove(id),
+                };
+            }
+        }
+        seen = tx.id();
+        let rows: Vec<Order> = tx.by(order::primary).rows().collect::<Result<_>>()?;
+        assert!(rows.iter().eq(copy.values()));
+        db.write(|tx| tx.trim_log::<Order>(seen))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_damaged_log_is_an_error() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let begin = db.read()?.id();
+    db.write(|tx| tx.insert(&order(1, 1)))?;
+    for (key, value) in [
+        (&[9; 12][..], &[77][..]), // no such kind
+        (&[9; 12], &[]),
+        (&[9; 12], &[1, 1]), // no such key
+        (&[9; 3], &[1]),
+    ] {
+        let db = TempDb::open(schema![Order])?.meddle(schema![Order], |txn| {
+            let log = txn.open_table("orders.@log").unwrap();
+            txn.put(log, key, value).unwrap();
+        })?;
+        let now = db.read()?.id();
+        assert!(matches!(
+            since::<Order>(&db, now),
+            Err(Error::Key { index: "@log", .. })
+        ));
+    }
+    assert_eq!(since::<Order>(&db, begin)?.len(), 1);
+    let db = db.meddle(schema![Order], |txn| {
+        let log = txn.open_table("orders.@log").unwrap();
+        txn.put(log, &[0; 12], b"start").unwrap();
+    })?;
+    assert!(matches!(since::<Order>(&db, begin), Err(Error::Key { .. })));
+    Ok(())
+}
