@@ -850,3 +850,23 @@ fn types_within_rows_whose_shape_is_known_go_everywhere() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn who_listens_is_told_of_rows_that_are_imported_or_restored() -> Result<()> {
+    let db = with(schema![User], &[user(1, "x"), user(2, "y")])?;
+    let (mut lines, mut dump) = (Vec::new(), Vec::new());
+    db.export_jsonl::<User>(&mut lines)?;
+    db.dump(&mut dump)?;
+    for is_restored in [false, true] {
+        let other = TempDb::open(schema![User])?;
+        let changes = other.subscribe::<User>()?;
+        if is_restored {
+            other.restore(dump.as_slice())?;
+        } else {
+            other.import_jsonl::<User>(lines.as_slice())?;
+        }
+        let set = changes.try_recv().unwrap().unwrap();
+        assert_eq!(set.inserted, [1, 2]);
+    }
+    Ok(())
+}

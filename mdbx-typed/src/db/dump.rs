@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::{BufRead, Write};
 
-use super::Database;
 use super::exchange::Lines;
+use super::{Database, WriteTxn};
 use crate::dynamic::dump::{self, Line, Section};
 use crate::dynamic::restore::Restorer;
 use crate::error::{Error, Result};
@@ -71,7 +71,7 @@ impl Database {
     ///
     /// The dump is JSON Lines, and depends neither on the page size nor on the codec. It is what takes data to a file of
     /// another format, and what can be read when nothing else can. A field whose type the catalog knows by name only is
-    /// dumped as its bytes.
+    /// dumped as its bytes. The log of `#[table(log)]` is not dumped: its rows are what they are.
     ///
     /// ```
     /// # use mdbx_typed::prelude::*;
@@ -162,8 +162,7 @@ impl Database {
         mut reader: impl BufRead,
         mut progress: impl FnMut(Progress<'_>),
     ) -> Result<Restored> {
-        let mut txn = self.inner.env.write()?;
-        self.inner.check_schema(&txn)?;
+        let mut txn = self.begin_write()?;
         let mut lines = Lines::default();
         let mut restoring = Restoring::new(self);
         while let Some((number, text)) = lines.next(&mut reader)? {
@@ -208,7 +207,7 @@ impl<'a> Restoring<'a> {
         }
     }
 
-    fn line(&mut self, txn: &mut mdbx_core::WriteTxn<'_>, number: u64, line: Line) -> Result<()> {
+    fn line(&mut self, txn: &mut WriteTxn<'_>, number: u64, line: Line) -> Result<()> {
         match (&self.state, line) {
             (State::Start, Line::Header) => self.state = State::Within,
             (State::Within, Line::Table(section)) => {
@@ -233,7 +232,7 @@ impl<'a> Restoring<'a> {
                     }
                 })?;
                 restorer
-                    .insert(txn, &bytes, origin)
+                    .insert(txn.untyped(restorer.slot())?, &bytes, origin)
                     .map_err(|source| Error::ImportRow {
                         line: number,
                         source: Box::new(source),
@@ -259,12 +258,7 @@ impl<'a> Restoring<'a> {
     }
 
     /// Turns to the next table.
-    fn begin(
-        &mut self,
-        txn: &mut mdbx_core::WriteTxn<'_>,
-        number: u64,
-        section: &Section,
-    ) -> Result<()> {
+    fn begin(&mut self, txn: &mut WriteTxn<'_>, number: u64, section: &Section) -> Result<()> {
         let found = self.find(&section.table);
         self.expected = section.rows;
         self.restored.tables.push(RestoredTable {
@@ -286,7 +280,8 @@ impl<'a> Restoring<'a> {
         }
         let restorer = Restorer::new(schema, handles, section)
             .map_err(|reason| malformed(number, format!("table `{table}`: {reason}")))?;
-        restorer.raise_sequence(txn, section.sequence)?;
+        let (target, _) = txn.untyped(restorer.slot())?;
+        restorer.raise_sequence(target, section.sequence)?;
         self.table = Some(restorer);
         Ok(())
     }

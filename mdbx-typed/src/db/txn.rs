@@ -774,6 +774,17 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
+    /// Returns what changes the rows of a table without its type, and where that is noted.
+    #[cfg(feature = "export")]
+    pub(super) fn untyped(&mut self, slot: usize) -> Result<(&mut dyn Target, Noting<'_>)> {
+        self.check_schema()?;
+        if self.inner.log(slot).is_some() {
+            self.journal.get_or_insert_default().keep_log(slot);
+        }
+        let noting = Noting::new(self.journal.as_deref_mut(), slot);
+        Ok((self.core.target(), noting))
+    }
+
     pub(super) fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {
         self.refuse_if_broken()?;
         let handles = self.inner.require::<T>()?;

@@ -12,6 +12,7 @@ use super::form::Form;
 use super::info::RevisionInfo;
 use super::row::Layout;
 use super::value::Value;
+use crate::changes::Noting;
 use crate::codec::varint;
 use crate::error::{Error, Result};
 use crate::key::KeyBuf;
@@ -103,10 +104,15 @@ impl<'a> Restorer<'a> {
         Ok((out, source.origin))
     }
 
+    /// Returns the number of the table in this process.
+    pub(crate) fn slot(&self) -> usize {
+        (self.schema.slot)()
+    }
+
     /// Adds a row with its index entries. If it fails, some of that may be done.
     pub(crate) fn insert(
         &mut self,
-        txn: &mut dyn Target,
+        (txn, mut noting): (&mut dyn Target, Noting<'_>),
         bytes: &[u8],
         origin: Option<Origin>,
     ) -> Result<()> {
@@ -149,6 +155,7 @@ impl<'a> Restorer<'a> {
             }
         }
         txn.put(handles.rows.table, key.as_slice(), &out)?;
+        noting.note(key.as_slice(), None, Some(&self.keys));
         Ok(())
     }
 
