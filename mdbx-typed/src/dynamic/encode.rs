@@ -13,34 +13,28 @@ pub(crate) fn put(
     coding: Coding,
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
+    let put_all = |items: &[Value], item: &Form, out: &mut Vec<u8>| {
+        let mut items = items.iter();
+        items.try_for_each(|value| put(value, item, coding, out))
+    };
     match (form, value) {
         (Form::Bool, Value::Bool(value)) => out.push((*value).into()),
         (Form::Char, Value::Char(value)) => coding.put_char(*value, out),
-        (Form::Text, Value::Text(text)) => {
-            coding.put_len(text.len(), out);
-            out.extend_from_slice(text.as_bytes());
-        }
+        (Form::Text, Value::Text(text)) => put_bytes(text.as_bytes(), coding, out),
         (Form::Unit, Value::Unit) => {}
         (Form::F32, Value::F32(value)) => out.extend_from_slice(&value.to_le_bytes()),
         (Form::F64, Value::F64(value)) => out.extend_from_slice(&value.to_le_bytes()),
         (Form::UInt(size), Value::UInt(value)) => coding.put_uint(*value, *size, out),
         (Form::Int(size), Value::Int(value)) => coding.put_int(*value, *size, out),
-        (Form::Bytes, Value::Bytes(bytes)) => {
-            coding.put_len(bytes.len(), out);
-            out.extend_from_slice(bytes);
-        }
+        (Form::Bytes, Value::Bytes(bytes)) => put_bytes(bytes, coding, out),
         (Form::Array(..), Value::Bytes(bytes)) | (_, Value::Opaque(bytes)) => {
             out.extend_from_slice(bytes);
         }
         (Form::List(item), Value::List(items)) => {
             coding.put_len(items.len(), out);
-            items
-                .iter()
-                .try_for_each(|value| put(value, item, coding, out))?;
+            put_all(items, item, out)?;
         }
-        (Form::Array(item, _), Value::List(items)) => items
-            .iter()
-            .try_for_each(|value| put(value, item, coding, out))?,
+        (Form::Array(item, _), Value::List(items)) => put_all(items, item, out)?,
         (Form::Tuple(forms), Value::Tuple(items)) => forms
             .iter()
             .zip(items)
@@ -79,6 +73,12 @@ pub(crate) fn put(
         _ => return Err(Malformed("a value of another type")),
     }
     Ok(())
+}
+
+/// Appends bytes with their number.
+fn put_bytes(bytes: &[u8], coding: Coding, out: &mut Vec<u8>) {
+    coding.put_len(bytes.len(), out);
+    out.extend_from_slice(bytes);
 }
 
 /// Appends the position of a variant, if there is such a variant.
