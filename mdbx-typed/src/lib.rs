@@ -506,6 +506,7 @@
 //! - `verify`: whether rows and indexes are equal.
 //! - `table`: reading a row, and the statements that change rows.
 //! - `query`: many rows, by an index.
+//! - `dynamic`: rows without their structs; export, import, dump and restore.
 //! - `db`: the database and its transactions.
 
 #![deny(unsafe_code)]
@@ -517,6 +518,7 @@ mod backfill;
 mod changes;
 mod codec;
 mod db;
+mod dynamic;
 mod error;
 mod fill;
 mod index;
@@ -541,6 +543,14 @@ pub use codec::Postcard;
 pub use db::{
     Builder, Database, Held, IndexStats, OnExtraIndex, OnLayoutChange, OnMissingIndex,
     OnUnknownTable, ReadTxn, Stats, Subscription, TableStats, WriteTxn,
+};
+#[cfg(feature = "export")]
+pub use db::{ImportOptions, Restored, RestoredTable};
+#[cfg(feature = "export")]
+pub use dynamic::ParseValueError;
+pub use dynamic::{
+    DynamicEntries, DynamicQuery, DynamicRow, DynamicRows, DynamicTable, FieldInfo, IndexInfo,
+    RevisionInfo, TableInfo, Value,
 };
 pub use error::{
     Change, CodecError, Error, KeyBytes, KeyError, OpenError, ReadOnly, Rebuild, Result,

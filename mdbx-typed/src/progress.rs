@@ -1,7 +1,7 @@
 //! How far a long task has come.
 
-/// How far a task over the rows of the tables has come: building indexes, [`Database::migrate_with`] or
-/// [`Database::verify_with`].
+/// How far a task over the rows of the tables has come: building indexes, [`Database::migrate_with`],
+/// [`Database::verify_with`], or one that exports or imports.
 ///
 /// [`Database::migrate_with`]: crate::Database::migrate_with
 /// [`Database::verify_with`]: crate::Database::verify_with
@@ -11,6 +11,6 @@ pub struct Progress<'a> {
     pub table: &'a str,
     /// How many of its rows are done.
     pub done: u64,
-    /// How many rows it has.
+    /// How many rows it has. An import does not know that before it ends, and says how many are done.
     pub total: u64,
 }

@@ -6,9 +6,15 @@
 //! - `life`: what a program may ask for later: differences, migration, verification, dropping.
 //! - `stats`: how large everything is.
 //! - `txn`: the two kinds of transaction.
+//! - `exchange`: rows to JSON Lines and CSV, and back; with the feature `export`.
+//! - `dump`: everything to lines of JSON, and back; with the feature `export`.
 //! - `watch`: listening for changes.
 //! - `held`: rows that outlive the function that read them.
 
+#[cfg(feature = "export")]
+mod dump;
+#[cfg(feature = "export")]
+mod exchange;
 mod held;
 mod life;
 mod open;
@@ -18,6 +24,10 @@ mod stats;
 mod txn;
 mod watch;
 
+#[cfg(feature = "export")]
+pub use dump::{Restored, RestoredTable};
+#[cfg(feature = "export")]
+pub use exchange::ImportOptions;
 pub use held::Held;
 pub use policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable};
 pub use stats::{IndexStats, Stats, TableStats};
@@ -32,6 +42,7 @@ use mdbx_core::{Durability, Env, EnvOptions, Geometry};
 
 use crate::changes::Hub;
 use crate::changes::log::Log;
+use crate::dynamic::DynamicTable;
 use crate::error::{Error, OpenError, Result};
 use crate::key;
 use crate::progress::Progress;
@@ -118,6 +129,46 @@ impl Database {
         Self::builder().open(path, schema)
     }
 
+    /// Opens the file `path` without any structs, to look at what it holds: every table can be read by
+    /// [`ReadTxn::dynamic`].
+    ///
+    /// It creates nothing and changes nothing.
+    ///
+    /// ```
+    /// use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)]
+    /// # struct User { #[key] id: u64, #[index(unique)] email: String }
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.mdbx");
+    /// # let db = Database::open(&path, schema![User])?;
+    /// # db.write(|tx| tx.insert(&User { id: 7, email: "ann@x.org".into() }))?;
+    /// # drop(db);
+    ///
+    /// let db = Database::browse(path)?;
+    /// let tx = db.read()?;
+    /// for table in tx.tables()? {
+    ///     println!("{table}"); // its fields and indexes
+    /// }
+    /// let users = tx.dynamic("user")?;
+    /// let ann = users.by("by_email")?.eq("ann@x.org")?.first()?.unwrap();
+    /// assert_eq!(ann.get("id").and_then(|id| id.as_u64()), Some(7));
+    /// assert_eq!(ann.to_string(), r#"{"id": 7, "email": "ann@x.org"}"#);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Engine`], among others when there is no such file.
+    pub fn browse(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        /// A file has as many tables and indexes as the programs that wrote it, which are not known here.
+        const MOST_TABLES: usize = 4096;
+        let env = Env::options()
+            .create(false)
+            .max_tables(MOST_TABLES)
+            .open(path)?;
+        Database::of(env, &Schema::new(&[]), &Fitting::default())
+    }
+
     /// Returns a builder, to open a database with other options.
     #[must_use]
     pub fn builder() -> Builder {
@@ -160,6 +211,29 @@ impl Database {
     /// As [`read`](Database::read) and [`ReadTxn::get`].
     pub fn hold<T: Table>(&self, key: KeyRef<'_, T>) -> Result<Option<Held<T>>> {
         Held::new(&Arc::new(self.read_owned()?), key::encode::<T::Key>(key))
+    }
+
+    /// Runs `f` on a table of the file in a snapshot of its own, without the struct of the table.
+    ///
+    /// ```
+    /// # use mdbx_typed::prelude::*;
+    /// # #[derive(Table, serde::Serialize, serde::Deserialize)] struct User { #[key] id: u64 }
+    /// # let db = Database::in_memory(schema![User])?;
+    /// # db.write(|tx| tx.insert(&User { id: 1 }))?;
+    /// let largest = db.dynamic("user", |users| users.by("primary")?.rev().first())?;
+    /// assert_eq!(largest.unwrap().to_string(), r#"{"id": 1}"#);
+    /// # Ok::<_, mdbx_typed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, and as [`read`](Database::read) and [`ReadTxn::dynamic`].
+    pub fn dynamic<R>(
+        &self,
+        table: &str,
+        f: impl FnOnce(DynamicTable<'_>) -> Result<R>,
+    ) -> Result<R> {
+        f(self.read()?.dynamic(table)?)
     }
 
     /// Runs `f` in a write transaction and commits when it returns `Ok`. An error or a panic rolls back.

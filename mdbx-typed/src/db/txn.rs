@@ -12,10 +12,13 @@ use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
 use crate::changes::{Journal, Mark, Noting, Ticket};
+use crate::dynamic::{self, DynamicTable, TableInfo};
 use crate::error::{Error, Result};
 use crate::key::{self, Key, KeyRange, PrefixOf};
 use crate::query::{Query, RowOf};
 use crate::schema::handles::{Outcome, Source, Target};
+#[cfg(feature = "export")]
+use crate::schema::row;
 use crate::schema::{
     AutoTable, Index, KeyRef, OrderedIndex, OwnedTable, Record, Table, UniqueIndex, ViewOf,
 };
@@ -98,6 +101,22 @@ impl Source for Writer<'_> {
 impl<'db> ReadTxn<'db> {
     pub(super) fn new(core: core::ReadTxn<'db>, shared: Shared<'db>) -> Self {
         ReadTxn { core, shared }
+    }
+
+    /// Calls `f` with every row of a table, in the order of the primary key.
+    #[cfg(feature = "export")]
+    pub(super) fn each<T: Table>(
+        &self,
+        mut f: impl FnMut(&T::Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let handles = self.inner().require::<T>()?;
+        let mut cursor = Source::table(&self.core, handles.rows.table)?.cursor();
+        let mut next = cursor.first()?;
+        while let Some((key, bytes)) = next {
+            f(&row::decode::<T>(handles, key, bytes)?)?;
+            next = cursor.next()?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -248,6 +267,28 @@ macro_rules! reads {
             pub fn count<T: Table>(&self) -> Result<u64> {
                 let handles = self.inner().require::<T>()?;
                 Ok(Source::table(&self.core, handles.rows.table)?.len())
+            }
+
+            /// Returns a table of the file by its stored name, to be read without its struct.
+            ///
+            /// The table need not be in the schema. What is not known of its fields is in [`DynamicRow::hidden`].
+            ///
+            /// [`DynamicRow::hidden`]: crate::DynamicRow::hidden
+            ///
+            /// # Errors
+            ///
+            /// [`Error::NoSuchTable`]; [`Error::Open`] for a catalog that cannot be read; [`Error::Engine`].
+            pub fn dynamic(&self, table: &str) -> Result<DynamicTable<'_>> {
+                dynamic::table::open(&self.core, table)
+            }
+
+            /// Returns what the file says about all its tables, by name, whether or not they are in the schema.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Open`] for a catalog that cannot be read; [`Error::Engine`].
+            pub fn tables(&self) -> Result<Vec<TableInfo>> {
+                dynamic::table::list(&self.core)
             }
         }
 
@@ -731,6 +772,17 @@ impl WriteTxn<'_> {
             self.is_checked = true;
         }
         Ok(())
+    }
+
+    /// Returns what changes the rows of a table without its type, and where that is noted.
+    #[cfg(feature = "export")]
+    pub(super) fn untyped(&mut self, slot: usize) -> Result<(&mut dyn Target, Noting<'_>)> {
+        self.check_schema()?;
+        if self.inner.log(slot).is_some() {
+            self.journal.get_or_insert_default().keep_log(slot);
+        }
+        let noting = Noting::new(self.journal.as_deref_mut(), slot);
+        Ok((self.core.target(), noting))
     }
 
     pub(super) fn statement<T: Table>(&mut self) -> Result<Statement<'_, T>> {

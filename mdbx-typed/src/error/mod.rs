@@ -166,6 +166,73 @@ pub enum Error {
         /// The table.
         table: &'static str,
     },
+    /// The file has no table of this name.
+    #[error("the file has no table `{table}`")]
+    NoSuchTable {
+        /// The name.
+        table: String,
+    },
+    /// The table has no index of this name, or one that rows were written without.
+    #[error("table `{table}`: the file has no index `{index}` that is up to date")]
+    NoSuchIndex {
+        /// The table.
+        table: String,
+        /// The name.
+        index: String,
+    },
+    /// A value is no key of this table or index.
+    #[error("table `{table}`: no key of `{index}`: {reason}")]
+    NotAKey {
+        /// The table.
+        table: String,
+        /// The index; `primary` for the primary key.
+        index: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The stored bytes of a row or of an index entry are not what the catalog says of them.
+    #[error("table `{table}`: the row {key} is unreadable: {reason}")]
+    Unreadable {
+        /// The table.
+        table: String,
+        /// The primary key, or the key of an index entry.
+        key: KeyBytes,
+        /// Which field, and what is wrong with it.
+        reason: String,
+    },
+    /// What was read for import is no row. Nothing of its transaction was stored.
+    #[error("line {line}{}: {reason}", field_name(.field.as_deref()))]
+    Import {
+        /// The line, counting from 1.
+        line: u64,
+        /// The field, as a path: `address.street`.
+        field: Option<String>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A row that was read for import cannot be stored. Nothing of its transaction was stored.
+    #[error("line {line}: the row cannot be stored")]
+    ImportRow {
+        /// The line, counting from 1.
+        line: u64,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A row cannot be exported in this form.
+    #[error("table `{table}`: the row {key} cannot be exported{}: {reason}", field_name(.field.as_deref()))]
+    Export {
+        /// The table.
+        table: String,
+        /// The primary key of the row.
+        key: KeyBytes,
+        /// The field.
+        field: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Reading what is imported, or writing what is exported, failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// The database could not be opened.
     #[error(transparent)]
     Open(Box<OpenError>),
@@ -224,14 +291,20 @@ fn key_name(index: Option<&str>) -> String {
     )
 }
 
+/// Returns what [`Error::Import`] and [`Error::Export`] say of the field.
+fn field_name(field: Option<&str>) -> String {
+    field.map_or_else(String::new, |field| format!(", field `{field}`"))
+}
+
 impl Error {
     /// Returns whether another row is in the way, so that the same call can succeed with other values.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(
-            self,
-            Error::KeyExists { .. } | Error::UniqueViolation { .. }
-        )
+        match self {
+            Error::ImportRow { source, .. } => source.is_conflict(),
+            Error::KeyExists { .. } | Error::UniqueViolation { .. } => true,
+            _ => false,
+        }
     }
 
     /// Returns whether the file contradicts itself.
@@ -239,7 +312,7 @@ impl Error {
     pub fn is_corruption(&self) -> bool {
         match self {
             Error::Codec { source, .. } => source.action == Action::Decode,
-            Error::Key { .. } | Error::DanglingIndex { .. } => true,
+            Error::Key { .. } | Error::DanglingIndex { .. } | Error::Unreadable { .. } => true,
             Error::Engine(error) => error.is_corruption(),
             _ => false,
         }

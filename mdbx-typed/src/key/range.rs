@@ -50,7 +50,7 @@ impl KeyRange {
     }
 
     /// Returns the range of the keys whose bytes begin with `bytes`.
-    fn beginning(bytes: KeyBuf) -> Self {
+    pub(crate) fn beginning(bytes: KeyBuf) -> Self {
         let upper = bytes
             .clone()
             .into_successor()

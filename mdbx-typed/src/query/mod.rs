@@ -11,7 +11,7 @@ mod fetch;
 mod iter;
 mod join;
 mod merge;
-mod scan;
+pub(crate) mod scan;
 mod select;
 mod token;
 

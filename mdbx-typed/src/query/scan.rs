@@ -10,16 +10,16 @@ use crate::error::Result;
 use crate::key::KeyRange;
 
 /// An entry: a key and a value, as stored.
-pub(super) type Pair<'t> = (&'t [u8], &'t [u8]);
+pub(crate) type Pair<'t> = (&'t [u8], &'t [u8]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Forward,
     Backward,
 }
 
 impl Direction {
-    pub(super) fn turned(self) -> Self {
+    pub(crate) fn turned(self) -> Self {
         match self {
             Direction::Forward => Direction::Backward,
             Direction::Backward => Direction::Forward,
@@ -29,16 +29,16 @@ impl Direction {
 
 /// Which entries, in which order.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) range: KeyRange,
-    pub(super) direction: Direction,
-    pub(super) limit: usize,
+pub(crate) struct Plan {
+    pub(crate) range: KeyRange,
+    pub(crate) direction: Direction,
+    pub(crate) limit: usize,
     /// Whether only one entry of each key counts.
-    pub(super) is_distinct: bool,
+    pub(crate) is_distinct: bool,
 }
 
 impl Plan {
-    pub(super) const fn everything() -> Self {
+    pub(crate) const fn everything() -> Self {
         Plan {
             range: KeyRange::full(),
             direction: Direction::Forward,
@@ -50,7 +50,7 @@ impl Plan {
 
 /// The entry a page ended with.
 #[derive(Debug, Clone)]
-pub(super) struct End {
+pub(crate) struct End {
     pub(super) key: Vec<u8>,
     /// The primary key in an index with duplicates; not used elsewhere.
     pub(super) value: Vec<u8>,
@@ -67,10 +67,10 @@ enum Position<'t> {
 }
 
 /// Tells whether the row with a primary key is one of the results: an entry of a hash index may belong to another key.
-pub(super) type Check<'t> = Box<dyn Fn(&'t [u8]) -> Result<bool> + 't>;
+pub(crate) type Check<'t> = Box<dyn Fn(&'t [u8]) -> Result<bool> + 't>;
 
 /// A running query over one engine table.
-pub(super) struct Scan<'t> {
+pub(crate) struct Scan<'t> {
     table: TableRef<'t>,
     cursor: Cursor<'t>,
     has_duplicates: bool,
@@ -84,7 +84,7 @@ pub(super) struct Scan<'t> {
 
 impl<'t> Scan<'t> {
     /// Starts a query, after `end` if that is given.
-    pub(super) fn new(
+    pub(crate) fn new(
         table: TableRef<'t>,
         has_duplicates: bool,
         plan: Plan,
@@ -132,7 +132,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Returns the next entry.
-    pub(super) fn next(&mut self) -> Result<Option<Pair<'t>>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Pair<'t>>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -159,7 +159,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Returns how many entries are left, by the counters of the engine where it keeps them.
-    pub(super) fn count(mut self) -> Result<u64> {
+    pub(crate) fn count(mut self) -> Result<u64> {
         let limit = self.left as u64;
         let is_grouped = self.plan.is_distinct && self.has_duplicates;
         if self.check.is_some() || is_grouped {
