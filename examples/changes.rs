@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use mdbx_typed::prelude::*;
-use mdbx_typed::{ChangeSet, RecvError, Result};
+use mdbx_typed::{ChangeSet, RecvError, Result, Txnid};
 use serde::{Deserialize, Serialize};
 
 #[derive(Table, Serialize, Deserialize)]
@@ -25,14 +25,16 @@ struct Setting {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    if let Some(path) = std::env::args().nth(1) {
-        return Ok(poll(Path::new(&path))?);
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, path, seen] = &arguments[..] {
+        return Ok(poll(Path::new(path), Txnid(seen.parse()?))?);
     }
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("app.mdbx");
     let db = Database::open(&path, schema![User, Setting])?;
     let program = std::env::current_exe()?;
-    let mut other = Command::new(program).arg(&path).spawn()?;
+    let seen = db.read()?.id().to_string();
+    let mut other = Command::new(program).arg(&path).arg(seen).spawn()?;
 
     let changes = db.subscribe::<User>()?;
     let reader = db.clone();
@@ -49,7 +51,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     db.write(|tx| tx.delete::<User>(2))?;
     println!("cache: {:?}", cache.join().expect("no panic")?);
 
-    thread::sleep(Duration::from_millis(300)); // the other process sees this change by itself
     let (name, value) = ("theme".into(), "dark".into());
     db.write(|tx| tx.insert(&Setting { name, value }))?;
     other.wait()?;
@@ -76,14 +77,13 @@ fn keep_fresh(
     Ok(names)
 }
 
-/// The second process: asks now and then which tables changed, until there is a setting.
-fn poll(path: &Path) -> Result<()> {
+/// The second process: asks now and then which tables changed after a snapshot, until there is a setting.
+fn poll(path: &Path, mut seen: Txnid) -> Result<()> {
     let db = Database::open(path, schema![User, Setting])?;
-    let mut seen = db.read()?.id();
     loop {
         let changed = db.changed_since(seen)?;
         for table in changed.names() {
-            println!("other process: `{table}` changed after {seen}");
+            println!("other process: `{table}` changed after transaction {seen}");
         }
         if changed.has::<Setting>() {
             return Ok(());

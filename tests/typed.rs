@@ -163,6 +163,29 @@ fn insert_refuses_a_key_that_is_taken() -> Result<()> {
 }
 
 #[test]
+fn a_taken_key_is_told_before_anything_else() -> Result<()> {
+    let db = TempDb::open(schema![User])?;
+    db.write(|tx| {
+        tx.insert(&user(1, "ann", 30))?;
+        tx.insert(&user(2, "bob", 31))?;
+        for row in [
+            user(2, "ann", 40),
+            user(2, "bob", 31),
+            user(2, &"x".repeat(5000), 40),
+        ] {
+            let error = tx.insert(&row).unwrap_err();
+            assert!(matches!(error, Error::KeyExists { .. }), "{error}");
+        }
+        let error = tx.insert(&user(3, &"x".repeat(5000), 40)).unwrap_err();
+        assert!(matches!(error, Error::KeyTooLong { .. }), "{error}");
+        assert_eq!(tx.get::<User>(2)?, Some(user(2, "bob", 31)));
+        assert_eq!(tx.count::<User>()?, 2);
+        assert_eq!(tx.by(user::by_age).ids().count(), 2);
+        Ok(())
+    })
+}
+
+#[test]
 fn a_unique_violation_changes_nothing_and_names_the_row_in_the_way() -> Result<()> {
     let db = TempDb::open(schema![User])?;
     db.write(|tx| {

@@ -348,3 +348,43 @@ fn a_damaged_log_is_an_error() -> Result<()> {
     assert!(matches!(since::<Order>(&db, begin), Err(Error::Key { .. })));
     Ok(())
 }
+
+#[test]
+fn loads_and_nested_transactions_are_in_the_log() -> Result<()> {
+    let db = TempDb::open(schema![Order])?;
+    let begin = db.read()?.id();
+    db.write(|tx| tx.load((0..5).map(|id| order(id, id))))?;
+    db.write(|tx| {
+        tx.nested(|tx| tx.delete::<Order>(2))?;
+        let failed = tx.nested(|tx| {
+            tx.delete::<Order>(3)?;
+            tx.insert(&order(4, 4))
+        });
+        assert!(failed.is_err());
+        Ok(())
+    })?;
+    let sets = since::<Order>(&db, begin)?;
+    assert_eq!(sets.len(), 2);
+    assert_eq!(sets[0].inserted, [0, 1, 2, 3, 4]);
+    assert_eq!(sets[1].deleted, [2]);
+    assert_eq!(sets[1].len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_only_read_and_has_no_log_is_read() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.mdbx");
+    let db = Database::open(&path, schema![Unlogged])?;
+    db.write(|tx| tx.insert(&Unlogged { id: 1, total: 1 }))?;
+    drop(db);
+    let db = Database::builder().read_only(true);
+    let db = db.open(&path, schema![Order])?;
+    let now = db.read()?.id();
+    assert_eq!(db.read()?.get::<Order>(1)?, Some(order(1, 1)));
+    assert_eq!(start(&db), now);
+    assert!(db.changed_since(Txnid(0))?.has::<Order>());
+    let changes = db.subscribe::<Order>()?; // nothing will come
+    assert_eq!(changes.try_recv(), Ok(None));
+    Ok(())
+}

@@ -1,8 +1,9 @@
 //! Keeps the indexes of a table equal to its rows.
 //!
 //! A write compares the keys the row had with those it gets: what both have is not touched. It first checks
-//! everything that can be refused, and then changes the indexes and the row. If the engine fails in between, what
-//! was changed is changed back.
+//! everything that can be refused, and then changes the indexes and the row. Whether a new row's key is free is found
+//! out by the first of these changes, which does nothing if it is not. If the engine fails in between, what was
+//! changed is changed back.
 
 use mdbx_core as core;
 
@@ -96,6 +97,31 @@ impl Changes<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Adds a row and its index entries. If its key is taken, the engine says so, and nothing is touched.
+    pub(crate) fn insert(
+        &self,
+        txn: &mut dyn Target,
+        is_broken: &mut bool,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let (rows, key) = (self.handles.rows.table, self.primary_key.as_slice());
+        txn.insert(rows, key, bytes)?;
+        self.apply(txn, is_broken, |_| Ok(())).inspect_err(|_| {
+            *is_broken |= txn.delete(rows, key).is_err();
+        })
+    }
+
+    /// Changes the indexes, then stores the row.
+    pub(crate) fn put(
+        &self,
+        txn: &mut dyn Target,
+        is_broken: &mut bool,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let (rows, key) = (self.handles.rows.table, self.primary_key.as_slice());
+        self.apply(txn, is_broken, |txn| txn.put(rows, key, bytes))
     }
 
     /// Changes the indexes, then the row by `write_row`.

@@ -11,7 +11,6 @@ pub use range::Drain;
 
 use std::marker::PhantomData;
 
-use mdbx_core as core;
 use mdbx_core::Txnid;
 
 use crate::changes::Noting;
@@ -147,8 +146,13 @@ impl<'s, T: Table> Statement<'s, T> {
     /// Adds a row whose key must be free.
     pub(crate) fn insert(&mut self, row: &impl Record<Table = T>) -> Result<()> {
         let key = self.primary_key(row.key())?;
-        self.refuse_existing(&key)?;
-        self.store(row, &key, false, put_row)
+        self.store(row, &key, false, insert_row).or_else(|error| {
+            // Whether the key is free comes out last, and is told first.
+            if !*self.is_broken {
+                self.refuse_existing(&key)?;
+            }
+            Err(error)
+        })
     }
 
     /// Adds a row under the next number of the table's sequence.
@@ -164,9 +168,12 @@ impl<'s, T: Table> Statement<'s, T> {
         let key = key::encode::<T::Key>(id.as_ref());
         Self::require_key(&row, &key)?;
         // Drawing comes with the other changes, so that a row that is refused leaves the sequence as it was.
-        self.store(&row, &key, false, |txn, handles, key, bytes| {
-            txn.sequence(handles.rows.table, drawn)?;
-            put_row(txn, handles, key, bytes)
+        self.store(&row, &key, false, |changes, txn, is_broken, bytes| {
+            let rows = changes.handles.rows.table;
+            changes.apply(txn, is_broken, |txn| {
+                txn.sequence(rows, drawn)?;
+                txn.put(rows, key.as_slice(), bytes)
+            })
         })?;
         Ok(row)
     }
@@ -380,13 +387,13 @@ impl<'s, T: Table> Statement<'s, T> {
         Ok((id(number)?.0, number.map_or(0, |number| number - used)))
     }
 
-    /// Stores a row by `write` after its index entries; what the row that it replaces had there is in the scratch.
+    /// Stores a row and its index entries by `write`; what the row that it replaces had there is in the scratch.
     fn store(
         &mut self,
         row: &impl Record<Table = T>,
         key: &KeyBuf,
         replaces: bool,
-        write: impl FnOnce(&mut dyn Target, &TableHandles, &KeyBuf, &[u8]) -> core::Result<()>,
+        write: impl FnOnce(&Changes<'_>, &mut dyn Target, &mut bool, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let Scratch {
             row: bytes,
@@ -405,9 +412,7 @@ impl<'s, T: Table> Statement<'s, T> {
             new,
         };
         changes.check::<T>(self.txn)?;
-        changes.apply(self.txn, self.is_broken, |txn| {
-            write(txn, self.handles, key, bytes)
-        })?;
+        write(&changes, self.txn, self.is_broken, bytes)?;
         let old = replaces.then_some(&*old);
         self.noting.note(key.as_slice(), old, Some(new));
         Ok(())
@@ -471,11 +476,20 @@ fn note_removal<T: Table>(
     Ok(())
 }
 
-fn put_row(
+fn insert_row(
+    changes: &Changes<'_>,
     txn: &mut dyn Target,
-    handles: &TableHandles,
-    key: &KeyBuf,
+    is_broken: &mut bool,
     bytes: &[u8],
-) -> core::Result<()> {
-    txn.put(handles.rows.table, key.as_slice(), bytes)
+) -> Result<()> {
+    changes.insert(txn, is_broken, bytes)
+}
+
+fn put_row(
+    changes: &Changes<'_>,
+    txn: &mut dyn Target,
+    is_broken: &mut bool,
+    bytes: &[u8],
+) -> Result<()> {
+    changes.put(txn, is_broken, bytes)
 }

@@ -112,16 +112,22 @@ impl<'w> Writer<'w> {
         let page_size = self.base.page_size;
         let file = self.base.pages(reserve.first_unallocated(), None);
         let stored = file.page(pgno)?;
-        verify_tree_page(stored.bytes(), page_size).map_err(|fault| fault.at(pgno))?;
+        // The copy is verified, not the page: it is in the cache of the processor now, and was fetched as one stream,
+        // where the nodes of the page would be fetched one after the other.
+        let bytes = memory.buffers.copy(stored.bytes());
+        if let Err(fault) = verify_tree_page(&bytes, page_size) {
+            memory.buffers.give_back(bytes);
+            return Err(fault.at(pgno));
+        }
         if self.dirty.owns(pgno) {
-            self.dirty
-                .add(pgno, memory.buffers.copy(stored.bytes()), *level);
+            self.dirty.add(pgno, bytes, *level);
             return Ok(pgno);
         }
-        let copy = reserve.take().ok_or_else(|| full(reserve, page_size))?;
-        let buffer = self
-            .dirty
-            .add(copy, memory.buffers.copy(stored.bytes()), *level);
+        let Some(copy) = reserve.take() else {
+            memory.buffers.give_back(bytes);
+            return Err(full(reserve, page_size));
+        };
+        let buffer = self.dirty.add(copy, bytes, *level);
         PageMut::new(buffer).set_owner(copy, self.base.txnid);
         retired.push(pgno);
         Ok(copy)

@@ -7,6 +7,8 @@
 //! tuples are their fields; an enum is the variant's number, then its fields.
 
 use ::bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use ::bincode::enc::write::Writer;
+use ::bincode::error::EncodeError;
 use serde::{Deserialize, Serialize};
 
 use super::leading::Leading;
@@ -24,15 +26,24 @@ const MOST_BYTES: usize = 0x7FFF_FFFF;
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MOST_BYTES>> =
     ::bincode::config::standard().with_limit();
 
+/// Writes to the end of a `Vec`. As an `io::Write` it would be asked each time whether it failed.
+struct Appending<'v>(&'v mut Vec<u8>);
+
+impl Writer for Appending<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 impl Codec for Bincode {
     const ID: u8 = 1;
     const NAME: &'static str = "bincode-2-standard";
 
     fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        match ::bincode::serde::encode_into_std_write(value, out, CONFIG) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(CodecError::encode(Self::NAME, error)),
-        }
+        ::bincode::serde::encode_into_writer(value, Appending(out), CONFIG)
+            .map_err(|error| CodecError::encode(Self::NAME, error))
     }
 
     fn decode<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Result<T, CodecError> {

@@ -1,27 +1,32 @@
 //! Unsigned numbers in as few bytes as they need: seven bits a byte, low ones first, the high bit says that more
 //! follow. Used by the row envelope and by the catalog.
 
+/// The bit of a byte that says that more follow.
+pub(crate) const MORE: u8 = 0x80;
+
 /// Appends `number` to `out`.
+#[inline]
 pub(crate) fn encode(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
+    while number >= MORE.into() {
+        out.push(number.to_le_bytes()[0] | MORE);
         number >>= 7;
     }
     out.push(number.to_le_bytes()[0]);
 }
 
 /// Takes a number off the front of `bytes`; `None` if there is none, or one of more than 64 bits.
+#[inline]
 pub(crate) fn decode(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for shift in (0..u64::BITS).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;
-        let bits = u64::from(byte & 0x7F);
+        let bits = u64::from(byte & !MORE);
         if bits << shift >> shift != bits {
             return None;
         }
         number |= bits << shift;
-        if byte & 0x80 == 0 {
+        if byte & MORE == 0 {
             return Some(number);
         }
     }

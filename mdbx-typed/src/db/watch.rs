@@ -129,9 +129,7 @@ impl ReadTxn<'_> {
         let (core, inner) = self.parts();
         changed_since(core, inner, txn)
     }
-}
 
-impl ReadTxn<'_> {
     /// Returns the changes that transactions after `txn` made to a table with `#[table(log)]`, one change set for each, in
     /// their order: by whatever process, and also before a restart.
     ///

@@ -19,6 +19,7 @@ pub struct KeyBuf {
 
 impl KeyBuf {
     /// Returns an empty buffer.
+    #[inline]
     #[must_use]
     pub const fn new() -> Self {
         KeyBuf {
@@ -29,6 +30,7 @@ impl KeyBuf {
     }
 
     /// Returns the contents.
+    #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         if self.heap.is_empty() {
@@ -39,6 +41,7 @@ impl KeyBuf {
     }
 
     /// Returns the contents, to be changed in place.
+    #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         if self.heap.is_empty() {
             &mut self.inline[..self.len]
@@ -48,18 +51,21 @@ impl KeyBuf {
     }
 
     /// Returns how many bytes there are.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_slice().len()
     }
 
     /// Returns whether there are no bytes.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Appends one byte.
+    #[inline]
     pub fn push(&mut self, byte: u8) {
         self.extend_from_slice(&[byte]);
     }
@@ -98,6 +104,7 @@ impl KeyBuf {
     }
 
     /// Removes all bytes and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.truncate(0);
     }
@@ -123,6 +130,7 @@ impl Default for KeyBuf {
 }
 
 impl AsRef<[u8]> for KeyBuf {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         self.as_slice()
     }

@@ -64,6 +64,7 @@ impl Key for String {
     const WIDTH: Option<usize> = None;
     const SHAPE: Shape = Shape::Name("str");
 
+    #[inline]
     fn encode(key: &str, place: Place, out: &mut KeyBuf) {
         encode_string(key.as_bytes(), place, out);
     }
@@ -92,6 +93,7 @@ impl Key for Vec<u8> {
     const WIDTH: Option<usize> = None;
     const SHAPE: Shape = Shape::List(&Shape::Name("u8"));
 
+    #[inline]
     fn encode(key: &[u8], place: Place, out: &mut KeyBuf) {
         encode_string(key, place, out);
     }
@@ -112,6 +114,7 @@ impl<const N: usize> Key for [u8; N] {
     const WIDTH: Option<usize> = Some(N);
     const SHAPE: Shape = Shape::Array(&Shape::Name("u8"), N);
 
+    #[inline]
     fn encode(key: &[u8; N], _: Place, out: &mut KeyBuf) {
         out.extend_from_slice(key);
     }
@@ -131,6 +134,7 @@ macro_rules! strings {
         impl KeyField for $type {
             type Key = $key;
 
+            #[inline]
             fn key_ref(&self) -> &$slice {
                 self
             }
@@ -147,6 +151,7 @@ strings! {
 impl<const N: usize> KeyField for [u8; N] {
     type Key = [u8; N];
 
+    #[inline]
     fn key_ref(&self) -> &[u8; N] {
         self
     }

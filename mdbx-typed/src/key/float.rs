@@ -77,6 +77,7 @@ macro_rules! total_floats {
             const WIDTH: Option<usize> = Some(size_of::<$bits>());
             const SHAPE: Shape = Shape::Name(stringify!($float));
 
+            #[inline]
             fn encode(key: $float, _: Place, out: &mut KeyBuf) {
                 out.extend_from_slice(&$total(key).sortable().to_be_bytes());
             }
@@ -95,6 +96,7 @@ macro_rules! total_floats {
         impl KeyField for $total {
             type Key = $total;
 
+            #[inline]
             fn key_ref(&self) -> $float {
                 self.0
             }

@@ -22,6 +22,7 @@ impl Key for AsciiFold {
     const WIDTH: Option<usize> = None;
     const SHAPE: Shape = Shape::AsciiFold(&String::SHAPE);
 
+    #[inline]
     fn encode(key: &str, place: Place, out: &mut KeyBuf) {
         let start = out.len();
         String::encode(key, place, out);

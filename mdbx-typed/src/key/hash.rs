@@ -27,11 +27,13 @@ impl<K: Key> Key for Hashed<K> {
     const SHAPE: Shape = Shape::Hashed(&K::SHAPE);
     const IS_HASHED: bool = true;
 
+    #[inline]
     fn encode(key: K::Ref<'_>, _: Place, out: &mut KeyBuf) {
         let exact = super::encode::<K>(key);
         out.extend_from_slice(&xxh64(exact.as_slice()).to_be_bytes());
     }
 
+    #[inline]
     fn encode_exact(key: K::Ref<'_>, out: &mut KeyBuf) {
         K::encode(key, Place::Last, out);
     }

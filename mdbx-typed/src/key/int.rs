@@ -11,6 +11,7 @@ macro_rules! by_value {
         impl KeyField for $type {
             type Key = $type;
 
+            #[inline]
             fn key_ref(&self) -> $type {
                 *self
             }
@@ -28,6 +29,7 @@ macro_rules! integers {
             const WIDTH: Option<usize> = Some(size_of::<$type>());
             const SHAPE: Shape = Shape::Name(stringify!($type));
 
+            #[inline]
             fn encode(key: $type, _: Place, out: &mut KeyBuf) {
                 out.extend_from_slice(&(key ^ $flip).to_be_bytes());
             }
@@ -86,6 +88,7 @@ impl Key for bool {
     const WIDTH: Option<usize> = Some(1);
     const SHAPE: Shape = Shape::Name("bool");
 
+    #[inline]
     fn encode(key: bool, _: Place, out: &mut KeyBuf) {
         out.push(u8::from(key));
     }
@@ -112,6 +115,7 @@ impl Key for char {
     const WIDTH: Option<usize> = Some(3);
     const SHAPE: Shape = Shape::Name("char");
 
+    #[inline]
     fn encode(key: char, _: Place, out: &mut KeyBuf) {
         // The largest scalar value is 10FFFF, so the first of the four bytes is always zero.
         out.extend_from_slice(&u32::from(key).to_be_bytes()[1..]);

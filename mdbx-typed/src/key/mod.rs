@@ -81,6 +81,7 @@ pub trait Key: 'static {
 
     /// Appends bytes that no other key has: those of a whole key, or of what was hashed.
     #[doc(hidden)]
+    #[inline]
     fn encode_exact(key: Self::Ref<'_>, out: &mut KeyBuf) {
         Self::encode(key, Place::Last, out);
     }
@@ -138,6 +139,7 @@ pub trait AutoKey: Key + Copy {
 }
 
 /// Returns the bytes of a whole key.
+#[inline]
 pub(crate) fn encode<K: Key>(key: K::Ref<'_>) -> KeyBuf {
     let mut out = KeyBuf::new();
     K::encode(key, Place::Last, &mut out);
@@ -145,6 +147,7 @@ pub(crate) fn encode<K: Key>(key: K::Ref<'_>) -> KeyBuf {
 }
 
 /// Returns the key that `bytes` are, all of them.
+#[inline]
 pub(crate) fn decode<K: Key>(mut bytes: &[u8]) -> Result<K::Out<'_>, KeyError> {
     let key = K::decode(&mut bytes, Place::Last)?;
     if bytes.is_empty() {

@@ -15,6 +15,7 @@ impl<T: Key> Key for Option<T> {
     const WIDTH: Option<usize> = None;
     const SHAPE: Shape = Shape::Option(&T::SHAPE);
 
+    #[inline]
     fn encode(key: Self::Ref<'_>, place: Place, out: &mut KeyBuf) {
         match key {
             None => out.push(0),
@@ -42,6 +43,7 @@ impl<T: Key> Key for Option<T> {
 impl<T: KeyField> KeyField for Option<T> {
     type Key = Option<T::Key>;
 
+    #[inline]
     fn key_ref(&self) -> <Self::Key as Key>::Ref<'_> {
         self.as_ref().map(T::key_ref)
     }
@@ -105,6 +107,7 @@ impl<T: Key> Key for Desc<T> {
     const WIDTH: Option<usize> = T::WIDTH;
     const SHAPE: Shape = Shape::Desc(&T::SHAPE);
 
+    #[inline]
     fn encode(key: T::Ref<'_>, _: Place, out: &mut KeyBuf) {
         let start = out.len();
         // As if more followed: a raw string would sort before its continuations even when inverted.
@@ -135,6 +138,7 @@ impl<T: Key> Key for Desc<T> {
 impl<T: KeyField> KeyField for Desc<T> {
     type Key = Desc<T::Key>;
 
+    #[inline]
     fn key_ref(&self) -> <T::Key as Key>::Ref<'_> {
         self.0.key_ref()
     }

@@ -27,6 +27,7 @@ macro_rules! tuples {
             const WIDTH: Option<usize> = sum(&[$($item::WIDTH,)+ $last::WIDTH]);
             const SHAPE: Shape = Shape::Tuple(&[$($item::SHAPE,)+ $last::SHAPE]);
 
+            #[inline]
             fn encode(key: Self::Ref<'_>, place: Place, out: &mut KeyBuf) {
                 $($item::encode(key.$at, Place::Inner, out);)+
                 $last::encode(key.$last_at, place, out);
@@ -46,6 +47,7 @@ macro_rules! tuples {
         impl<$($item: KeyField,)+ $last: KeyField> KeyField for ($($item,)+ $last) {
             type Key = ($($item::Key,)+ $last::Key);
 
+            #[inline]
             fn key_ref(&self) -> <Self::Key as Key>::Ref<'_> {
                 ($(self.$at.key_ref(),)+ self.$last_at.key_ref())
             }
@@ -80,6 +82,7 @@ macro_rules! prefixes {
     ($($($item:ident.$at:tt),+ => $($rest:ident),+;)*) => {$(
         #[diagnostic::do_not_recommend]
         impl<'q, $($item: Key,)+ $($rest: Key,)+> PrefixOf<($($item,)+ $($rest,)+)> for ($($item::Ref<'q>,)+) {
+            #[inline]
             fn encode_prefix(self, out: &mut KeyBuf) {
                 $($item::encode(self.$at, Place::Inner, out);)+
             }

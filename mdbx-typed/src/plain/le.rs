@@ -102,6 +102,7 @@ macro_rules! numbers {
         impl KeyField for $name {
             type Key = $key;
 
+            #[inline]
             fn key_ref(&self) -> <$key as Key>::Ref<'_> {
                 self.get()
             }

@@ -96,6 +96,10 @@ impl IndexKeys {
     /// Sorts the keys and drops repeated ones: a row with the tag `red` twice is in the index once.
     pub(crate) fn settle(&mut self) {
         let IndexKeys { bytes, entries, .. } = self;
+        // The row pushes the keys of one index after those of another, so that only several of one can be unsorted.
+        if entries.is_sorted_by(|a, b| a.index < b.index) {
+            return;
+        }
         let bytes = bytes.as_slice();
         // A hash is as long as every other one, so that what follows it comes into the order after it.
         let part = |entry: &Entry| {
@@ -130,10 +134,16 @@ impl IndexKeys {
         &'s self,
         other: &'s IndexKeys,
     ) -> impl Iterator<Item = (usize, &'s [u8])> {
-        self.iter().filter(|part| !other.contains(*part))
+        let entries = self.iter().enumerate();
+        entries.filter_map(|(at, part)| (!other.contains(at, part)).then_some(part))
     }
 
-    fn contains(&self, part: (usize, &[u8])) -> bool {
+    /// Returns whether this is one of the keys. It is looked for as number `at` first, where most are.
+    fn contains(&self, at: usize, part: (usize, &[u8])) -> bool {
+        let entry = self.entries.get(at);
+        if entry.is_some_and(|entry| self.part(entry) == part) {
+            return true;
+        }
         self.entries
             .binary_search_by(|entry| -> Ordering { self.part(entry).cmp(&part) })
             .is_ok()

@@ -26,6 +26,9 @@ pub(crate) trait Source {
 pub(crate) trait Target: Source {
     fn put(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()>;
 
+    /// As [`put`](Self::put), of a key that must not be there yet.
+    fn insert(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()>;
+
     /// Deletes a key with all its values; tells whether it was there.
     fn delete(&mut self, table: core::Table, key: &[u8]) -> core::Result<bool>;
 
@@ -96,6 +99,7 @@ impl Source for core::ReadTxn<'_> {
         self.open_table(name)
     }
 
+    #[inline]
     fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
         self.table(table)
     }
@@ -110,6 +114,7 @@ impl Source for core::WriteTxn<'_> {
         self.open_table(name)
     }
 
+    #[inline]
     fn table(&self, table: core::Table) -> core::Result<TableRef<'_>> {
         self.table(table)
     }
@@ -122,6 +127,10 @@ impl Source for core::WriteTxn<'_> {
 impl Target for core::WriteTxn<'_> {
     fn put(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()> {
         self.put(table, key, value)
+    }
+
+    fn insert(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()> {
+        self.insert(table, key, value)
     }
 
     fn delete(&mut self, table: core::Table, key: &[u8]) -> core::Result<bool> {
@@ -315,6 +324,7 @@ impl TableHandles {
     }
 
     /// Returns the index at a position, or the rows for the primary key.
+    #[inline]
     pub(crate) fn index(&self, position: Option<usize>) -> &IndexHandle {
         position.map_or(&self.rows, |position| &self.indexes[position])
     }

@@ -57,6 +57,19 @@ impl Revisions {
         &self,
         bytes: &'t [u8],
     ) -> Result<(Option<Origin>, &'t [u8]), Option<u64>> {
+        // Hardly any table had so many revisions that the number takes more than one byte.
+        if let Some((&first, row)) = bytes.split_first()
+            && first < varint::MORE
+            && u32::from(first) == self.current
+        {
+            return Ok((None, row));
+        }
+        self.split_older(bytes)
+    }
+
+    /// As [`split`](Self::split), for any revision.
+    #[inline(never)]
+    fn split_older<'t>(&self, bytes: &'t [u8]) -> Result<(Option<Origin>, &'t [u8]), Option<u64>> {
         let mut row = bytes;
         let revision = varint::decode(&mut row).ok_or(None)?;
         if revision == u64::from(self.current) {
