@@ -163,7 +163,7 @@ impl Database {
         /// A file has as many tables and indexes as the programs that wrote it, which are not known here.
         const MOST_TABLES: usize = 4096;
         let env = Env::options()
-            .create(false)
+            .read_only(true)
             .max_tables(MOST_TABLES)
             .open(path)?;
         Database::of(env, &Schema::new(&[]), &Fitting::default())
