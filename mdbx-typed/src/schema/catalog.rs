@@ -357,9 +357,8 @@ impl IndexKind {
         }
     }
 
-    /// Returns the flags of a new engine table, with primary keys of such a width.
-    ///
-    /// Without `DUP_FIXED` it would work as well, and so does one that was made without.
+    /// Returns the flags of a new engine table, with primary keys of such a width: those of one width are packed, if they
+    /// have the two bytes that the format asks of packed values.
     pub(crate) fn flags(self, width: Option<usize>) -> TableFlags {
         match (self, width) {
             (IndexKind::Unique, _) => TableFlags::empty(),
