@@ -66,6 +66,24 @@ impl PageMut<'_> {
         self.set_item_len(item_len);
     }
 
+    /// Adds a run of items behind the last one.
+    ///
+    /// # Panics
+    ///
+    /// If the page has no room left, or takes items of another length.
+    pub(crate) fn append_items(&mut self, items: &[u8]) {
+        let page = self.page();
+        let (item_len, lower, upper) = (page.item_len(), page.lower(), page.upper());
+        assert!(
+            items.len().is_multiple_of(item_len) && items.len() <= page.room(),
+            "the caller has checked the length and made room"
+        );
+        let (start, count) = (PAGE_HEADER + page.items().len(), items.len() / item_len);
+        self.bytes[start..start + items.len()].copy_from_slice(items);
+        self.set_lower(lower + count * COUNTED);
+        self.set_upper(upper - count * (item_len - COUNTED));
+    }
+
     /// Inserts `item` as number `index`.
     ///
     /// # Panics

@@ -208,7 +208,7 @@ impl TreeMut<'_, '_> {
             return self.remove_entry(place);
         }
         let page = self.pager.pages().page(nested.root)?;
-        let sub_page = rebuilt(page, 0..0, None).map_err(|fault| fault.at(nested.root))?;
+        let sub_page = rebuilt(page, 0..0, &[]).map_err(|fault| fault.at(nested.root))?;
         if !is_small(key.len(), sub_page.len(), self.pager.page_size()) {
             return Ok(());
         }
@@ -240,10 +240,11 @@ impl TreeMut<'_, '_> {
     /// Deletes `key` from a nested tree; tells whether it was there.
     fn delete_key(&mut self, key: &[u8]) -> Result<bool> {
         let place = self.find(key)?;
-        if place.exact {
+        let is_there = place.exact;
+        if is_there {
             self.delete(place)?;
         }
-        Ok(place.exact)
+        Ok(is_there)
     }
 }
 

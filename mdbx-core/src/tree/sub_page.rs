@@ -38,7 +38,7 @@ pub(crate) fn with_value(
             check_len(page.item_len(), value, is_packed)?;
             match bisect(page, 0, dups, value)? {
                 (_, true) => Ok(None),
-                (index, false) => rebuilt(page, 0..0, Some((index, value))).map(Some),
+                (index, false) => rebuilt(page, index..index, &[value]).map(Some),
             }
         }
         _ => Err(PageFault::BadTreeRecord),
@@ -72,48 +72,61 @@ pub(crate) fn without_values(
                 return Ok(None);
             }
             let count = run.len();
-            Ok(Some((rebuilt(page, run, None)?, count)))
+            Ok(Some((rebuilt(page, run, &[])?, count)))
         }
         _ => Err(PageFault::BadTreeRecord),
     }
 }
 
-/// Returns a sub-page of the keys of `page` but for those `without`, and with a new one before number `with.0`.
+/// Returns a sub-page of the keys of `page`, with those that `replaced` names replaced by `values`.
 pub(crate) fn rebuilt(
     page: Page<'_>,
-    without: Range<usize>,
-    with: Option<(usize, &[u8])>,
+    replaced: Range<usize>,
+    values: &[&[u8]],
 ) -> Result<Vec<u8>, PageFault> {
-    let mut values = Vec::with_capacity(page.len() + 1);
-    for index in 0..page.len() {
-        values.extend(with.filter(|&(at, _)| at == index).map(|(_, value)| value));
-        if !without.contains(&index) {
-            values.push(page.key(index)?);
-        }
+    if page.is_packed() {
+        let (items, item_len) = (page.items(), page.item_len());
+        let before = &items[..replaced.start * item_len];
+        let behind = &items[replaced.end * item_len..];
+        return Ok(packed_of(item_len, [&[before], values, &[behind]]));
     }
-    values.extend(
-        with.filter(|&(at, _)| at == page.len())
-            .map(|(_, value)| value),
-    );
-    Ok(sub_page_of(&values, page.is_packed()))
+    let mut all = Vec::with_capacity(page.len() + values.len());
+    for index in 0..replaced.start {
+        all.push(page.key(index)?);
+    }
+    all.extend_from_slice(values);
+    for index in replaced.end..page.len() {
+        all.push(page.key(index)?);
+    }
+    Ok(sub_page_of(&all, false))
 }
 
 /// Lays out a sub-page with the ordered `values`, which have one length if it is to be packed.
 pub(crate) fn sub_page_of(values: &[&[u8]], is_packed: bool) -> Vec<u8> {
-    let room_of = |value: &&[u8]| {
-        if is_packed {
-            value.len()
-        } else {
-            NewNode::leaf(value, 0, b"").room()
-        }
-    };
-    let mut bytes = vec![0; PAGE_HEADER + even(values.iter().map(room_of).sum())];
-    let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
     if let (true, Some(first)) = (is_packed, values.first()) {
-        page.pack(first.len());
+        return packed_of(first.len(), [values]);
     }
+    let room: usize = values
+        .iter()
+        .map(|value| NewNode::leaf(value, 0, b"").room())
+        .sum();
+    let mut bytes = vec![0; PAGE_HEADER + room];
+    let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
     for value in values {
         page.append(NewNode::leaf(value, 0, b""));
+    }
+    bytes
+}
+
+/// Lays out a packed sub-page with runs of items.
+fn packed_of<const N: usize>(item_len: usize, runs: [&[&[u8]]; N]) -> Vec<u8> {
+    let runs = || runs.iter().copied().flatten();
+    let len = runs().map(|run| run.len()).sum();
+    let mut bytes = vec![0; PAGE_HEADER + even(len)];
+    let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
+    page.pack(item_len);
+    for run in runs() {
+        page.append_items(run);
     }
     bytes
 }
