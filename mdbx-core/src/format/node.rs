@@ -202,12 +202,17 @@ impl<'a> Node<'a> {
     /// Returns the bytes after the key that belong to the node; `None` if they leave the page.
     #[inline]
     pub(super) fn payload(self, leaf: bool) -> Option<&'a [u8]> {
-        let len = match (leaf, self.flags()) {
+        self.rest.get(..self.payload_len(leaf))
+    }
+
+    /// Returns how many bytes after the key belong to the node. They may leave the page.
+    #[inline]
+    pub(super) fn payload_len(self, leaf: bool) -> usize {
+        match (leaf, self.flags()) {
             (false, _) => 0,
             (true, BIG) => 4,
             (true, _) => self.dsize(),
-        };
-        self.rest.get(..len)
+        }
     }
 
     /// Returns the node's contents in the form that [`PageMut`] inserts.

@@ -7,9 +7,8 @@
 //! Source: format document, "lower and upper", "Nodes", "What `mdbx_chk` verifies".
 
 use crate::error::PageFault;
-use crate::format::bytes::even;
 use crate::format::limits::{PAGE_HEADER, branch_node_max, leaf_node_max, max_value_len_dup_sort};
-use crate::format::node::{BIG, DUP, ENTRY, NODE_HEADER, Node, TREE, Value};
+use crate::format::node::{BIG, DUP, Node, TREE, Value, node_span};
 use crate::format::page::Page;
 use crate::ids::PageSize;
 
@@ -29,19 +28,13 @@ pub(crate) fn verify_tree_page(bytes: &[u8], page_size: PageSize) -> Result<(), 
     } else {
         branch_node_max(page_size)
     };
-    verify_heap(page, leaf, span_max)?;
-    for index in 0..page.len() {
-        let node = page.node(index)?;
-        let sound = if leaf {
+    verify_heap(page, leaf, span_max, |node, index| {
+        if leaf {
             leaf_node_is_sound(node)
         } else {
             branch_node_is_sound(node, index)
-        };
-        if !sound {
-            return Err(PageFault::BadNode { index });
         }
-    }
-    Ok(())
+    })
 }
 
 /// Checks that the items are no longer than separators can be. Where they lie, the header says.
@@ -58,11 +51,9 @@ fn branch_node_is_sound(node: Node<'_>, index: usize) -> bool {
     node.flags() == 0 && (index > 0 || node.key().is_empty())
 }
 
+/// The node must lie inside its page.
 fn leaf_node_is_sound(node: Node<'_>) -> bool {
-    match node.value() {
-        None => false,
-        Some(_) => node.flags() & !(BIG | TREE | DUP) == 0,
-    }
+    node.flags() == 0 || (node.value().is_some() && node.flags() & !(BIG | TREE | DUP) == 0)
 }
 
 /// Checks that the nodes of a sub-page are sound and tile its heap exactly.
@@ -72,83 +63,87 @@ pub(crate) fn verify_sub_page(page: Page<'_>) -> Result<(), PageFault> {
     if page.is_packed() {
         return Ok(()); // its header vouches for the items
     }
-    verify_heap(page, true, usize::MAX)?;
-    for index in 0..page.len() {
-        let node = page.node(index)?;
-        if !matches!(node.value(), Some(Value::Inline(b""))) {
-            return Err(PageFault::BadNode { index });
-        }
-    }
-    Ok(())
+    verify_heap(page, true, usize::MAX, |node, _| {
+        matches!(node.value(), Some(Value::Inline(b"")))
+    })
 }
 
-/// Checks that the nodes tile the heap.
-fn verify_heap(page: Page<'_>, leaf: bool, span_max: usize) -> Result<(), PageFault> {
-    if page.bytes().len() <= 4096 {
-        walk_heap(page, leaf, span_max, &mut Starts::<{ 4096 / 128 }>::new())
-    } else {
-        walk_heap(page, leaf, span_max, &mut Starts::<{ 65536 / 128 }>::new())
-    }
-}
-
-/// Walks the heap from its start, node by node, and finds each to be one of the entries.
-fn walk_heap<const N: usize>(
+/// Checks that the nodes tile the heap, and that each is sound.
+fn verify_heap(
     page: Page<'_>,
     leaf: bool,
     span_max: usize,
-    starts: &mut Starts<N>,
+    is_sound: impl Fn(Node<'_>, usize) -> bool,
 ) -> Result<(), PageFault> {
-    for index in 0..page.len() {
-        let offset = page.node_offset(index) - PAGE_HEADER;
-        if !offset.is_multiple_of(2) || offset < page.upper() || !starts.insert(offset) {
-            return Err(PageFault::BadNode { index });
-        }
+    if page.bytes().len() <= 4096 {
+        let mut marks = Marks::<{ 4096 / 128 }>::new();
+        visit_nodes(page, leaf, span_max, is_sound, &mut marks)
+    } else {
+        let mut marks = Marks::<{ 65536 / 128 }>::new();
+        visit_nodes(page, leaf, span_max, is_sound, &mut marks)
     }
-    let (end, mut at, mut nodes) = (page.bytes().len() - PAGE_HEADER, page.upper(), 0);
-    while at < end {
-        let node = page
-            .node_at(PAGE_HEADER + at)
-            .filter(|_| starts.contains(at));
-        let payload = node.and_then(|node| node.payload(leaf));
-        let (Some(node), Some(payload)) = (node, payload) else {
-            return Err(PageFault::LooseHeap);
-        };
-        let span = NODE_HEADER + even(node.key().len() + payload.len());
-        if span > span_max {
-            return Err(PageFault::LooseHeap);
-        }
-        at += span;
-        nodes += 1;
-    }
-    if at != end || nodes != page.len() || page.lower() != nodes * ENTRY {
-        return Err(PageFault::LooseHeap);
-    }
-    Ok(())
 }
 
-/// A set of even offsets inside a page body, one bit each. Offsets outside it are never members.
-struct Starts<const N: usize>([u64; N]);
+/// Looks at every node once, in the order of the entries, which is not that of the heap.
+///
+/// Why that shows whether the nodes tile the heap: take the offsets in it for the points of a graph, and each node for
+/// a line from its start to its end. A point is marked if an odd number of lines meet there. If the start of the heap
+/// and its end are the only such points, lines lead from the one to the other, and what lines there are besides close
+/// circles. So if all lines together are no longer than the heap, they are one way through it, without a step back.
+#[inline]
+fn visit_nodes<const N: usize>(
+    page: Page<'_>,
+    leaf: bool,
+    span_max: usize,
+    is_sound: impl Fn(Node<'_>, usize) -> bool,
+    marks: &mut Marks<N>,
+) -> Result<(), PageFault> {
+    let (start, end) = (page.upper(), page.bytes().len() - PAGE_HEADER);
+    let mut sum = 0;
+    for (index, &entry) in page.entries().iter().enumerate() {
+        let offset = usize::from(u16::from_le_bytes(entry));
+        let bad_node = PageFault::BadNode { index };
+        if !offset.is_multiple_of(2) || offset < start {
+            return Err(bad_node);
+        }
+        let node = page.node_at(PAGE_HEADER + offset).ok_or(bad_node)?;
+        let span = node_span(node.key().len(), node.payload_len(leaf));
+        if span > span_max || span > end - offset || !is_sound(node, index) {
+            return Err(bad_node);
+        }
+        marks.flip(offset);
+        marks.flip(offset + span);
+        sum += span;
+    }
+    marks.flip(start);
+    marks.flip(end);
+    if sum == end - start && marks.are_none() {
+        Ok(())
+    } else {
+        Err(PageFault::LooseHeap)
+    }
+}
 
-impl<const N: usize> Starts<N> {
+/// Marks at even offsets of a page body, one bit each.
+struct Marks<const N: usize>([u64; N]);
+
+impl<const N: usize> Marks<N> {
     fn new() -> Self {
-        Starts([0; N])
+        Marks([0; N])
     }
 
-    /// Adds `offset`; `false` if it was there, or cannot be.
-    fn insert(&mut self, offset: usize) -> bool {
-        let (word, bit) = (offset / 128, 1 << (offset / 2 % 64));
-        let Some(word) = self.0.get_mut(word) else {
-            return false;
-        };
-        let fresh = *word & bit == 0;
-        *word |= bit;
-        fresh
+    /// Sets or takes away the mark at `offset`.
+    ///
+    /// # Panics
+    ///
+    /// If it lies outside the body.
+    #[inline]
+    fn flip(&mut self, offset: usize) {
+        self.0[offset / 128] ^= 1 << (offset / 2 % 64);
     }
 
-    fn contains(&self, offset: usize) -> bool {
-        self.0
-            .get(offset / 128)
-            .is_some_and(|word| word & (1 << (offset / 2 % 64)) != 0)
+    fn are_none(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
     }
 }
 
@@ -156,7 +151,7 @@ impl<const N: usize> Starts<N> {
 mod tests {
     use super::*;
     use crate::format::bytes::{put_u16, u16_at};
-    use crate::format::node::NewNode;
+    use crate::format::node::{ENTRY, NewNode};
     use crate::format::page::{BRANCH, LEAF, PageMut};
     use crate::ids::{Pgno, Txnid};
 
@@ -213,8 +208,23 @@ mod tests {
         );
     }
 
+    /// Returns whether each node of a leaf starts where the one before it in the heap ends.
+    fn is_tiled(page: Page<'_>) -> bool {
+        let span = |index| {
+            let node = page.node(index).unwrap();
+            let start = page.node_offset(index) - PAGE_HEADER;
+            (start, start + node.contents(true).room() - ENTRY)
+        };
+        let mut spans: Vec<_> = (0..page.len()).map(span).collect();
+        spans.sort_unstable();
+        let end = spans.iter().try_fold(page.upper(), |at, &(start, end)| {
+            (start == at && end > at).then_some(end)
+        });
+        end == Some(page.bytes().len() - PAGE_HEADER)
+    }
+
     #[test]
-    fn random_damage_never_panics() {
+    fn random_damage_is_found_or_leaves_the_nodes_tiled() {
         let mut state = 0x2545_F491_4F6C_DD1D_u64;
         for _ in 0..200_000 {
             state ^= state << 13;
@@ -226,6 +236,7 @@ mod tests {
             if let Ok(page) = Page::of_tree(&bytes, Pgno(3), Txnid(4))
                 && verify_tree_page(&bytes, PageSize::MIN).is_ok()
             {
+                assert!(is_tiled(page));
                 let len = page.len();
                 let mut page = PageMut::new(&mut bytes);
                 page.remove(len / 2);
