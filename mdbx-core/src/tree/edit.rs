@@ -11,7 +11,7 @@ use crate::tree::search::{Target, descend};
 use crate::tree::stack::{Path, Step};
 
 /// Where a key is in a tree, or would be. Valid until the tree changes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The way to the first entry with the key or a greater one; without steps if the tree is empty.
     pub(crate) path: Path,

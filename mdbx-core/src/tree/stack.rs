@@ -4,7 +4,6 @@
 //! holds page numbers, so the pages may change under it.
 
 use crate::format::page::Page;
-use crate::format::root::MAX_HEIGHT;
 use crate::ids::Pgno;
 
 /// The pages from the root to a leaf, and the entry taken in each.
@@ -29,10 +28,17 @@ impl<'p> Stack<'p> {
     }
 }
 
+/// Levels of a [`Path`] that need no memory of their own. Hardly any tree of pages of a usual size is higher.
+const NEAR: usize = 4;
+
 /// The page numbers from the root to a leaf, and the entry taken in each.
-#[derive(Clone, Copy, Debug)]
+///
+/// It is small, since every change of a table hands one on, from the search to the change.
+#[derive(Clone, Debug)]
 pub(crate) struct Path {
-    steps: [Step; MAX_HEIGHT],
+    near: [Step; NEAR],
+    /// The steps that `near` has no room for.
+    far: Vec<Step>,
     len: usize,
 }
 
@@ -45,36 +51,50 @@ pub(crate) struct Step {
 
 impl Path {
     pub(crate) fn new() -> Path {
+        let none = Step {
+            pgno: Pgno::NONE,
+            index: 0,
+        };
         Path {
-            steps: [Step {
-                pgno: Pgno::NONE,
-                index: 0,
-            }; MAX_HEIGHT],
+            near: [none; NEAR],
+            far: Vec::new(),
             len: 0,
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Adds a page below the last one.
-    ///
-    /// # Panics
-    ///
-    /// If there are [`MAX_HEIGHT`] already: the height of a tree is checked before anyone descends.
+    #[inline]
     pub(crate) fn push(&mut self, pgno: Pgno, index: usize) {
-        self.steps[self.len] = Step { pgno, index };
+        let step = Step { pgno, index };
+        match self.near.get_mut(self.len) {
+            Some(near) => *near = step,
+            None => self.far.push(step),
+        }
         self.len += 1;
     }
 
-    /// Returns step `level`; 0 is the root.
+    /// Returns step `level`, which must have been taken; 0 is the root.
+    #[inline]
     pub(crate) fn step(&self, level: usize) -> Step {
-        self.steps[..self.len][level]
+        assert!(level < self.len, "only steps that were taken are asked for");
+        match self.near.get(level) {
+            Some(near) => *near,
+            None => self.far[level - NEAR],
+        }
     }
 
+    #[inline]
     pub(crate) fn step_mut(&mut self, level: usize) -> &mut Step {
-        &mut self.steps[..self.len][level]
+        assert!(level < self.len, "only steps that were taken are asked for");
+        match self.near.get_mut(level) {
+            Some(near) => near,
+            None => &mut self.far[level - NEAR],
+        }
     }
 
     /// Returns the leaf step.
@@ -82,6 +102,7 @@ impl Path {
     /// # Panics
     ///
     /// If the path is empty: only trees that have a leaf are descended.
+    #[inline]
     pub(crate) fn leaf(&self) -> Step {
         self.step(self.len - 1)
     }

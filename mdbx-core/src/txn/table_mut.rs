@@ -128,8 +128,8 @@ impl TableMut<'_> {
         };
         match flags.decide(&self.as_ref(), there, key, value)? {
             Verdict::AsItIs => Ok(()),
-            Verdict::Put => self.put_at(&place, key, value),
-            Verdict::ReplaceAll => self.replace_all(&place, key, value),
+            Verdict::Put => self.put_at(place, key, value),
+            Verdict::ReplaceAll => self.replace_all(place, key, value),
         }
     }
 
@@ -241,7 +241,7 @@ impl TableMut<'_> {
         if !is_large(key.len(), len, self.base.page_size) {
             let mut value = vec![0; len];
             fill(&mut value);
-            return self.put_at(&place, key, &value);
+            return self.put_at(place, key, &value);
         }
         self.reserve_pages(&place, key.len(), len, false)?;
         self.edit(|mut tree| tree.put_large(place, key, len, fill).map(|()| true))
@@ -333,26 +333,26 @@ impl TableMut<'_> {
     }
 
     /// Stores `value` at `place`: as the value of the key, or as one more.
-    fn put_at(&mut self, place: &Place, key: &[u8], value: &[u8]) -> Result<()> {
+    fn put_at(&mut self, place: Place, key: &[u8], value: &[u8]) -> Result<()> {
         let is_dup = self.is_dup_sort();
-        self.reserve_pages(place, key.len(), value.len(), is_dup)?;
+        self.reserve_pages(&place, key.len(), value.len(), is_dup)?;
         self.edit(|mut tree| {
             if is_dup {
-                tree.put_dup(*place, key, value)
+                tree.put_dup(place, key, value)
             } else {
-                tree.put(*place, key, value).map(|()| true)
+                tree.put(place, key, value).map(|()| true)
             }
         })
         .map(drop)
     }
 
     /// Makes `value` the only value of `key`, which has several.
-    fn replace_all(&mut self, place: &Place, key: &[u8], value: &[u8]) -> Result<()> {
+    fn replace_all(&mut self, place: Place, key: &[u8], value: &[u8]) -> Result<()> {
         let height = self.open.root.height;
         let pages = most_pages_for_delete(height) + most_pages_for_put(height + 1);
         self.gc.borrow_mut().reserve(self.base, pages)?;
         self.edit(|mut tree| {
-            tree.delete(*place)?;
+            tree.delete(place)?;
             let place = tree.find(key)?;
             tree.put_dup(place, key, value)
         })
