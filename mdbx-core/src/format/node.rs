@@ -341,8 +341,10 @@ impl PageMut<'_> {
         );
         let start = upper - (node.room() - ENTRY);
         let entry = PAGE_HEADER + ENTRY * index;
-        self.bytes
-            .copy_within(entry..PAGE_HEADER + lower, entry + ENTRY);
+        if entry < PAGE_HEADER + lower {
+            self.bytes
+                .copy_within(entry..PAGE_HEADER + lower, entry + ENTRY);
+        }
         put_u16(self.bytes, entry, narrow(start));
         self.set_lower(lower + ENTRY);
         self.set_upper(start);
@@ -370,7 +372,7 @@ impl PageMut<'_> {
             return self.remove_item(index);
         }
         let page = self.page();
-        let (len, lower, upper) = (page.len(), page.lower(), page.upper());
+        let (lower, upper) = (page.lower(), page.upper());
         let start = page.node_offset(index);
         let span = self.contents(index).room() - ENTRY;
 
@@ -379,12 +381,14 @@ impl PageMut<'_> {
         let entry = PAGE_HEADER + ENTRY * index;
         self.bytes
             .copy_within(entry + ENTRY..PAGE_HEADER + lower, entry);
-        for other in 0..len - 1 {
-            let at = PAGE_HEADER + ENTRY * other;
-            let offset = usize::from(u16_at(self.bytes, at));
-            if PAGE_HEADER + offset < start {
-                put_u16(self.bytes, at, narrow(offset + span));
-            }
+        let (removed, moved_by) = (narrow(start - PAGE_HEADER), narrow(span));
+        let end = PAGE_HEADER + lower - ENTRY;
+        let (entries, _) = self.bytes[PAGE_HEADER..end].as_chunks_mut();
+        for entry in entries {
+            let offset = u16::from_le_bytes(*entry);
+            // Nothing wraps: the node still ends where the removed one ended, or before.
+            let moved = offset.wrapping_add(if offset < removed { moved_by } else { 0 });
+            *entry = moved.to_le_bytes();
         }
         self.set_lower(lower - ENTRY);
         self.set_upper(upper + span);

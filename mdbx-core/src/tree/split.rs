@@ -10,6 +10,7 @@
 //! full stays full: the new entry alone goes to the new page.
 
 use crate::error::{PageFault, Result};
+use crate::format::bytes::even;
 use crate::format::limits::PAGE_HEADER;
 use crate::format::node::{ENTRY, NewNode, node_span};
 use crate::format::page::Page;
@@ -194,10 +195,25 @@ impl<'n> Nodes<'n> {
 
     /// Returns the room that all nodes take on one page.
     pub(crate) fn room(&self) -> usize {
-        self.left.room_for(self.first_of_page(0))
-            + (1..self.len())
-                .map(|index| self.left.room_for(self.get(index)))
-                .sum::<usize>()
+        // The first node of a branch has no key: neither the one there, nor the one that may come before it.
+        let extra = self.extra.map_or(0, |(index, _)| match index {
+            0 => self.left.room_for(self.first_of_page(0)),
+            _ => self.room_of(index),
+        });
+        let right = self.right.map_or(0, |(page, separator)| {
+            let key_len = if self.is_branch() { separator.len() } else { 0 };
+            page.used() + even(key_len)
+        });
+        self.left.used() + extra + right
+    }
+
+    /// Returns the room that node `index` takes on a page.
+    fn room_of(&self, index: usize) -> usize {
+        if self.left.is_packed() {
+            self.left.item_len()
+        } else {
+            self.get(index).room()
+        }
     }
 
     /// Returns a key that separates the nodes before `cut` from the others.
@@ -226,28 +242,43 @@ pub(crate) fn balanced_cut(nodes: &Nodes<'_>) -> Option<usize> {
 }
 
 fn choose_cut(nodes: &Nodes<'_>, edge: Edge) -> Option<usize> {
-    let (least, all) = (nodes.least(), nodes.room());
-    let mut left = nodes.left.room_for(nodes.first_of_page(0));
-    let mut best: Option<(usize, usize)> = None;
-    for cut in 1..=nodes.len().saturating_sub(least) {
-        let first = nodes.get(cut);
+    let (least, all, page_room) = (nodes.least(), nodes.room(), nodes.page_room());
+    let cuts = least..=nodes.len().saturating_sub(least);
+    // Returns what the nodes before `cut` leave to the other page, whose first node drops its key in a branch.
+    let room_right = |cut, left| {
         let saved = if nodes.is_branch() {
-            first.room() - ENTRY - node_span(0, 0)
+            nodes.room_of(cut) - ENTRY - node_span(0, 0)
         } else {
             0
         };
-        let right = all - left - saved;
-        if cut >= least && left <= nodes.page_room() && right <= nodes.page_room() {
-            let cost = match edge {
-                Edge::First => cut,
-                Edge::Inside => left.abs_diff(right),
-                Edge::Last => usize::MAX - cut,
-            };
+        all - left - saved
+    };
+    if edge == Edge::Last {
+        let behind = cuts.end() + 1..nodes.len();
+        let mut left = all - behind.map(|index| nodes.room_of(index)).sum::<usize>();
+        return cuts.rev().find(|&cut| {
+            left -= nodes.room_of(cut);
+            left <= page_room && room_right(cut, left) <= page_room
+        });
+    }
+    let mut left = nodes.left.room_for(nodes.first_of_page(0));
+    left += (1..least).map(|index| nodes.room_of(index)).sum::<usize>();
+    let mut best: Option<(usize, usize)> = None;
+    for cut in cuts {
+        let right = room_right(cut, left);
+        if left <= page_room && right <= page_room {
+            if edge == Edge::First {
+                return Some(cut);
+            }
+            let cost = left.abs_diff(right);
             if best.is_none_or(|(least_cost, _)| cost < least_cost) {
                 best = Some((cost, cut));
             }
         }
-        left += nodes.left.room_for(first);
+        if left >= right && !nodes.is_branch() {
+            break; // the left page only gets fuller from here on, and the right one emptier
+        }
+        left += nodes.room_of(cut);
     }
     best.map(|(_, cut)| cut)
 }
@@ -296,6 +327,62 @@ mod tests {
         assert_eq!(choose_cut(&nodes, Edge::First), Some(2));
         assert_eq!(nodes.first_of_page(3).key(), b"");
         assert_eq!(nodes.separator(3, Order::Bytes), b"dddd");
+    }
+
+    /// Returns the cheapest cut, found by adding up all nodes for each.
+    fn cut_by_trial(nodes: &Nodes<'_>, edge: Edge) -> Option<usize> {
+        let room = |from: usize, to: usize| {
+            let first = nodes.left.room_for(nodes.first_of_page(from));
+            let others = (from + 1..to).map(|index| nodes.left.room_for(nodes.get(index)));
+            first + others.sum::<usize>()
+        };
+        let len = nodes.len();
+        assert_eq!(nodes.room(), room(0, len));
+        (nodes.least()..=len - nodes.least())
+            .map(|cut| (cut, room(0, cut), room(cut, len)))
+            .filter(|&(_, left, right)| left.max(right) <= nodes.page_room())
+            .min_by_key(|&(cut, left, right)| match edge {
+                Edge::First => cut,
+                Edge::Inside => left.abs_diff(right),
+                Edge::Last => len - cut,
+            })
+            .map(|(cut, _, _)| cut)
+    }
+
+    #[test]
+    fn the_cut_is_the_one_that_trying_all_finds() {
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut random = |end: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::from(state.to_le_bytes()[0]) % end
+        };
+        for _ in 0..2000 {
+            let flags = [BRANCH, LEAF][random(2)];
+            let keys: Vec<Vec<u8>> = (0..40_u8).map(|c| vec![c; 1 + random(60)]).collect();
+            let mut keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+            let mut room = 0;
+            keys.retain(|key| {
+                room += ENTRY + node_span(key.len(), 0);
+                room <= 236
+            });
+            if flags == BRANCH {
+                keys[0] = b"";
+            }
+            let bytes = page(flags, &keys);
+            let (full, key) = (Page::trusted(&bytes), [b'x'; 60]);
+            let node = NewNode::branch(&key[..full.room() % 60], Pgno(1));
+            let index = random(keys.len() + 1);
+            for edge in [Edge::First, Edge::Inside, Edge::Last] {
+                let nodes = Nodes::of_page_with(full, index, node);
+                assert_eq!(choose_cut(&nodes, edge), cut_by_trial(&nodes, edge));
+                if nodes.len() > 4 {
+                    let nodes = Nodes::of_pages(full, &key[..random(60)], full);
+                    assert_eq!(choose_cut(&nodes, edge), cut_by_trial(&nodes, edge));
+                }
+            }
+        }
     }
 
     #[test]

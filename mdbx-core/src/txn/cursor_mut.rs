@@ -44,10 +44,6 @@ pub struct CursorMut<'t> {
 
 /// Where the cursor stands between two calls.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a cursor has one of them, and boxing it would cost each move an allocation"
-)]
 enum Place {
     /// The table is as it was.
     Parked(Parked),
