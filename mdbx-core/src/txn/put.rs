@@ -88,9 +88,6 @@ impl PutFlags {
         key: &[u8],
         value: &[u8],
     ) -> Result<Verdict> {
-        if self == PutFlags::empty() {
-            return Ok(Verdict::Put);
-        }
         if self.contains(PutFlags::CURRENT) {
             return self.decide_current(table, place, key, value);
         }

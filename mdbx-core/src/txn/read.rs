@@ -151,7 +151,7 @@ impl<'env> ReadTxn<'env> {
     #[inline]
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
         let pages = self.pages();
-        let open = self.tables.get(self.store(), pages, table)?;
+        let open = self.tables.get(self.store(), || pages, table)?;
         Ok(TableRef::new(pages, open.root, open.orders()))
     }
 

@@ -241,7 +241,12 @@ impl Tables {
     ///
     /// [`Error::NoSuchTable`], [`Error::ForeignTable`], [`Error::Incompatible`] if the name is that of a plain entry.
     #[inline]
-    pub(crate) fn get(&self, store: &Store, main: Pages<'_>, table: Table) -> Result<&OpenTable> {
+    pub(crate) fn get<'p>(
+        &self,
+        store: &Store,
+        main: impl FnOnce() -> Pages<'p>,
+        table: Table,
+    ) -> Result<&OpenTable> {
         if table == Table::MAIN {
             return Ok(&self.main);
         }
@@ -249,7 +254,7 @@ impl Tables {
         let open = if let Some(open) = cell.get() {
             open
         } else {
-            let (root, order) = self.load(store, main, table)?;
+            let (root, order) = self.load(store, main(), table)?;
             cell.get_or_init(|| OpenTable::new(root, order))
         };
         if open.is_gone {
@@ -415,11 +420,17 @@ impl Tables {
         std::iter::once((None, &mut self.main)).chain(named)
     }
 
+    #[inline]
     fn cell(&self, store: &Store, table: Table) -> Result<&OnceLock<OpenTable>> {
         let number = number_of(store, table)?;
-        let Some(beyond) = number.checked_sub(FEW) else {
-            return Ok(&self.few[number]);
-        };
+        match number.checked_sub(FEW) {
+            None => Ok(&self.few[number]),
+            Some(beyond) => self.cell_beyond(store, beyond),
+        }
+    }
+
+    /// Returns the place of the named table with number `FEW + beyond`.
+    fn cell_beyond(&self, store: &Store, beyond: usize) -> Result<&OnceLock<OpenTable>> {
         let blocks = || {
             let count = store.names.capacity().div_ceil(BLOCK);
             (0..count).map(|_| OnceLock::new()).collect()
@@ -430,12 +441,13 @@ impl Tables {
         Ok(&cells[beyond % BLOCK])
     }
 
+    #[inline]
     fn cell_mut(&mut self, store: &Store, table: Table) -> Result<&mut OnceLock<OpenTable>> {
-        self.cell(store, table)?; // it has its place
         let number = number_of(store, table)?;
         let Some(beyond) = number.checked_sub(FEW) else {
             return Ok(&mut self.few[number]);
         };
+        self.cell_beyond(store, beyond)?; // it has its place
         let blocks = self.more.get_mut().ok_or(Error::ForeignTable)?;
         let block = blocks[beyond / BLOCK].get_mut();
         Ok(&mut block.ok_or(Error::ForeignTable)?[beyond % BLOCK])
@@ -560,6 +572,7 @@ pub(crate) fn name_of(store: &Store, table: Table) -> Result<&[u8]> {
         .ok_or(Error::ForeignTable)
 }
 
+#[inline]
 fn number_of(store: &Store, table: Table) -> Result<usize> {
     if table.env == store.number {
         Ok(table.number as usize)

@@ -122,6 +122,9 @@ impl TableMut<'_> {
     #[doc(alias = "mdbx_put")]
     pub fn put_with(&mut self, key: &[u8], value: &[u8], flags: PutFlags) -> Result<()> {
         let place = self.find_for(key, value)?;
+        if flags == PutFlags::empty() {
+            return self.put_at(place, key, value);
+        }
         let there = KeyPlace {
             is_present: place.exact,
             is_last: flags.contains(PutFlags::APPEND) && self.is_last(&place)?,
@@ -425,6 +428,16 @@ impl TableMut<'_> {
 
     /// Returns the place of `key`, which must not be the name of a table.
     pub(super) fn find(&mut self, key: &[u8]) -> Result<Place> {
+        self.find_and(key, |_, _| Ok(()))
+    }
+
+    /// Returns the place of `key`, which must not be the name of a table, unless `check` refuses it.
+    #[inline]
+    fn find_and(
+        &mut self,
+        key: &[u8],
+        check: impl FnOnce(&TreeMut<'_, '_>, &Place) -> Result<()>,
+    ) -> Result<Place> {
         self.check_sound()?;
         self.make_room()?;
         let is_main = self.table == Table::MAIN;
@@ -435,6 +448,9 @@ impl TableMut<'_> {
             }
             let is_table =
                 is_main && place.exact && matches!(tree.value_at(&place)?, Value::Table(_));
+            if !is_table {
+                check(&tree, &place)?;
+            }
             Ok((place, is_table))
         })?;
         if is_table {
@@ -454,11 +470,12 @@ impl TableMut<'_> {
     fn find_for(&mut self, key: &[u8], value: &[u8]) -> Result<Place> {
         let flags = self.flags();
         check_lens(flags, self.base.page_size, key, value)?;
-        let place = self.find(key)?;
-        if flags.contains(TableFlags::DUP_FIXED) {
-            self.with_tree(|tree| check_fixed_value(tree.root, tree.leaf_of(&place)?, value))?;
-        }
-        Ok(place)
+        self.find_and(key, |tree, place| {
+            if flags.contains(TableFlags::DUP_FIXED) {
+                check_fixed_value(tree.root, tree.leaf_of(place)?, value)?;
+            }
+            Ok(())
+        })
     }
 
     fn flags(&self) -> TableFlags {

@@ -28,7 +28,7 @@ use crate::txn::cursor::Cursor;
 use crate::txn::engine::Engine;
 use crate::txn::put::PutFlags;
 use crate::txn::range::{Dups, Range};
-use crate::txn::table::{Table, TableFlags, Tables, handle, name_of, show};
+use crate::txn::table::{OpenTable, Table, TableFlags, Tables, handle, name_of, show};
 use crate::txn::table_mut::TableMut;
 use crate::txn::view::TableRef;
 
@@ -88,10 +88,16 @@ impl<'env> WriteTxn<'env> {
     /// - [`Error::TxnFailed`] if an earlier error left this transaction half changed.
     #[inline]
     pub fn table(&self, table: Table) -> Result<TableRef<'_>> {
-        self.check_sound()?;
-        let open = self.tables.get(self.store(), self.main_pages(), table)?;
+        let open = self.look_up(table)?;
         let pages = self.base().pages(self.end(), open.dirty.as_deref());
         Ok(TableRef::new(pages, open.root, open.orders()))
+    }
+
+    /// Returns what this transaction knows of the table behind a handle.
+    #[inline]
+    fn look_up(&self, table: Table) -> Result<&OpenTable> {
+        self.check_sound()?;
+        self.tables.get(self.store(), || self.main_pages(), table)
     }
 
     /// Returns the table behind a handle, to be read and changed.
@@ -101,7 +107,7 @@ impl<'env> WriteTxn<'env> {
     /// Those of [`table`](WriteTxn::table).
     #[inline]
     pub fn table_mut(&mut self, table: Table) -> Result<TableMut<'_>> {
-        self.table(table)?;
+        self.look_up(table)?;
         self.make_room()?;
         let store = &*self.engine.store;
         Ok(TableMut {
