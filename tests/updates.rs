@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::{TempEnv, dups, items, owned};
+use std::collections::BTreeMap;
+
+use common::{Rng, TempEnv, dups, items, owned};
 use mdbx_core::{Cursor, Error, PageSize, PutFlags, Result, Table, TableFlags, WriteTxn};
 
 const PLAIN: TableFlags = TableFlags::empty();
@@ -267,5 +269,84 @@ fn a_cursor_goes_through_a_table_and_changes_what_it_meets() -> Result<()> {
     let after = env.items(table)?;
     assert_eq!(after.len(), 204);
     assert!(after.iter().all(|(_, value)| value.ends_with(b"!")));
+    Ok(())
+}
+
+/// A change at random of one of few keys, after others were looked up to be changed.
+fn change_at_random(
+    txn: &mut WriteTxn<'_>,
+    table: Table,
+    model: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+    rng: &mut Rng,
+) -> Result<()> {
+    let key = |rng: &mut Rng| format!("key {:03}", rng.below(200)).into_bytes();
+    let mut wanted = key(rng);
+    for _ in 0..rng.below(3) {
+        wanted = key(rng);
+        let found = txn.get_to_change(table, &wanted)?;
+        assert_eq!(found, model.get(&wanted).map(Vec::as_slice));
+    }
+    if rng.below(4) == 0 {
+        wanted = key(rng);
+    }
+    let value = vec![b'v'; rng.below(200)];
+    match rng.below(8) {
+        0 => {
+            let last = key(rng);
+            txn.delete_range(table, wanted.as_slice()..last.as_slice())?;
+            model.retain(|key, _| *key < wanted || *key >= last);
+        }
+        1 | 2 => assert_eq!(txn.delete(table, &wanted)?, model.remove(&wanted).is_some()),
+        3 => match txn.insert(table, &wanted, &value) {
+            Err(Error::KeyExists) => assert!(model.contains_key(&wanted)),
+            done => {
+                done?;
+                assert_eq!(model.insert(wanted, value), None);
+            }
+        },
+        _ => {
+            txn.put(table, &wanted, &value)?;
+            model.insert(wanted, value);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_key_looked_up_to_be_changed_is_found_whatever_was_changed_since() -> Result<()> {
+    let env = TempEnv::with_page_size(PageSize::MIN);
+    let table = env.create_table("table", PLAIN)?;
+    let mut rng = Rng::new(83);
+    println!("MDBX_SEED={}", rng.seed());
+    let mut model = BTreeMap::new();
+    for _ in 0..60 {
+        let mut txn = env.write()?;
+        for _ in 0..40 {
+            change_at_random(&mut txn, table, &mut model, &mut rng)?;
+            if rng.below(4) > 0 {
+                continue;
+            }
+            let before = model.clone();
+            let mut nested = txn.nested()?;
+            for _ in 0..rng.below(6) {
+                change_at_random(&mut nested, table, &mut model, &mut rng)?;
+            }
+            let looked_up = format!("key {:03}", rng.below(200)).into_bytes();
+            nested.get_to_change(table, &looked_up)?;
+            if rng.below(2) == 0 {
+                nested.commit()?;
+            } else {
+                drop(nested);
+                model = before;
+            }
+            txn.put(table, &looked_up, b"after")?;
+            model.insert(looked_up, b"after".to_vec());
+        }
+        txn.commit()?;
+        assert_eq!(
+            env.items(table)?,
+            model.clone().into_iter().collect::<Vec<_>>()
+        );
+    }
     Ok(())
 }

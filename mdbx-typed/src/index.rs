@@ -31,7 +31,7 @@ enum Step<'a> {
 
 impl Changes<'_> {
     /// Checks that the new keys fit and that no other row has one of them in a unique index.
-    pub(crate) fn check<T: Table>(&self, txn: &dyn Source) -> Result<()> {
+    pub(crate) fn check<T: Table>(&self, txn: &mut dyn Target) -> Result<()> {
         for (position, key) in self.new.missing_from(self.old) {
             let schema = &T::SCHEMA.indexes[position];
             let handle = &self.handles.indexes[position];
@@ -51,7 +51,7 @@ impl Changes<'_> {
             if !schema.unique || schema.hashed {
                 continue;
             }
-            match txn.table(handle.table)?.get(key)? {
+            match txn.get_to_change(handle.table, key)? {
                 Some(existing) if existing != self.primary_key.as_slice() => {
                     return Err(Error::UniqueViolation {
                         table,

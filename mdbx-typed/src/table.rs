@@ -322,15 +322,11 @@ impl<'s, T: Table> Statement<'s, T> {
     ///
     /// The row is decoded in its borrowed form, and only if there are indexes.
     fn note_old_keys(&mut self, key: &KeyBuf) -> Result<bool> {
+        let rows = self.handles.rows.table;
         if self.handles.indexes.is_empty() {
-            let rows = self.handles.rows.table;
             return Ok(!self.noting.is_on() || self.txn.table(rows)?.contains(key.as_slice())?);
         }
-        let Some(bytes) = self
-            .txn
-            .table(self.handles.rows.table)?
-            .get(key.as_slice())?
-        else {
+        let Some(bytes) = self.txn.get_to_change(rows, key.as_slice())? else {
             return Ok(false);
         };
         row::decode::<T>(self.handles, key.as_slice(), bytes)?.index_keys(&mut self.scratch.old);
@@ -342,11 +338,8 @@ impl<'s, T: Table> Statement<'s, T> {
     where
         T: OwnedTable,
     {
-        let Some(bytes) = self
-            .txn
-            .table(self.handles.rows.table)?
-            .get(key.as_slice())?
-        else {
+        let rows = self.handles.rows.table;
+        let Some(bytes) = self.txn.get_to_change(rows, key.as_slice())? else {
             return Ok(None);
         };
         let row: T = row::decode::<T>(self.handles, key.as_slice(), bytes)?;

@@ -342,6 +342,7 @@ impl TableMut<'_> {
             }
             gc.undo_level(mark);
             (self.open.root, self.open.changed) = (root, changed);
+            self.open.forget_place();
             self.failed.set(false);
         }
         done

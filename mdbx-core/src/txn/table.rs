@@ -15,6 +15,7 @@ use crate::pager::memory::Memory;
 use crate::pager::snapshot::Pages;
 use crate::store::open::Store;
 use crate::store::orders::TableOrder;
+use crate::tree::edit::Place;
 use crate::tree::order::Orders;
 use crate::tree::search::{Target, descend};
 
@@ -178,6 +179,15 @@ pub(crate) struct OpenTable {
     pub(crate) is_gone: bool,
     /// The pages that this transaction has written, if it has written any.
     pub(crate) dirty: Option<Box<DirtyList>>,
+    /// The key looked up last to be changed.
+    noted: Option<Box<Noted>>,
+}
+
+/// A key that was looked up to be changed, and its place, as long as the table is as it was then.
+#[derive(Debug)]
+struct Noted {
+    key: Vec<u8>,
+    place: Option<Place>,
 }
 
 impl OpenTable {
@@ -189,6 +199,35 @@ impl OpenTable {
             changed: false,
             is_gone: false,
             dirty: None,
+            noted: None,
+        }
+    }
+
+    /// Notes where `key` is, for a change of it that may follow.
+    pub(crate) fn note_place(&mut self, key: &[u8], place: Place) {
+        let noted = self.noted.get_or_insert_with(|| {
+            Box::new(Noted {
+                key: Vec::new(),
+                place: None,
+            })
+        });
+        noted.key.clear();
+        noted.key.extend_from_slice(key);
+        noted.place = Some(place);
+    }
+
+    /// Returns the place of `key` if it was noted, and the table has not changed since then.
+    #[inline]
+    pub(crate) fn take_noted_place(&mut self, key: &[u8]) -> Option<Place> {
+        let noted = self.noted.as_mut().filter(|noted| noted.key == key)?;
+        noted.place.take()
+    }
+
+    /// Forgets the place noted: to be called before any change of the tree.
+    #[inline]
+    pub(crate) fn forget_place(&mut self) {
+        if let Some(noted) = &mut self.noted {
+            noted.place = None;
         }
     }
 
@@ -485,6 +524,7 @@ impl RecordMark {
         open.root = self.root;
         open.changed = self.changed;
         open.is_gone = self.is_gone;
+        open.forget_place();
     }
 }
 

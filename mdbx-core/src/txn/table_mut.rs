@@ -32,6 +32,21 @@ pub struct TableMut<'t> {
     pub(super) open: &'t mut OpenTable,
 }
 
+impl<'t> TableMut<'t> {
+    /// Returns the value of `key` as [`get`](TableMut::get) does, and notes its place for the next change of it.
+    pub(super) fn into_value_to_change(mut self, key: &[u8]) -> Result<Option<&'t [u8]>> {
+        let place = self.find(key)?;
+        let entry = place.exact.then(|| place.path.leaf());
+        self.open.note_place(key, place);
+        let end = self.gc.borrow().supply.reserve.first_unallocated();
+        let open = self.open;
+        let pages = self.base.pages(end, open.dirty.as_deref());
+        entry
+            .map(|entry| TableRef::new(pages, open.root, open.orders()).first_value_at(entry))
+            .transpose()
+    }
+}
+
 impl TableMut<'_> {
     /// Returns the table with all its read operations.
     #[must_use]
@@ -407,6 +422,7 @@ impl TableMut<'_> {
         edit: impl FnOnce(TreeMut<'_, '_>) -> Result<bool>,
     ) -> Result<bool> {
         self.failed.set(true); // until the change is whole
+        self.open.forget_place();
         let changed = self.with_tree(edit)?;
         self.failed.set(false);
         self.open.changed |= changed;
@@ -441,8 +457,12 @@ impl TableMut<'_> {
         self.check_sound()?;
         self.make_room()?;
         let is_main = self.table == Table::MAIN;
+        let noted = self.open.take_noted_place(key);
         let (place, is_table) = self.with_tree(|tree| {
-            let place = tree.find(key)?;
+            let place = match noted {
+                Some(place) => place,
+                None => tree.find(key)?,
+            };
             if tree.root.flags & INTEGER_KEY != 0 {
                 check_key_on(tree.leaf_of(&place)?, key)?;
             }

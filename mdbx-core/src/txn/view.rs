@@ -17,6 +17,7 @@ use crate::tree::order::{Order, Orders};
 use crate::tree::resume::Parked;
 use crate::tree::search::{Found, Target, bisect, descend};
 use crate::tree::seek::Relation;
+use crate::tree::stack::Step;
 use crate::txn::cursor::{Cursor, Item};
 use crate::txn::range::{Dups, Range};
 use crate::txn::sizes::check_key_on;
@@ -430,6 +431,16 @@ impl<'t> TableRef<'t> {
             check_key_on(found.map(|found| found.leaf), key)?;
         }
         Ok(found.filter(|found| found.exact))
+    }
+
+    /// Returns the first value of the entry that `step` leads to.
+    pub(super) fn first_value_at(&self, step: Step) -> Result<&'t [u8]> {
+        let found = Found {
+            leaf: self.pages.page(step.pgno)?,
+            index: step.index,
+            exact: true,
+        };
+        self.first_value(found).map(|(value, _)| value)
     }
 
     #[inline]

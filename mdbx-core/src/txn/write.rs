@@ -355,6 +355,30 @@ impl<'env> WriteTxn<'env> {
         Ok(())
     }
 
+    /// Returns the value of `key`, as [`TableMut::get`] does, and notes its place: a change of the same key finds it
+    /// without a search, if it is the next one of the table.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let env = mdbx_core::Env::open(dir.path().join("db"))?;
+    /// # let mut txn = env.write()?;
+    /// # let table = txn.create_table("t", mdbx_core::TableFlags::empty())?;
+    /// txn.put(table, b"visits", &[41])?;
+    /// let visits = txn.get_to_change(table, b"visits")?.map_or(0, |value| value[0]);
+    /// txn.put(table, b"visits", &[visits + 1])?;
+    /// assert_eq!(txn.table(table)?.get(b"visits")?, Some(&[42][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Incompatible`] if the key is the name of a table in the main table.
+    /// - [`Error::Io`] if pages are written early, as before any change.
+    /// - [`Error::Corrupted`], and those of [`table`](WriteTxn::table).
+    pub fn get_to_change(&mut self, table: Table, key: &[u8]) -> Result<Option<&[u8]>> {
+        self.table_mut(table)?.into_value_to_change(key)
+    }
+
     /// Stores `value` under `key`, as [`TableMut::put`] does.
     ///
     /// # Errors

@@ -24,6 +24,9 @@ pub(crate) trait Source {
 
 /// A transaction of the engine that can write: one of our own, or one that is lent.
 pub(crate) trait Target: Source {
+    /// Returns the value of a key that may be changed next, which then is no second search.
+    fn get_to_change(&mut self, table: core::Table, key: &[u8]) -> core::Result<Option<&[u8]>>;
+
     fn put(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()>;
 
     /// As [`put`](Self::put), of a key that must not be there yet.
@@ -125,6 +128,10 @@ impl Source for core::WriteTxn<'_> {
 }
 
 impl Target for core::WriteTxn<'_> {
+    fn get_to_change(&mut self, table: core::Table, key: &[u8]) -> core::Result<Option<&[u8]>> {
+        self.get_to_change(table, key)
+    }
+
     fn put(&mut self, table: core::Table, key: &[u8], value: &[u8]) -> core::Result<()> {
         self.put(table, key, value)
     }
