@@ -66,21 +66,18 @@ impl PageMut<'_> {
         self.set_item_len(item_len);
     }
 
-    /// Adds a run of items behind the last one.
+    /// Makes the first `count` items that lie on the page, which is empty, its items.
     ///
     /// # Panics
     ///
-    /// If the page has no room left, or takes items of another length.
-    pub(crate) fn append_items(&mut self, items: &[u8]) {
-        let page = self.page();
-        let (item_len, lower, upper) = (page.item_len(), page.lower(), page.upper());
+    /// If the page is too short for them.
+    pub(crate) fn adopt_items(&mut self, count: usize) {
+        let (item_len, upper) = (self.page().item_len(), self.page().upper());
         assert!(
-            items.len().is_multiple_of(item_len) && items.len() <= page.room(),
-            "the caller has checked the length and made room"
+            self.page().len() == 0 && count * item_len <= self.page().room(),
+            "the caller has made room"
         );
-        let (start, count) = (PAGE_HEADER + page.items().len(), items.len() / item_len);
-        self.bytes[start..start + items.len()].copy_from_slice(items);
-        self.set_lower(lower + count * COUNTED);
+        self.set_lower(count * COUNTED);
         self.set_upper(upper - count * (item_len - COUNTED));
     }
 

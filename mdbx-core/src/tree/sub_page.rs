@@ -122,11 +122,15 @@ pub(crate) fn sub_page_of(values: &[&[u8]], is_packed: bool) -> Vec<u8> {
 fn packed_of<const N: usize>(item_len: usize, runs: [&[&[u8]]; N]) -> Vec<u8> {
     let runs = || runs.iter().copied().flatten();
     let len = runs().map(|run| run.len()).sum();
-    let mut bytes = vec![0; PAGE_HEADER + even(len)];
+    let size = PAGE_HEADER + even(len);
+    let mut bytes = Vec::with_capacity(size);
+    bytes.extend_from_slice(&[0; PAGE_HEADER]);
+    for run in runs() {
+        bytes.extend_from_slice(run);
+    }
+    bytes.resize(size, 0);
     let mut page = PageMut::init(&mut bytes, LEAF | SUB_PAGE, Pgno(0), Txnid::VOID);
     page.pack(item_len);
-    for run in runs() {
-        page.append_items(run);
-    }
+    page.adopt_items(len / item_len);
     bytes
 }
