@@ -143,6 +143,55 @@ fn floats_that_are_no_numbers_come_back_as_such() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn floats_come_back_to_the_bit() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        id: u64,
+        wide: f64,
+        single: f32,
+    }
+    let seed = 0x5EED_0004;
+    println!("seed {seed:#x}");
+    let mut rng = Rng(seed);
+    let mut bits = || u64::from(rng.below(u32::MAX)) << 32 | u64::from(rng.below(u32::MAX));
+    let mut rows = vec![Sample {
+        id: 0,
+        wide: -0.0,
+        // Its shortest digits are nearest to an `f64` half way to its neighbour.
+        single: 7.038_531e-26,
+    }];
+    for id in 1..2000 {
+        let bits = bits();
+        rows.push(Sample {
+            id,
+            wide: f64::from_bits(bits),
+            single: f32::from_bits(u32::try_from(bits >> 32).unwrap()),
+        });
+    }
+    rows.retain(|row| row.wide.is_finite() && row.single.is_finite());
+    let db = with(schema![Sample], &rows)?;
+    let (mut lines, mut csv, mut dump) = (Vec::new(), Vec::new(), Vec::new());
+    db.export_jsonl::<Sample>(&mut lines)?;
+    db.export_csv::<Sample>(&mut csv)?;
+    db.dump(&mut dump)?;
+    let others = [(); 3].map(|()| TempDb::open(schema![Sample]));
+    let [imported, flat, restored] = others.map(Result::unwrap);
+    imported.import_jsonl::<Sample>(lines.as_slice())?;
+    flat.import_csv::<Sample>(csv.as_slice())?;
+    restored.restore(dump.as_slice())?;
+    for other in [imported, flat, restored] {
+        let tx = other.read()?;
+        for row in &rows {
+            let back = tx.get::<Sample>(row.id)?.unwrap();
+            assert_eq!(back.wide.to_bits(), row.wide.to_bits(), "{}", row.wide);
+            assert_eq!(back.single.to_bits(), row.single.to_bits(), "{}", row.single);
+        }
+    }
+    Ok(())
+}
+
 #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
 struct Event<'a> {
     #[key]

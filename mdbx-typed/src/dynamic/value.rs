@@ -214,7 +214,7 @@ impl fmt::Display for Value {
             Value::UInt(value) => write!(f, "\"{value}\""),
             Value::Int(value) => write!(f, "\"{value}\""),
             // `{:?}` has a point or an exponent, and as few digits as bring the same value back.
-            Value::F32(value) if value.is_finite() => write!(f, "{value:?}"),
+            Value::F32(value) if value.is_finite() => single(*value, f),
             Value::F64(value) if value.is_finite() => write!(f, "{value:?}"),
             Value::F32(value) => write!(f, "\"{value}\""),
             Value::F64(value) => write!(f, "\"{value}\""),
@@ -238,6 +238,18 @@ impl fmt::Display for Value {
                 object(fields.iter().map(|(name, value)| (name.as_str(), value)), f)
             }
         }
+    }
+}
+
+/// Writes an `f32` for who reads an `f64` and rounds it. Where few digits lead to a neighbour that way, all are written.
+fn single(value: f32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    #[expect(clippy::cast_possible_truncation, reason = "the nearest is meant")]
+    let rounded = |wide: f64| wide as f32;
+    let digits = format!("{value:?}");
+    if digits.parse().map(rounded) == Ok(value) {
+        f.write_str(&digits)
+    } else {
+        write!(f, "{:?}", f64::from(value))
     }
 }
 
