@@ -186,9 +186,37 @@ fn floats_come_back_to_the_bit() -> Result<()> {
         for row in &rows {
             let back = tx.get::<Sample>(row.id)?.unwrap();
             assert_eq!(back.wide.to_bits(), row.wide.to_bits(), "{}", row.wide);
-            assert_eq!(back.single.to_bits(), row.single.to_bits(), "{}", row.single);
+            assert_eq!(
+                back.single.to_bits(),
+                row.single.to_bits(),
+                "{}",
+                row.single
+            );
         }
     }
+    Ok(())
+}
+
+#[test]
+fn a_float_that_is_too_large_is_refused_and_a_whole_number_is_a_float() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        id: u64,
+        single: f32,
+    }
+    let db = TempDb::open(schema![Sample])?;
+    for text in ["1e39", "-1e300", "\"1e39\""] {
+        let line = format!("{{\"id\": 1, \"single\": {text}}}");
+        let error = db.import_jsonl::<Sample>(line.as_bytes()).unwrap_err();
+        let says = format!("field `single`: {text} is not an `f32`");
+        assert!(error.to_string().ends_with(&says), "{error}");
+    }
+    let lines = "{\"id\": 1, \"single\": 1000000000000}\n{\"id\": 2, \"single\": \"inf\"}";
+    db.import_jsonl::<Sample>(lines.as_bytes())?;
+    let tx = db.read()?;
+    let single = |id| tx.get::<Sample>(id).map(|row| row.unwrap().single);
+    assert!(single(1)? == 1e12 && single(2)? == f32::INFINITY);
     Ok(())
 }
 
@@ -352,6 +380,10 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
             "line 3, field `age`: 256 is not a `u8`",
         ),
         (
+            r#"{"id": 3, "email": "x", "active": true, "score": 9007199254740993}"#,
+            "line 3, field `score`: 9007199254740993 is not an `f64`",
+        ),
+        (
             r#"{"id": 3, "email": "x", "active": true, "score": 1, "extra": 0}"#,
             "line 3, field `extra`: the table has no such field",
         ),
@@ -374,6 +406,10 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
         (
             "id,email,active,score\n2,b,true,1\n3,c,maybe,1\n",
             "line 3, field `active`: \"maybe\" is not a bool",
+        ),
+        (
+            "id,email,active,score\n2,b,true,1e309\n",
+            "line 2, field `score`: \"1e309\" is not an `f64`",
         ),
         (
             "id,email,active,score\n2,b,true\n",

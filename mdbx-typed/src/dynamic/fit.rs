@@ -66,7 +66,7 @@ fn scalar(value: &Value, form: &Form) -> Option<Value> {
                 *number << shift >> shift == *number
             })
             .map(Value::Int),
-        (Form::F32, _) => float(value).map(to_f32).map(Value::F32),
+        (Form::F32, _) => single(value).map(Value::F32),
         (Form::F64, _) => float(value).map(Value::F64),
         (Form::Char, Value::Char(value)) => Some(Value::Char(*value)),
         (Form::Char, Value::Text(text)) => text.parse().ok().map(Value::Char),
@@ -157,24 +157,45 @@ fn float(value: &Value) -> Option<f64> {
         Value::F64(number) => Some(*number),
         Value::UInt(number) => exact(i128::try_from(*number).ok()?),
         Value::Int(number) => exact(*number),
-        Value::Text(text) => text.parse().ok(),
+        Value::Text(text) => {
+            let number: f64 = text.parse().ok()?;
+            is_in_range(text, number.is_finite()).then_some(number)
+        }
         _ => None,
     }
 }
 
-/// Returns an integer as a float, if the float has as many digits.
-fn exact(number: i128) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "53 bits lose nothing")]
-    let float = number as f64;
-    (number.unsigned_abs() <= 1 << 53).then_some(float)
+fn single(value: &Value) -> Option<f32> {
+    match value {
+        Value::F32(number) => Some(*number),
+        Value::Text(text) => {
+            let number: f32 = text.parse().ok()?;
+            is_in_range(text, number.is_finite()).then_some(number)
+        }
+        _ => {
+            let wide = float(value)?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the nearest `f32` is what was meant"
+            )]
+            let number = wide as f32;
+            (number.is_finite() || !wide.is_finite()).then_some(number)
+        }
+    }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the nearest `f32` is what was meant"
-)]
-fn to_f32(number: f64) -> f32 {
-    number as f32
+/// Returns whether text is a float as it was meant: digits that became infinite were too many.
+fn is_in_range(text: &str, is_finite: bool) -> bool {
+    is_finite || !text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Returns an integer as a float, if that loses none of its digits.
+fn exact(number: i128) -> Option<f64> {
+    let size = number.unsigned_abs();
+    let digits = size.checked_shr(size.trailing_zeros()).unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "53 bits lose nothing")]
+    let float = number as f64;
+    (digits < 1 << 53).then_some(float)
 }
 
 fn bytes(value: &Value) -> Option<Vec<u8>> {
