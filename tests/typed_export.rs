@@ -937,6 +937,58 @@ fn types_within_rows_whose_shape_is_known_go_everywhere() -> Result<()> {
 }
 
 #[test]
+fn what_is_given_is_kept_where_something_else_is_left_to_its_default() -> Result<()> {
+    #[derive(Shaped, Serialize, Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase", default)]
+    #[derive(Default)]
+    struct Address {
+        street_name: String,
+        #[serde(alias = "zip")]
+        zip_code: String,
+    }
+    #[derive(Shaped, Serialize, Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase")]
+    enum Place {
+        #[serde(rename_all = "camelCase")]
+        At {
+            #[serde(default)]
+            street_name: String,
+            #[serde(default)]
+            zip_code: String,
+        },
+    }
+    #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+    struct Person {
+        #[key]
+        id: u64,
+        #[serde(default, rename = "mail", alias = "e_mail")]
+        email: String,
+        home: Address,
+        place: Place,
+        #[serde(default)]
+        note: String,
+    }
+    let db = TempDb::open(schema![Person])?;
+    let line = r#"{"id": 1, "email": "x", "home": {"street_name": "A"}, "place": {"At": {"zip_code": "7"}}}"#;
+    db.import_jsonl::<Person>(line.as_bytes())?;
+    let expected = Person {
+        id: 1,
+        email: "x".into(),
+        home: Address {
+            street_name: "A".into(),
+            zip_code: String::new(),
+        },
+        place: Place::At {
+            street_name: String::new(),
+            zip_code: "7".into(),
+        },
+        note: String::new(),
+    };
+    assert_eq!(db.read()?.get::<Person>(1)?, Some(expected));
+    Ok(())
+}
+
+#[test]
 fn who_listens_is_told_of_rows_that_are_imported_or_restored() -> Result<()> {
     let db = with(schema![User], &[user(1, "x"), user(2, "y")])?;
     let (mut lines, mut dump) = (Vec::new(), Vec::new());

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use serde::de::value::{SeqDeserializer, U32Deserializer};
+use serde::de::value::{SeqDeserializer, U32Deserializer, U64Deserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -65,7 +65,11 @@ impl<'v> FromValue<'v> {
     }
 
     /// A struct of which all fields are known is told by position: serde may call them otherwise.
-    fn structure<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn structure<V: Visitor<'v>>(
+        self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         match (self.form, self.plain()) {
             (Some(Form::Struct(forms)), Value::Struct(fields)) if forms.len() == fields.len() => {
                 visitor.visit_seq(Whole {
@@ -75,6 +79,12 @@ impl<'v> FromValue<'v> {
                 })
             }
             (_, Value::List(_) | Value::Tuple(_)) => self.seq(visitor),
+            (_, Value::Struct(fields)) => visitor.visit_map(Fields {
+                from: self,
+                left: fields,
+                names,
+                next: None,
+            }),
             _ => self.map(visitor),
         }
     }
@@ -84,6 +94,7 @@ impl<'v> FromValue<'v> {
             Value::Struct(fields) => visitor.visit_map(Fields {
                 from: self,
                 left: fields,
+                names: &[],
                 next: None,
             }),
             Value::Map(pairs) => visitor.visit_map(Pairs {
@@ -298,10 +309,10 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
     fn deserialize_struct<V: Visitor<'v>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.structure(visitor)
+        self.structure(names, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'v>>(
@@ -352,6 +363,8 @@ impl<'v> SeqAccess<'v> for Items<'v> {
 struct Fields<'v> {
     from: FromValue<'v>,
     left: &'v [(String, Value)],
+    /// How serde calls the fields of a struct; none of a map.
+    names: &'static [&'static str],
     next: Option<&'v (String, Value)>,
 }
 
@@ -367,6 +380,11 @@ impl<'v> MapAccess<'v> for Fields<'v> {
         };
         self.left = rest;
         self.next = Some(first);
+        if let Some(Form::Struct(forms)) = self.from.form
+            && let Some(position) = forms.iter().position(|(own, _)| *own == first.0)
+        {
+            return tell_field(seed, position, forms.len(), self.names).map(Some);
+        }
         seed.deserialize(Name(&first.0)).map(Some)
     }
 
@@ -401,6 +419,23 @@ impl<'v> SeqAccess<'v> for Whole<'v> {
         let value = seed.deserialize(self.from.of(value, self.at));
         self.at += 1;
         value.map(Some).map_err(|fault| fault.within(name))
+    }
+}
+
+/// Tells serde which of its fields comes next, of so many.
+///
+/// There are more names than fields if some have an alias; then nobody can tell which are whose. Positions mean the same to
+/// what serde derives, but not to everything that is written by hand.
+fn tell_field<'v, K: DeserializeSeed<'v>>(
+    seed: K,
+    position: usize,
+    fields: usize,
+    names: &'static [&'static str],
+) -> Result<K::Value, Fault> {
+    if names.len() == fields {
+        seed.deserialize(Name(names[position]))
+    } else {
+        seed.deserialize(U64Deserializer::<Fault>::new(position as u64))
     }
 }
 
@@ -576,11 +611,11 @@ impl<'v> VariantAccess<'v> for Content<'v> {
 
     fn struct_variant<V: Visitor<'v>>(
         self,
-        _fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
         self.content()?
-            .structure(visitor)
+            .structure(names, visitor)
             .map_err(|fault| fault.within(self.name))
     }
 }
@@ -596,21 +631,9 @@ pub(crate) struct FromFields<'v> {
 struct RowFields<'v> {
     given: std::slice::Iter<'v, (usize, FromValue<'v>)>,
     stored: &'static [FieldSchema],
-    /// How serde calls the fields; there are more names than fields if some have an alias.
+    /// How serde calls the fields.
     names: &'static [&'static str],
     next: Option<&'v (usize, FromValue<'v>)>,
-}
-
-impl RowFields<'_> {
-    /// Returns how serde calls the field at `position`, as far as that can be told.
-    fn name(&self, position: usize) -> &'static str {
-        let stored = self.stored[position].name;
-        if self.names.len() == self.stored.len() {
-            self.names[position]
-        } else {
-            stored
-        }
-    }
 }
 
 impl<'v> Deserializer<'v> for FromFields<'v> {
@@ -671,7 +694,7 @@ impl<'v> MapAccess<'v> for RowFields<'v> {
         let Some((position, _)) = self.next else {
             return Ok(None);
         };
-        seed.deserialize(Name(self.name(*position))).map(Some)
+        tell_field(seed, *position, self.stored.len(), self.names).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Fault> {
