@@ -989,6 +989,61 @@ fn what_is_given_is_kept_where_something_else_is_left_to_its_default() -> Result
 }
 
 #[test]
+fn a_map_of_an_unknown_type_keeps_its_order() -> Result<()> {
+    #[derive(Debug, Clone, PartialEq)]
+    struct Pairs(Vec<(u32, u32)>);
+
+    impl Serialize for Pairs {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            to.collect_map(self.0.iter().copied())
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Pairs {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Visitor;
+            impl<'de> serde::de::Visitor<'de> for Visitor {
+                type Value = Pairs;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a map")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<Pairs, A::Error> {
+                    let mut pairs = Vec::new();
+                    while let Some(pair) = map.next_entry()? {
+                        pairs.push(pair);
+                    }
+                    Ok(Pairs(pairs))
+                }
+            }
+            from.deserialize_map(Visitor)
+        }
+    }
+
+    #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+    struct Sheet {
+        #[key]
+        id: u64,
+        cells: Pairs,
+    }
+    let row = Sheet {
+        id: 1,
+        cells: Pairs(vec![(3, 1), (1, 2), (2, 3)]),
+    };
+    let db = with(schema![Sheet], std::slice::from_ref(&row))?;
+    let mut lines = Vec::new();
+    db.export_jsonl::<Sheet>(&mut lines)?;
+    let other = TempDb::open(schema![Sheet])?;
+    other.import_jsonl::<Sheet>(lines.as_slice())?;
+    assert_eq!(other.read()?.get::<Sheet>(1)?, Some(row));
+    Ok(())
+}
+
+#[test]
 fn who_listens_is_told_of_rows_that_are_imported_or_restored() -> Result<()> {
     let db = with(schema![User], &[user(1, "x"), user(2, "y")])?;
     let (mut lines, mut dump) = (Vec::new(), Vec::new());

@@ -107,7 +107,7 @@ impl<'v> FromValue<'v> {
                     Some([key, value]) => Ok((key, value)),
                     _ => Err(self.wrong("an object or a list of pairs")),
                 };
-                let pairs = items.iter().rev().map(pair).collect::<Result<_, _>>()?;
+                let pairs = items.iter().map(pair).collect::<Result<_, _>>()?;
                 visitor.visit_map(Pairs {
                     from: self,
                     left: pairs,
