@@ -1044,6 +1044,53 @@ fn a_map_of_an_unknown_type_keeps_its_order() -> Result<()> {
 }
 
 #[test]
+fn variants_that_hold_units_and_options_come_back() -> Result<()> {
+    #[derive(Shaped, Serialize, Deserialize, Debug, Clone, PartialEq)]
+    #[expect(clippy::option_option, reason = "JSON has one null")]
+    enum Mark {
+        Bare,
+        Unit(()),
+        Maybe(Option<()>),
+        Twice(Option<Option<u8>>),
+        Empty {},
+    }
+    #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+    struct Sheet {
+        #[key]
+        id: u64,
+        mark: Mark,
+        maybe: Option<Mark>,
+    }
+    let marks = [
+        Mark::Bare,
+        Mark::Unit(()),
+        Mark::Maybe(None),
+        Mark::Maybe(Some(())),
+        Mark::Twice(None),
+        Mark::Twice(Some(None)),
+        Mark::Twice(Some(Some(0))),
+        Mark::Empty {},
+    ];
+    let rows = (0..).zip(marks).map(|(id, mark)| Sheet {
+        id,
+        mark: mark.clone(),
+        maybe: Some(mark),
+    });
+    let rows: Vec<Sheet> = rows.collect();
+    let db = with(schema![Sheet], &rows)?;
+    let (mut lines, mut dump) = (Vec::new(), Vec::new());
+    db.export_jsonl::<Sheet>(&mut lines)?;
+    db.dump(&mut dump)?;
+    let other = TempDb::open(schema![Sheet])?;
+    other.import_jsonl::<Sheet>(lines.as_slice())?;
+    assert_eq!(all(&other, sheet::primary)?, rows);
+    let other = TempDb::open(schema![Sheet])?;
+    other.restore(dump.as_slice())?;
+    assert_eq!(all(&other, sheet::primary)?, rows);
+    Ok(())
+}
+
+#[test]
 fn who_listens_is_told_of_rows_that_are_imported_or_restored() -> Result<()> {
     let db = with(schema![User], &[user(1, "x"), user(2, "y")])?;
     let (mut lines, mut dump) = (Vec::new(), Vec::new());

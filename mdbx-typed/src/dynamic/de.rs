@@ -577,8 +577,12 @@ struct Content<'v> {
 
 impl<'v> Content<'v> {
     fn content(&self) -> Result<FromValue<'v>, Fault> {
+        static UNIT: Value = Value::Unit;
+        // A variant that holds a unit is stored, and written, as one that holds nothing.
+        let unit = (self.form == Some(&Form::Unit)).then_some(&UNIT);
         let value = self
             .value
+            .or(unit)
             .ok_or_else(|| Fault::new(format_args!("the variant `{}` holds a value", self.name)))?;
         Ok(FromValue::new(value, self.form))
     }
