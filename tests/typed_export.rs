@@ -425,6 +425,21 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
         assert_eq!(error.to_string(), says);
         assert_eq!(db.read()?.count::<User>()?, 1);
     }
+    #[derive(Table, Serialize, Deserialize)]
+    struct Counts {
+        #[key]
+        id: u64,
+        counts: BTreeMap<u32, u32>,
+    }
+    let counts = TempDb::open(schema![Counts])?;
+    for twice in ["[[1, 2], [1, 3]]", r#"{"1": 2, "01": 3}"#] {
+        let line = format!("{{\"id\": 1, \"counts\": {twice}}}");
+        let error = counts.import_jsonl::<Counts>(line.as_bytes()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 1, field `counts`: the key 1 is there twice"
+        );
+    }
     let nested = serde_json::to_string(&serde_json::json!({
         "id": 1, "text": "", "bytes": "0x", "small": "1", "large": 1, "float": 1, "single": 1, "letter": "a",
         "numbers": [], "names": {}, "contact": {"Post": {"street": "A", "number": "many"}}, "address": "::1", "raw": {},

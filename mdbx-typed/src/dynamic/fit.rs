@@ -1,5 +1,7 @@
 //! Values as somebody wrote them, made those of a field: JSON has fewer kinds of values than rows have.
 
+use std::collections::HashSet;
+
 use super::fault::Fault;
 use super::form::Form;
 use super::value::Value;
@@ -272,7 +274,7 @@ fn map(value: &Value, key: &Form, of: &Form, unknown: Unknown) -> Result<Value, 
         let within = |fault: Fault| fault.within(&name.to_string());
         Ok((own.map_err(within)?, value.map_err(within)?))
     };
-    let pairs: Result<_, Fault> = match value {
+    let pairs: Result<Vec<_>, Fault> = match value {
         Value::Map(pairs) => pairs.iter().map(|(key, value)| pair(key, value)).collect(),
         Value::Struct(fields) => fields
             .iter()
@@ -290,7 +292,21 @@ fn map(value: &Value, key: &Form, of: &Form, unknown: Unknown) -> Result<Value, 
             short(value)
         ))),
     };
-    pairs.map(Value::Map)
+    let pairs = pairs?;
+    if unknown != Unknown::Bytes && !matches!(value, Value::Map(_)) {
+        refuse_twice(&pairs)?;
+    }
+    Ok(Value::Map(pairs))
+}
+
+/// Checks that no key is there twice: which of its values counted would be up to the type of the map.
+fn refuse_twice(pairs: &[(Value, Value)]) -> Result<(), Fault> {
+    let mut keys = HashSet::new();
+    let mut texts = pairs.iter().map(|(key, _)| key.to_string());
+    match texts.find(|key| !keys.insert(key.clone())) {
+        Some(key) => Err(Fault::new(format_args!("the key {key} is there twice"))),
+        None => Ok(()),
+    }
 }
 
 fn structure(value: &Value, forms: &[(String, Form)], unknown: Unknown) -> Result<Value, Fault> {
