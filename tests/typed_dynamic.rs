@@ -326,6 +326,34 @@ fn keys_are_given_as_values() -> Result<()> {
 }
 
 #[test]
+fn a_prefix_of_all_components_is_the_key() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[index(by_name, on(last, first))]
+    struct Person {
+        #[key]
+        id: u64,
+        first: String,
+        last: String,
+    }
+    let db = TempDb::open(schema![Person])?;
+    let person = |id, first: &str, last: &str| Person {
+        id,
+        first: first.into(),
+        last: last.into(),
+    };
+    db.write(|tx| {
+        tx.insert(&person(1, "Ann", "Lee"))?;
+        tx.insert(&person(2, "Anna", "Lee"))
+    })?;
+    let tx = db.read()?;
+    let names = || tx.dynamic("person")?.by("by_name");
+    assert_eq!(names()?.prefix(("Lee", "Ann"))?.count()?, 1);
+    assert_eq!(names()?.prefix(("Lee",))?.count()?, 2);
+    assert!(names()?.prefix(("Lee", "Ann", 1u8)).is_err());
+    Ok(())
+}
+
+#[test]
 fn every_kind_of_index_can_be_listed_and_asked() -> Result<()> {
     let mut rng = Rng(77);
     let (db, model) = random_items(60, &mut rng)?;

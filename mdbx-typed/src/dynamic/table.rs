@@ -259,6 +259,10 @@ impl<'t> DynamicQuery<'t> {
         if items.len() > forms.len() {
             return Err(self.no_key(format!("it has {} components", forms.len())));
         }
+        if items.len() == forms.len() {
+            // The last component of a key ends otherwise than those before it.
+            return self.eq(prefix);
+        }
         let mut bytes = KeyBuf::new();
         for (form, value) in forms.iter().zip(items) {
             fit(value, form)
