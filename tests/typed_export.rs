@@ -770,6 +770,31 @@ fn a_dump_that_is_damaged_or_cut_off_changes_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_dump_that_lacks_an_empty_table_is_refused() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Ticket {
+        #[key(auto)]
+        id: u64,
+    }
+    let db = with(schema![User, Ticket], &[user(1, "x")])?;
+    db.write(|tx| {
+        let used = tx.insert_new(|id| Ticket { id })?;
+        tx.delete::<Ticket>(used.id)
+    })?;
+    let mut dump = Vec::new();
+    db.dump(&mut dump)?;
+    let text = String::from_utf8(dump).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("\"ticket\""));
+    let lines: Vec<&str> = lines.collect();
+    let other = TempDb::open(schema![User, Ticket])?;
+    assert_eq!(
+        other.restore(lines.join("\n").as_bytes()).unwrap_err().to_string(),
+        "line 4: it says 2 tables, there are 1"
+    );
+    Ok(())
+}
+
+#[test]
 fn raw_rows_are_dumped_and_restored() -> Result<()> {
     #[derive(Table, Plain, Clone, Copy)]
     #[table(raw)]

@@ -238,15 +238,10 @@ impl<'a> Restoring<'a> {
                         source: Box::new(source),
                     })?;
             }
-            (State::Within, Line::End { rows }) => {
+            (State::Within, Line::End { tables, rows }) => {
                 self.require_all(number)?;
-                let found: u64 = self.restored.tables.iter().map(|table| table.rows).sum();
-                if found != rows {
-                    return Err(malformed(
-                        number,
-                        format!("it says {rows} rows, there are {found}"),
-                    ));
-                }
+                self.require_end(tables, rows)
+                    .map_err(|reason| malformed(number, reason))?;
                 self.state = State::End;
             }
             (State::Start, _) => return Err(malformed(number, "it is no dump".into())),
@@ -305,6 +300,20 @@ impl<'a> Restoring<'a> {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Checks that there was as much as the last line says.
+    fn require_end(&self, tables: u64, rows: u64) -> Result<(), String> {
+        let restored = &self.restored.tables;
+        let found = restored.len() as u64;
+        if found != tables {
+            return Err(format!("it says {tables} tables, there are {found}"));
+        }
+        let found: u64 = restored.iter().map(|table| table.rows).sum();
+        if found != rows {
+            return Err(format!("it says {rows} rows, there are {found}"));
+        }
+        Ok(())
     }
 
     fn tell(&self, progress: &mut impl FnMut(Progress<'_>)) {
