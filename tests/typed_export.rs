@@ -788,9 +788,52 @@ fn a_dump_that_lacks_an_empty_table_is_refused() -> Result<()> {
     let lines: Vec<&str> = lines.collect();
     let other = TempDb::open(schema![User, Ticket])?;
     assert_eq!(
-        other.restore(lines.join("\n").as_bytes()).unwrap_err().to_string(),
+        other
+            .restore(lines.join("\n").as_bytes())
+            .unwrap_err()
+            .to_string(),
         "line 4: it says 2 tables, there are 1"
     );
+    Ok(())
+}
+
+#[test]
+fn two_tables_of_a_dump_never_become_one() -> Result<()> {
+    mod old {
+        use super::*;
+
+        #[derive(Table, Serialize, Deserialize)]
+        pub(super) struct Users {
+            #[key]
+            pub(super) id: u64,
+        }
+
+        #[derive(Table, Serialize, Deserialize)]
+        pub(super) struct People {
+            #[key]
+            pub(super) id: u64,
+        }
+    }
+
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(was = "users")]
+    struct People {
+        #[key]
+        id: u64,
+    }
+    let db = TempDb::open(schema![old::Users, old::People])?;
+    db.write(|tx| {
+        tx.insert(&old::Users { id: 1 })?;
+        tx.insert(&old::People { id: 2 })
+    })?;
+    let mut dump = Vec::new();
+    db.dump(&mut dump)?;
+    let other = TempDb::open(schema![People])?;
+    assert_eq!(
+        other.restore(dump.as_slice()).unwrap_err().to_string(),
+        "line 4: the tables `people` and `users` of the dump are both `people` here"
+    );
+    assert_eq!(other.read()?.count::<People>()?, 0);
     Ok(())
 }
 

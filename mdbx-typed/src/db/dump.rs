@@ -145,7 +145,7 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::Import`] for a line that is not what it should be, for a table whose layout no struct of the program has,
-    /// and for one with fields of an unknown type in another codec; [`Error::ImportRow`] for a row that cannot be stored,
+    /// for two tables that are one in the program, because one of them has an old name of it, and for one with fields of an unknown type in another codec; [`Error::ImportRow`] for a row that cannot be stored,
     /// for example because its primary key is there already; [`Error::ReadOnly`]; [`Error::Io`] if reading fails;
     /// [`Error::Engine`].
     pub fn restore(&self, reader: impl BufRead) -> Result<Restored> {
@@ -255,6 +255,14 @@ impl<'a> Restoring<'a> {
     /// Turns to the next table.
     fn begin(&mut self, txn: &mut WriteTxn<'_>, number: u64, section: &Section) -> Result<()> {
         let found = self.find(&section.table);
+        let earlier = found.and_then(|schema| self.restored_as(schema.name));
+        if let (Some(schema), Some(other)) = (found, earlier) {
+            let both = format!(
+                "the tables `{other}` and `{}` of the dump are both `{}` here",
+                section.table, schema.name
+            );
+            return Err(malformed(number, both));
+        }
         self.expected = section.rows;
         self.restored.tables.push(RestoredTable {
             table: section.table.clone(),
@@ -286,6 +294,13 @@ impl<'a> Restoring<'a> {
         let tables = || self.db.inner.schema.tables().iter().copied();
         let by_name = tables().find(|table| table.name == name);
         by_name.or_else(|| tables().find(|table| table.was.contains(&name)))
+    }
+
+    /// Returns which table of the dump went to this table of the program.
+    fn restored_as(&self, table: &str) -> Option<&str> {
+        let names = self.restored.tables.iter().map(|own| own.table.as_str());
+        let mut names = names.filter(|name| self.find(name).is_some_and(|own| own.name == table));
+        names.next()
     }
 
     /// Checks that all rows of the last table were there.
