@@ -220,6 +220,38 @@ fn a_float_that_is_too_large_is_refused_and_a_whole_number_is_a_float() -> Resul
     Ok(())
 }
 
+#[test]
+fn keys_that_are_no_numbers_keep_their_sign() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        at: TotalF64,
+        #[index]
+        single: TotalF32,
+    }
+    let rows = [f32::NAN, -f32::NAN].map(|nan| Sample {
+        at: f64::from(nan).into(),
+        single: nan.into(),
+    });
+    let db = with(schema![Sample], &rows)?;
+    let (mut lines, mut csv, mut dump) = (Vec::new(), Vec::new(), Vec::new());
+    db.export_jsonl::<Sample>(&mut lines)?;
+    db.export_csv::<Sample>(&mut csv)?;
+    db.dump(&mut dump)?;
+    let others = [(); 3].map(|()| TempDb::open(schema![Sample]));
+    let [imported, flat, restored] = others.map(Result::unwrap);
+    imported.import_jsonl::<Sample>(lines.as_slice())?;
+    flat.import_csv::<Sample>(csv.as_slice())?;
+    restored.restore(dump.as_slice())?;
+    for other in [imported, flat, restored] {
+        let mut again = Vec::new();
+        other.dump(&mut again)?;
+        assert_eq!(again, dump);
+        assert_eq!(other.read()?.by(sample::by_single).range(..0.0).count()?, 1);
+    }
+    Ok(())
+}
+
 #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
 struct Event<'a> {
     #[key]
