@@ -354,6 +354,30 @@ fn a_prefix_of_all_components_is_the_key() -> Result<()> {
 }
 
 #[test]
+fn an_option_in_an_option_is_found_in_descending_order() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[index(by_mark, on(mark, id), desc(mark))]
+    #[expect(clippy::option_option, reason = "keys have both")]
+    struct Sheet {
+        #[key]
+        id: u64,
+        mark: Option<Option<u8>>,
+    }
+    let marks = [None, Some(None), Some(Some(0))];
+    let rows: Vec<Sheet> = (0..).zip(marks).map(|(id, mark)| Sheet { id, mark }).collect();
+    let db = TempDb::open(schema![Sheet])?;
+    db.write(|tx| rows.iter().try_for_each(|row| tx.insert(row)))?;
+    let tx = db.read()?;
+    let sheets = tx.dynamic("sheet")?;
+    for entry in sheets.by("by_mark")?.entries()? {
+        let (key, primary) = entry?;
+        let found = sheets.by("by_mark")?.eq(key)?.first()?.unwrap();
+        assert_eq!(found.key(), &primary);
+    }
+    Ok(())
+}
+
+#[test]
 fn every_kind_of_index_can_be_listed_and_asked() -> Result<()> {
     let mut rng = Rng(77);
     let (db, model) = random_items(60, &mut rng)?;

@@ -23,7 +23,18 @@ pub(crate) fn fit(value: &Value, form: &Form) -> Result<Value, Fault> {
 
 /// As [`fit`], where types that are not known are something else.
 pub(crate) fn fit_with(value: &Value, form: &Form, unknown: Unknown) -> Result<Value, Fault> {
-    let value = if matches!(form, Form::Option(_) | Form::Unit | Form::Opaque(_)) {
+    let is_kept = |form: &Form| {
+        matches!(
+            form,
+            Form::Option(_)
+                | Form::Unit
+                | Form::Opaque(_)
+                | Form::Desc(_)
+                | Form::Fold(_)
+                | Form::Hashed(_)
+        )
+    };
+    let value = if is_kept(form) {
         value
     } else {
         value.some()
