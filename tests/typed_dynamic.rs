@@ -364,7 +364,10 @@ fn an_option_in_an_option_is_found_in_descending_order() -> Result<()> {
         mark: Option<Option<u8>>,
     }
     let marks = [None, Some(None), Some(Some(0))];
-    let rows: Vec<Sheet> = (0..).zip(marks).map(|(id, mark)| Sheet { id, mark }).collect();
+    let rows: Vec<Sheet> = (0..)
+        .zip(marks)
+        .map(|(id, mark)| Sheet { id, mark })
+        .collect();
     let db = TempDb::open(schema![Sheet])?;
     db.write(|tx| rows.iter().try_for_each(|row| tx.insert(row)))?;
     let tx = db.read()?;

@@ -212,6 +212,23 @@ fn a_float_that_is_too_large_is_refused_and_a_whole_number_is_a_float() -> Resul
         let says = format!("field `single`: {text} is not an `f32`");
         assert!(error.to_string().ends_with(&says), "{error}");
     }
+    #[derive(Serialize, Deserialize)]
+    struct Foreign {
+        single: f32,
+    }
+    #[derive(Table, Serialize, Deserialize)]
+    struct Wrapped {
+        #[key]
+        id: u64,
+        foreign: Foreign,
+    }
+    let wrapped = TempDb::open(schema![Wrapped])?;
+    let line = "{\"id\": 1, \"foreign\": {\"single\": 1e39}}";
+    let error = wrapped
+        .import_jsonl::<Wrapped>(line.as_bytes())
+        .unwrap_err();
+    let says = "line 1, field `foreign.single`: 1e39 is not an `f32`";
+    assert_eq!(error.to_string(), says);
     let lines = "{\"id\": 1, \"single\": 1000000000000}\n{\"id\": 2, \"single\": \"inf\"}";
     db.import_jsonl::<Sample>(lines.as_bytes())?;
     let tx = db.read()?;

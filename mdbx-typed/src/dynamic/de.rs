@@ -10,7 +10,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;
-use super::fit::from_hex;
+use super::fit::{self, from_hex};
 use super::form::Form;
 use super::value::Value;
 use crate::schema::FieldSchema;
@@ -46,6 +46,15 @@ impl<'v> FromValue<'v> {
 
     fn wrong(self, wanted: &str) -> Fault {
         Fault::new(format_args!("it is {}, not {wanted}", self.value.kind()))
+    }
+
+    fn no_float(self, wanted: &str) -> Fault {
+        match self.plain() {
+            Value::UInt(_) | Value::Int(_) | Value::F64(_) | Value::Text(_) => {
+                Fault::new(format_args!("{} is not {wanted}", self.value))
+            }
+            _ => self.wrong(wanted),
+        }
     }
 
     fn seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -188,22 +197,16 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
     }
 
     fn deserialize_f32<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.plain() {
-            Value::F32(number) => visitor.visit_f32(*number),
-            _ => self.deserialize_f64(visitor),
+        match fit::single(self.plain()) {
+            Some(number) => visitor.visit_f32(number),
+            None => Err(self.no_float("an `f32`")),
         }
     }
 
     fn deserialize_f64<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.plain() {
-            Value::F32(number) => visitor.visit_f32(*number),
-            Value::F64(number) => visitor.visit_f64(*number),
-            Value::Text(text) => match text.parse() {
-                Ok(number) => visitor.visit_f64(number),
-                Err(_) => Err(self.wrong("a float")),
-            },
-            Value::UInt(_) | Value::Int(_) => self.deserialize_any(visitor),
-            _ => Err(self.wrong("a float")),
+        match fit::float(self.plain()) {
+            Some(number) => visitor.visit_f64(number),
+            None => Err(self.no_float("an `f64`")),
         }
     }
 

@@ -23,21 +23,14 @@ pub(crate) fn fit(value: &Value, form: &Form) -> Result<Value, Fault> {
 
 /// As [`fit`], where types that are not known are something else.
 pub(crate) fn fit_with(value: &Value, form: &Form, unknown: Unknown) -> Result<Value, Fault> {
-    let is_kept = |form: &Form| {
-        matches!(
-            form,
-            Form::Option(_)
-                | Form::Unit
-                | Form::Opaque(_)
-                | Form::Desc(_)
-                | Form::Fold(_)
-                | Form::Hashed(_)
-        )
-    };
-    let value = if is_kept(form) {
-        value
-    } else {
-        value.some()
+    let value = match form {
+        Form::Option(_)
+        | Form::Unit
+        | Form::Opaque(_)
+        | Form::Desc(_)
+        | Form::Fold(_)
+        | Form::Hashed(_) => value,
+        _ => value.some(),
     };
     if unknown == Unknown::Bytes && form.has_opaque() {
         match value {
@@ -164,7 +157,8 @@ fn signed(value: &Value) -> Option<i128> {
     }
 }
 
-fn float(value: &Value) -> Option<f64> {
+/// Returns the float that a value stands for; none if it is too large, or if it has too many digits.
+pub(crate) fn float(value: &Value) -> Option<f64> {
     match value {
         Value::F32(number) => Some(f64::from(*number)),
         Value::F64(number) => Some(*number),
@@ -178,7 +172,8 @@ fn float(value: &Value) -> Option<f64> {
     }
 }
 
-fn single(value: &Value) -> Option<f32> {
+/// As [`float`].
+pub(crate) fn single(value: &Value) -> Option<f32> {
     match value {
         Value::F32(number) => Some(*number),
         Value::Text(text) => {
