@@ -505,6 +505,45 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
 }
 
 #[test]
+fn an_error_of_a_csv_import_names_the_line_whatever_lines_end_with() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Note {
+        #[key]
+        id: u8,
+        text: String,
+    }
+    for (csv, line) in [
+        ("id,text\nx,a\n", 2),
+        ("id,text\r\nx,a\r\n", 2),
+        ("id,text\r\n1,a\r\nx,a", 3),
+        ("id,text\n1,a\n\n\r\n\nx,a\n", 6),
+        ("\r\n\r\nid,text\r\nx,a\r\n", 4),
+        ("id,text\r\n1,\"a\r\n\r\n,\"\"\r\nx\"\r\nx,a\r\n", 6),
+        ("id,text\r\n1,\"a\r\nb\"\r\nx,\"a\r\nb\"\r\n2,b\r\n", 4),
+        ("id,text\r\n1,a\r\n2\r\n", 3),
+        ("id,text\r\n1,a\r\n1,a\r\n2,b\r\n", 3),
+        ("\u{feff}id,text\r\n1,\r\n2,\r\n3,\r\nx,\r\n", 5),
+        ("\n\nid,text,id\r\n1,\r\n", 3),
+        ("id,text\n300,\n", 2),
+    ] {
+        let db = TempDb::open(schema![Note])?;
+        let error = db.import_csv::<Note>(csv.as_bytes()).unwrap_err();
+        let found = match error {
+            Error::Import { line, .. } | Error::ImportRow { line, .. } => line,
+            other => return Err(other),
+        };
+        assert_eq!(found, line, "{csv:?}");
+    }
+    let rows = (0..3000u32).map(|row| format!("{},{row}\r\n", row % 256));
+    let many = "id,text\r\n".to_owned() + &rows.collect::<String>() + "x,\r\n";
+    let db = TempDb::open(schema![Note])?;
+    let options = ImportOptions::default().replace(true);
+    let result = db.import_csv_with::<Note>(many.as_bytes(), options, |_| {});
+    assert!(matches!(result, Err(Error::Import { line: 3002, .. })));
+    Ok(())
+}
+
+#[test]
 fn an_import_in_batches_keeps_those_before_an_error_and_tells_how_far_it_is() -> Result<()> {
     let db = TempDb::open(schema![User])?;
     let line = |id: u64| {

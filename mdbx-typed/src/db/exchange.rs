@@ -4,6 +4,7 @@ use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::lines::CountedLines;
 use super::{Database, ReadTxn, WriteTxn};
 use crate::dynamic::Value;
 use crate::dynamic::fault::Fault;
@@ -216,7 +217,7 @@ impl Database {
         let form = RowForm::new(T::SCHEMA);
         let mut csv = csv::Writer::from_writer(writer);
         csv.write_record(form.fields().map(|(name, _)| name))
-            .map_err(from_csv)?;
+            .map_err(not_written)?;
         let write = |row: &T::Row<'_>| {
             let values = form.values(row).map_err(|fault| refused::<T>(row, fault))?;
             let mut record = Vec::with_capacity(values.len());
@@ -225,7 +226,7 @@ impl Database {
                 let fault = |reason| refused::<T>(row, Fault::new(reason).within(name));
                 record.push(text.map_err(fault)?);
             }
-            csv.write_record(record).map_err(from_csv)
+            csv.write_record(record).map_err(not_written)
         };
         let count = each_row::<T>(&self.read()?, write, progress)?;
         csv.flush()?;
@@ -265,25 +266,23 @@ impl Database {
         for<'v> T::Row<'v>: Deserialize<'v>,
     {
         let form = RowForm::new(T::SCHEMA);
-        let mut csv = csv::Reader::from_reader(reader);
-        let names: Vec<String> = csv
-            .headers()
-            .map_err(from_csv)?
-            .iter()
-            .map(str::to_owned)
-            .collect();
+        let mut csv = csv::Reader::from_reader(CountedLines::new(reader));
+        let headers = csv.headers().cloned();
+        let headers = headers.map_err(|error| from_csv(error, csv.get_ref()))?;
+        let names: Vec<String> = headers.iter().map(str::to_owned).collect();
         for (i, name) in names.iter().enumerate() {
             if names[..i].contains(name) {
-                let name = Some(name.clone());
-                return Err(malformed(1, name, "it is there twice".into()));
+                let (line, name) = (line_of(headers.position(), csv.get_ref()), name.clone());
+                return Err(malformed(line, Some(name), "it is there twice".into()));
             }
         }
         let mut record = csv::StringRecord::new();
         let next = || {
-            if !csv.read_record(&mut record).map_err(from_csv)? {
+            let is_there = csv.read_record(&mut record);
+            if !is_there.map_err(|error| from_csv(error, csv.get_ref()))? {
                 return Ok(None);
             }
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = line_of(record.position(), csv.get_ref());
             let fields = names.iter().zip(&record).map(|(name, text)| {
                 let own = form.fields().find(|(stored, _)| stored == name);
                 let value = own.map_or(Value::Unit, |(_, form)| flat::read(text, form));
@@ -421,8 +420,22 @@ fn refused<T: Table>(row: &impl Record<Table = T>, fault: Fault) -> Error {
     }
 }
 
-fn from_csv(error: csv::Error) -> Error {
-    let line = error.position().map_or(0, csv::Position::line);
+/// Returns why a record was not written.
+fn not_written(error: csv::Error) -> Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        other => std::io::Error::other(format!("{other:?}")).into(),
+    }
+}
+
+/// Returns the line of a record that was looked for at this position.
+fn line_of<R>(position: Option<&csv::Position>, lines: &CountedLines<R>) -> u64 {
+    position.map_or(0, |position| lines.line_at(position.byte()))
+}
+
+/// Returns why a record was not read.
+fn from_csv<R>(error: csv::Error, lines: &CountedLines<R>) -> Error {
+    let line = line_of(error.position(), lines);
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),
         csv::ErrorKind::UnequalLengths {
