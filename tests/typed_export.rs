@@ -554,6 +554,49 @@ fn an_error_of_a_csv_import_names_the_line_whatever_lines_end_with() -> Result<(
 }
 
 #[test]
+fn of_many_rows_the_one_that_cannot_be_stored_is_named() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Note {
+        #[key]
+        id: u64,
+        #[index(unique)]
+        text: String,
+    }
+    const ROWS: u64 = 15_000;
+    let line = |id: u64, text: u64| format!("{{\"id\": {id}, \"text\": \"{text}\"}}\n");
+    // In descending order, so that they are sorted on their way.
+    let lines: Vec<String> = (0..ROWS).rev().map(|id| line(id, id)).collect();
+    for (at, bad, refused) in [
+        (14_000, line(ROWS - 1, ROWS), 14_001),
+        (14_000, line(ROWS, 0), 15_000),
+        (5000, line(6, ROWS), 14_994),
+        (5000, line(ROWS, 10_000), 5001),
+        (5000, "{}\n".to_owned(), 5001),
+        (5000, line(ROWS, ROWS) + "{}\n", 5002),
+    ] {
+        let mut lines = lines.clone();
+        lines[at] = bad;
+        let text = lines.concat();
+        let db = TempDb::open(schema![Note])?;
+        let error = db.import_jsonl::<Note>(text.as_bytes()).unwrap_err();
+        let (Error::Import { line, .. } | Error::ImportRow { line, .. }) = error else {
+            return Err(error);
+        };
+        assert_eq!(line, refused);
+        assert_eq!(db.read()?.count::<Note>()?, 0);
+    }
+    let db = TempDb::open(schema![Note])?;
+    let mut told = Vec::new();
+    let options = ImportOptions::default();
+    let count = db.import_jsonl_with::<Note>(lines.concat().as_bytes(), options, |progress| {
+        told.push(progress.done);
+    })?;
+    assert_eq!((count, told), (ROWS, vec![10_000, ROWS]));
+    assert!(db.verify()?.is_clean());
+    Ok(())
+}
+
+#[test]
 fn an_import_in_batches_keeps_those_before_an_error_and_tells_how_far_it_is() -> Result<()> {
     let db = TempDb::open(schema![User])?;
     let line = |id: u64| {

@@ -51,8 +51,20 @@ impl ImportOptions {
     }
 }
 
-/// A row that was read: its line, and the fields it gives.
-type Given = (u64, Vec<(String, Value)>);
+/// How many rows are stored together, and about how many bytes of text they may have.
+const ROWS_AT_ONCE: u64 = 10_000;
+const BYTES_AT_ONCE: usize = 4 << 20;
+
+/// Fewer rows are stored faster one by one.
+const FEWEST_TO_LOAD: usize = 4_000;
+
+/// A row that was read.
+struct Given {
+    line: u64,
+    fields: Vec<(String, Value)>,
+    /// How many bytes of text it had.
+    bytes: usize,
+}
 
 impl Database {
     /// Writes all rows of a table, as of one snapshot, as JSON Lines: one object a line, with fields by their stored names.
@@ -156,9 +168,13 @@ impl Database {
             let Some((line, text)) = lines.next(&mut reader)? else {
                 return Ok(None);
             };
-            let value = text.parse::<Value>();
+            let (value, bytes) = (text.parse::<Value>(), text.len());
             match value.map_err(|error| malformed(line, None, error.to_string()))? {
-                Value::Struct(fields) => Ok(Some((line, fields))),
+                Value::Struct(fields) => Ok(Some(Given {
+                    line,
+                    fields,
+                    bytes,
+                })),
                 _ => Err(malformed(line, None, "it is no object".into())),
             }
         };
@@ -288,7 +304,11 @@ impl Database {
                 let value = own.map_or(Value::Unit, |(_, form)| flat::read(text, form));
                 (name.clone(), value)
             });
-            Ok(Some((line, fields.collect())))
+            Ok(Some(Given {
+                line,
+                fields: fields.collect(),
+                bytes: record.as_slice().len(),
+            }))
         };
         self.import::<T>(next, options, progress)
     }
@@ -317,14 +337,19 @@ impl Database {
             let mut tx = self.begin_write()?;
             let end = options.batch.map_or(u64::MAX, |rows| done + rows);
             while done < end {
-                let Some((line, given)) = next()? else {
-                    tx.commit()?;
-                    tell(done);
-                    return Ok(done);
-                };
-                store::<T>(&mut tx, &form, &given, options).map_err(|fault| fault.at(line))?;
-                done += 1;
-                if options.batch.is_none() && done.is_multiple_of(ROWS_PER_PROGRESS) {
+                let some = Gathered::read(&form, &mut next, ROWS_AT_ONCE.min(end - done));
+                some.store::<T>(&mut tx, &form, options)?;
+                done += some.rows.len() as u64;
+                match some.end {
+                    End::Full => {}
+                    End::Error(error) => return Err(error),
+                    End::Reached => {
+                        tx.commit()?;
+                        tell(done);
+                        return Ok(done);
+                    }
+                }
+                if options.batch.is_none() {
                     tell(done);
                 }
             }
@@ -334,47 +359,92 @@ impl Database {
     }
 }
 
-/// Why a row that was read is not stored.
-enum Refused {
-    Fault(Fault),
-    Row(Error),
+/// Some rows that were read.
+struct Gathered {
+    /// The line of each, and the values of its fields by position.
+    rows: Vec<(u64, Vec<(usize, Value)>)>,
+    end: End,
 }
 
-impl Refused {
-    fn at(self, line: u64) -> Error {
-        match self {
-            Refused::Fault(fault) => {
-                let (field, reason) = fault.into_parts();
-                malformed(line, field, reason)
+/// Why there are no more of them.
+enum End {
+    /// There are as many as are stored together.
+    Full,
+    /// Nothing is left to read.
+    Reached,
+    /// What comes next is no row.
+    Error(Error),
+}
+
+impl Gathered {
+    /// Reads up to so many rows.
+    fn read(
+        form: &RowForm,
+        next: &mut impl FnMut() -> Result<Option<Given>>,
+        most: u64,
+    ) -> Gathered {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let end = loop {
+            if rows.len() as u64 == most || bytes >= BYTES_AT_ONCE {
+                break End::Full;
             }
-            Refused::Row(source) => Error::ImportRow {
-                line,
-                source: Box::new(source),
-            },
+            let given = match next() {
+                Ok(Some(given)) => given,
+                Ok(None) => break End::Reached,
+                Err(error) => break End::Error(error),
+            };
+            bytes += given.bytes;
+            match form.fitted(&given.fields) {
+                Ok(fitted) => rows.push((given.line, fitted)),
+                Err(fault) => break End::Error(no_row(given.line, fault)),
+            }
+        };
+        Gathered { rows, end }
+    }
+
+    /// Stores the rows: the only place that does.
+    ///
+    /// A load does not tell which row stands in its way, and leaves nothing behind; so the rows follow one by one then.
+    fn store<T>(&self, tx: &mut WriteTxn<'_>, form: &RowForm, options: ImportOptions) -> Result<()>
+    where
+        T: Table,
+        for<'v> T::Row<'v>: Deserialize<'v>,
+    {
+        let fields = self.rows.iter().map(|(_, fitted)| form.for_serde(fitted));
+        let fields: Vec<_> = fields.collect();
+        let mut rows: Vec<T::Row<'_>> = Vec::with_capacity(fields.len());
+        let mut refused = Ok(());
+        for (fields, (line, _)) in fields.iter().zip(&self.rows) {
+            match typed::row(T::SCHEMA, fields) {
+                Ok(row) => rows.push(row),
+                Err(fault) => {
+                    refused = Err(no_row(*line, fault));
+                    break;
+                }
+            }
         }
+        let may_load = !options.replaces && rows.len() >= FEWEST_TO_LOAD;
+        if !may_load || tx.load(rows.iter()).is_err() {
+            for (row, (line, _)) in rows.iter().zip(&self.rows) {
+                let stored = if options.replaces {
+                    tx.put(row)
+                } else {
+                    tx.insert(row)
+                };
+                stored.map_err(|source| Error::ImportRow {
+                    line: *line,
+                    source: Box::new(source),
+                })?;
+            }
+        }
+        refused
     }
 }
 
-/// Stores one row that was read: the only place that does.
-fn store<T>(
-    tx: &mut WriteTxn<'_>,
-    form: &RowForm,
-    given: &[(String, Value)],
-    options: ImportOptions,
-) -> Result<(), Refused>
-where
-    T: Table,
-    for<'v> T::Row<'v>: Deserialize<'v>,
-{
-    let fitted = form.fitted(given).map_err(Refused::Fault)?;
-    let fields = form.for_serde(&fitted);
-    let row: T::Row<'_> = typed::row(T::SCHEMA, &fields).map_err(Refused::Fault)?;
-    let stored = if options.replaces {
-        tx.put(&row)
-    } else {
-        tx.insert(&row)
-    };
-    stored.map_err(Refused::Row)
+#[cold]
+fn no_row(line: u64, fault: Fault) -> Error {
+    let (field, reason) = fault.into_parts();
+    malformed(line, field, reason)
 }
 
 /// Calls `write` with every row of a table, in the order of the primary key; returns how many there are.
