@@ -381,6 +381,27 @@ fn an_option_in_an_option_is_found_in_descending_order() -> Result<()> {
 }
 
 #[test]
+fn a_value_that_does_not_equal_itself_is_found_by_its_hash() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        id: u64,
+        #[index(hash)]
+        value: TotalF64,
+    }
+    let db = TempDb::open(schema![Sample])?;
+    db.write(|tx| {
+        let value = f64::NAN.into();
+        tx.insert(&Sample { id: 1, value })
+    })?;
+    let tx = db.read()?;
+    let samples = tx.dynamic("sample")?.by("by_value")?;
+    assert_eq!(samples.clone().eq(f64::NAN)?.rows()?.count(), 1);
+    assert_eq!(samples.eq(0.0)?.rows()?.count(), 0);
+    Ok(())
+}
+
+#[test]
 fn every_kind_of_index_can_be_listed_and_asked() -> Result<()> {
     let mut rng = Rng(77);
     let (db, model) = random_items(60, &mut rng)?;
