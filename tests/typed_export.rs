@@ -878,6 +878,13 @@ fn a_dump_that_is_damaged_or_cut_off_changes_nothing() -> Result<()> {
             "without line {left}"
         );
     }
+    assert_eq!(
+        other
+            .restore(lines[..4].join("\n").as_bytes())
+            .unwrap_err()
+            .to_string(),
+        "line 5: the dump was cut off"
+    );
     let newer = text.replacen("\"version\": 1", "\"version\": 2", 1);
     assert_eq!(
         other.restore(newer.as_bytes()).unwrap_err().to_string(),

@@ -165,12 +165,14 @@ impl Database {
         let mut txn = self.begin_write()?;
         let mut lines = Lines::default();
         let mut restoring = Restoring::new(self);
+        let mut last = 0;
         while let Some((number, text)) = lines.next(&mut reader)? {
+            last = number;
             let line = dump::parse(text).map_err(|reason| malformed(number, reason))?;
             restoring.line(&mut txn, number, line)?;
             restoring.tell(&mut progress);
         }
-        let restored = restoring.finish()?;
+        let restored = restoring.finish(last)?;
         txn.commit()?;
         Ok(restored)
     }
@@ -345,11 +347,12 @@ impl<'a> Restoring<'a> {
         }
     }
 
-    fn finish(self) -> Result<Restored> {
+    /// Returns what was restored, once nothing follows the line `last`.
+    fn finish(self, last: u64) -> Result<Restored> {
         if self.state == State::End {
             Ok(self.restored)
         } else {
-            Err(malformed(0, "the dump was cut off".into()))
+            Err(malformed(last + 1, "the dump was cut off".into()))
         }
     }
 }
