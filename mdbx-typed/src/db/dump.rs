@@ -71,7 +71,8 @@ impl Database {
     ///
     /// The dump is JSON Lines, and depends neither on the page size nor on the codec. It is what takes data to a file of
     /// another format, and what can be read when nothing else can. A field whose type the catalog knows by name only is
-    /// dumped as its bytes. The log of `#[table(log)]` is not dumped: its rows are what they are.
+    /// dumped as its bytes. The log of `#[table(log)]` is not dumped: its rows are what they are. Nor are the tables beside
+    /// the typed ones that [`WriteTxn::raw`] made.
     ///
     /// ```
     /// # use mdbx_typed::prelude::*;

@@ -135,7 +135,7 @@ impl Database {
     /// Opens the file `path` without any structs, to look at what it holds: every table can be read by
     /// [`ReadTxn::dynamic`].
     ///
-    /// It creates nothing and changes nothing.
+    /// It changes nothing, and creates no more than the lock file beside it, where that is missing and the directory lets it.
     ///
     /// ```
     /// use mdbx_typed::prelude::*;
