@@ -56,6 +56,7 @@ fn the_table_of_features_has_every_number_once_and_in_order() {
         ("S", 8),
         ("L", 19),
         ("U", 30),
+        ("T", 25),
     ]
     .into_iter()
     .flat_map(|(letter, count)| (1..=count).map(move |number| format!("{letter}{number}")));

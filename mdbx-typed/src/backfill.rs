@@ -112,7 +112,7 @@ impl Build<'_> {
         let mut indexes = Vec::new();
         for index in self.positions.iter().map(|&at| &self.schema.indexes[at]) {
             let name = catalog::unfinished_table(self.stored_name, index.name);
-            txn.create_table(name, IndexKind::of(index).flags())?;
+            txn.create_table(name, IndexKind::of(index).flags(self.schema.key.width))?;
             indexes.push(index.name.to_owned());
         }
         Ok(BuildRecord {

@@ -235,9 +235,11 @@
 //! | [`put`](WriteTxn::put), [`replace`](WriteTxn::replace) | adds or replaces; the second returns the old row |
 //! | [`update`](WriteTxn::update), [`upsert`](WriteTxn::upsert) | reads, changes, writes back |
 //! | [`delete`](WriteTxn::delete), [`take`](WriteTxn::take) | removes by key; the second returns the row |
-//! | [`delete_range`](WriteTxn::delete_range), [`drain`](WriteTxn::drain), [`retain`](WriteTxn::retain), [`clear`](WriteTxn::clear) | removes many |
+//! | [`delete_range`](WriteTxn::delete_range), [`delete_prefix`](WriteTxn::delete_prefix), [`drain`](WriteTxn::drain), [`retain`](WriteTxn::retain), [`clear`](WriteTxn::clear) | removes many |
+//! | [`load`](WriteTxn::load), [`load_sorted`](WriteTxn::load_sorted) | adds many |
 //!
-//! One write transaction runs at a time. Threads that each make a small change share the wait for the disk through
+//! A part of a transaction that may fail as a whole goes into [`nested`](WriteTxn::nested), where an error undoes that part and
+//! no more. One write transaction runs at a time. Threads that each make a small change share the wait for the disk through
 //! [`batch`](Database::batch). Where the error is your own type, use [`try_write`](Database::try_write).
 //!
 //! ## Reading without copying
@@ -366,6 +368,68 @@
 //! }
 //! ```
 //!
+//! ## Many rows
+//!
+//! [`load`](WriteTxn::load) and [`load_sorted`](WriteTxn::load_sorted) add many rows as one statement. Index entries are
+//! gathered and put in their order, in bounded memory, which is faster the more indexes there are.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use mdbx_typed::Error;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! struct City {
+//!     #[key]
+//!     id: u32,
+//!     #[index]
+//!     name: String,
+//! }
+//!
+//! # fn main() -> mdbx_typed::Result<()> {
+//! let db = Database::in_memory(schema![City])?;
+//! let city = |id: u32| City { id, name: format!("city {}", id % 7) };
+//! let loaded = db.write(|tx| tx.load_sorted((0..1000).map(city)))?; // as an iterator has them
+//! assert_eq!(loaded, 1000);
+//!
+//! let twice = [2000, 1500, 7].map(city); // `load` sorts by itself; 7 is there already
+//! assert!(matches!(db.write(|tx| tx.load(twice)), Err(Error::KeyExists { .. })));
+//! assert_eq!(db.read()?.count::<City>()?, 1000); // all of it, or nothing
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Changes
+//!
+//! [`subscribe`](Database::subscribe) tells after each commit which rows were inserted, updated and deleted, in the order of
+//! the commits. A reader that is slow makes nobody wait: it is told how much it has missed.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize)]
+//! struct Sensor {
+//!     #[key]
+//!     id: u32,
+//!     #[index]
+//!     celsius: i32,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = Database::in_memory(schema![Sensor])?;
+//! let hot = db.subscription::<Sensor>().on(sensor::by_celsius, 80..).start()?;
+//! db.write(|tx| tx.insert(&Sensor { id: 1, celsius: 20 }))?;
+//! db.write(|tx| tx.update::<Sensor>(1, |sensor| sensor.celsius = 95))?;
+//! assert_eq!(hot.recv()?.inserted, [1]); // it came into the range
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Other processes ask [`changed_since`](Database::changed_since) which tables are others than in a snapshot they know. A table
+//! with `#[table(log)]` keeps its changes in the file, for [`changes_since`](ReadTxn::changes_since) to replay: in another
+//! process, after a restart, on another machine.
+//!
 //! ## The life of a schema
 //!
 //! Every row begins with the number of the layout it was written in, and the file knows all layouts its rows have. So a
@@ -438,16 +502,64 @@
 //! others, and writes none to such a table. A program that has the file open while another one changes tables gets an
 //! [`Error::SchemaChanged`] when it next writes. What opening accepts is set by the policies of the [`Builder`].
 //!
-//! ## Tests and trust
+//! ## Looking inside, moving out
 //!
-//! [`Database::in_memory`] is the same engine without a file. [`Database::verify`] decodes every row, recomputes all its keys
-//! and compares them with the indexes, in both directions.
+//! The catalog knows names and types, so any file can be read without the structs that wrote it. Tables go to and from JSON
+//! Lines and CSV, and a dump is a whole database in a form that no version, page size or codec has a part in.
 //!
 //! ```
 //! use mdbx_typed::prelude::*;
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Table, Serialize, Deserialize)]
+//! struct Book {
+//!     #[key]
+//!     id: u32,
+//!     title: String,
+//!     #[index(each)]
+//!     tags: Vec<String>,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("books.mdbx");
+//! let db = Database::open(&path, schema![Book])?;
+//! let tags = vec!["trees".into(), "paper".into()];
+//! db.write(|tx| tx.insert(&Book { id: 1, title: "The B-tree".into(), tags }))?;
+//! # drop(db);
+//!
+//! let db = Database::browse(&path)?; // knows no struct, and changes nothing
+//! let tx = db.read()?;
+//! let trees = tx.dynamic("book")?.by("by_tags")?.eq("trees")?.first()?;
+//! let book = r#"{"id": 1, "title": "The B-tree", "tags": ["trees", "paper"]}"#;
+//! assert_eq!(trees.unwrap().to_string(), book);
+//! # drop(tx);
+//! # #[cfg(feature = "export")] {
+//!
+//! let mut dump = Vec::new(); // or a file
+//! db.dump(&mut dump)?;
+//! let copy = Database::in_memory(schema![Book])?;
+//! copy.restore(&dump[..])?;
+//! assert_eq!(copy.read()?.by(book::by_tags).eq("paper").count()?, 1);
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`stats`](Database::stats) tells how large tables and indexes are and who holds old pages back,
+//! [`copy_to`](Database::copy_to) makes a backup while others write, and [`raw`](Database::raw) leads to the engine beneath.
+//!
+//! ## Tests and trust
+//!
+//! [`Database::in_memory`] is the same engine without a file. [`Database::verify`] decodes every row, recomputes all its keys
+//! and compares them with the indexes, in both directions. [`testing`] has checks for what your application adds: its key
+//! types, its functions of indexes, and the rows that its older versions have stored.
+//!
+//! ```
+//! use mdbx_typed::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
 //! struct Word {
 //!     #[key]
 //!     text: String,
@@ -460,6 +572,9 @@
 //! db.write(|tx| tx.insert(&Word { text: "tree".into(), length: 4 }))?;
 //! let report = db.verify()?;
 //! assert!(report.is_clean(), "{report}");
+//!
+//! mdbx_typed::testing::assert_order(&["", "a", "a\0", "b"].map(String::from));
+//! mdbx_typed::testing::golden!(Word, rev = 1, hex = "04 74726565 04", Word { text: "tree".into(), length: 4 });
 //! # Ok(())
 //! # }
 //! ```
@@ -474,8 +589,8 @@
 //!
 //! # What is guaranteed
 //!
-//! - A statement happens or it does not. `insert`, `put`, `update` and the others check everything before they
-//!   change anything; one that fails leaves the transaction as it was.
+//! - A statement happens or it does not. One that fails, because it is refused or because the file is full, leaves the
+//!   transaction as it was.
 //! - A transaction happens or it does not, also when the process or the machine stops.
 //! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
 //! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
@@ -483,11 +598,16 @@
 //!   differences. Tables the program does not know are kept.
 //! - Damaged bytes are an error, not a panic.
 //!
-//! # Codecs
+//! # Codecs and features
 //!
-//! Rows are stored by a [`Codec`], which the catalog notes for each table. The default is `Bincode`, of the feature
-//! `bincode`; the feature `postcard` adds `Postcard`: `#[table(codec = Postcard)]`. Their bytes are spelled out in the tests
-//! and do not change.
+//! Rows are stored by a [`Codec`], which the catalog notes for each table. The bytes of those of this crate are spelled out in
+//! the tests and do not change.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `bincode`, by default | the codec `Bincode`, that of tables which name no other |
+//! | `export`, by default | JSON Lines, CSV, dump and restore, with the crates `serde_json` and `csv` |
+//! | `postcard` | the codec `Postcard`: `#[table(codec = Postcard)]` |
 //!
 //! # Reading the source
 //!
@@ -508,6 +628,7 @@
 //! - `query`: many rows, by an index.
 //! - `dynamic`: rows without their structs; export, import, dump and restore.
 //! - `db`: the database and its transactions.
+//! - `testing`: checks for the tests of applications.
 
 #![deny(unsafe_code)]
 

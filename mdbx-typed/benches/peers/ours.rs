@@ -2,16 +2,25 @@
 
 use std::path::Path;
 
-use mdbx_typed::Geometry;
 use mdbx_typed::prelude::*;
+use mdbx_typed::{Durability, Geometry};
 
 use crate::{Peer, SPAN, User, user};
 
 struct Ours(Database);
 
 pub(crate) fn open(path: &Path) -> crate::Result<Box<dyn Peer>> {
+    open_with(path, Durability::Durable)
+}
+
+pub(crate) fn open_single_sync(path: &Path) -> crate::Result<Box<dyn Peer>> {
+    open_with(path, Durability::SingleSync)
+}
+
+fn open_with(path: &Path, durability: Durability) -> crate::Result<Box<dyn Peer>> {
     let database = Database::builder()
         .geometry(Geometry::default().upper(4 << 30))
+        .durability(durability)
         .open(path, schema![User])?;
     Ok(Box::new(Ours(database)))
 }

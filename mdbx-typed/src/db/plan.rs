@@ -641,7 +641,7 @@ impl TablePlan {
         }
         for index in schema.indexes {
             let name = catalog::index_table(schema.name, index.name);
-            txn.create_table(name, IndexKind::of(index).flags())?;
+            txn.create_table(name, IndexKind::of(index).flags(schema.key.width))?;
             put_index(txn, catalog, schema, index)?;
         }
         Ok(())

@@ -357,11 +357,13 @@ impl IndexKind {
         }
     }
 
-    /// Returns the flags of the engine table.
-    pub(crate) fn flags(self) -> TableFlags {
-        match self {
-            IndexKind::Unique => TableFlags::empty(),
-            IndexKind::Duplicates => TableFlags::DUP_SORT,
+    /// Returns the flags of a new engine table, with primary keys of such a width: those of one width are packed, if they
+    /// have the two bytes that the format asks of packed values.
+    pub(crate) fn flags(self, width: Option<usize>) -> TableFlags {
+        match (self, width) {
+            (IndexKind::Unique, _) => TableFlags::empty(),
+            (IndexKind::Duplicates, None | Some(0 | 1)) => TableFlags::DUP_SORT,
+            (IndexKind::Duplicates, Some(_)) => TableFlags::DUP_SORT | TableFlags::DUP_FIXED,
         }
     }
 
