@@ -10,6 +10,7 @@ mod typed_support;
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::Duration;
 
 use mdbx_typed::prelude::*;
 use mdbx_typed::{ChangeSet, Error, LoggedTable, Result, Txnid};
@@ -245,6 +246,83 @@ fn changes_by_a_program_without_the_log_are_told_to_be_missing() -> Result<()> {
     Ok(())
 }
 
+/// Returns a file in which a program that does not know the log has deleted a row, and what was read before that.
+fn with_a_gap() -> Result<(TempDb, Txnid)> {
+    let db = TempDb::open(schema![Order])?;
+    db.write(|tx| tx.load([order(1, 1), order(2, 2)]))?;
+    let seen = db.read()?.id();
+    let db = db.reopen(schema![Unlogged])?;
+    db.write(|tx| tx.delete::<Unlogged>(1))?;
+    Ok((db, seen))
+}
+
+#[test]
+fn clearing_the_table_does_not_hide_that_changes_are_missing() -> Result<()> {
+    let (db, seen) = with_a_gap()?;
+    let db = db.reopen(schema![Order])?;
+    let missed = db.read()?.id();
+    db.write(|tx| {
+        tx.clear::<Order>()?;
+        tx.trim_log::<Order>(Txnid(0)).map(drop)
+    })?;
+    assert!(matches!(
+        since::<Order>(&db, seen),
+        Err(Error::NotInLog { start, .. }) if start == missed
+    ));
+    assert_eq!(since::<Order>(&db, missed)?[0].deleted, [2]);
+    Ok(())
+}
+
+#[test]
+fn renaming_the_table_does_not_hide_that_changes_are_missing() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "bills", was = "orders", log)]
+    struct Bill {
+        #[key]
+        id: u32,
+        #[index]
+        total: u32,
+    }
+
+    let (db, seen) = with_a_gap()?;
+    let missed = db.read()?.id();
+    let db = db.reopen(schema![Bill])?;
+    assert!(matches!(
+        since::<Bill>(&db, seen),
+        Err(Error::NotInLog { start, .. }) if start == missed
+    ));
+    assert_eq!(since::<Bill>(&db, missed)?, []);
+    db.write(|tx| tx.delete::<Bill>(2))?;
+    assert_eq!(since::<Bill>(&db, missed)?[0].deleted, [2]);
+    Ok(())
+}
+
+#[test]
+fn a_closure_that_trims_keeps_what_the_others_of_its_batch_have_changed() -> Result<()> {
+    let (db, _) = with_a_gap()?;
+    let db = db.reopen(schema![Order])?;
+    let missed = db.read()?.id();
+    let turn = db.begin_write()?;
+    thread::scope(|scope| {
+        for id in 10..14 {
+            let database: &Database = &db;
+            scope.spawn(move || {
+                let work = |tx: &mut WriteTxn<'_>| {
+                    tx.trim_log::<Order>(Txnid(0))?;
+                    tx.insert(&order(id, 1))
+                };
+                database.batch(work).unwrap();
+            });
+        }
+        thread::sleep(Duration::from_millis(50)); // most likely they wait together then
+        drop(turn);
+    });
+    let sets = since::<Order>(&db, missed)?;
+    let inserted: usize = sets.iter().map(|set| set.inserted.len()).sum();
+    assert_eq!(inserted, 4);
+    Ok(())
+}
+
 #[test]
 fn a_migration_changes_nothing_that_a_log_tells() -> Result<()> {
     mod v1 {
@@ -346,6 +424,17 @@ fn a_damaged_log_is_an_error() -> Result<()> {
         txn.put(log, &[0; 12], b"start").unwrap();
     })?;
     assert!(matches!(since::<Order>(&db, begin), Err(Error::Key { .. })));
+    let next = db.read()?.id().0 + 2;
+    let db = db.meddle(schema![Order], |txn| {
+        let log = txn.open_table("orders.@log").unwrap();
+        let key = [&next.to_be_bytes()[..], &[0xFF; 4]].concat(); // the last number of the next transaction
+        txn.put(log, &key, &[1, 0, 0, 0, 9]).unwrap();
+    })?;
+    let mut tx = db.begin_write()?;
+    assert_eq!(tx.id(), Txnid(next));
+    tx.insert(&order(2, 2))?;
+    assert!(matches!(tx.commit(), Err(Error::Key { .. })));
+    assert!(!db.read()?.contains::<Order>(2)?);
     Ok(())
 }
 

@@ -282,10 +282,12 @@ impl<'s, T: Table> Statement<'s, T> {
 
     /// Removes from the log the changes of transactions up to `upto`; returns how many there were.
     pub(crate) fn trim_log(&mut self, upto: Txnid) -> Result<u64> {
-        let Some(log) = Log::of(T::SCHEMA.name, self.handles) else {
+        let log = Log::of(T::SCHEMA.name, self.handles);
+        let Some((log, rows_changed)) = log.zip(self.noting.rows_changed()) else {
             return Ok(0);
         };
-        self.txn.as_a_whole(&mut |txn| log.trim(txn, upto))
+        self.txn
+            .as_a_whole(&mut |txn| log.trim(txn, upto, rows_changed))
     }
 
     /// Returns the bytes of a primary key that is about to be stored.

@@ -9,7 +9,7 @@ use mdbx_core::TableFlags;
 use super::policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, Policies};
 use crate::backfill::{self, Build};
 use crate::changes::log;
-use crate::error::{Change, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
+use crate::error::{Change, Error, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
 use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
 use crate::schema::handles::{KeyLimits, Revisions, Source, find_table};
 use crate::schema::layout::{self, Fit};
@@ -610,21 +610,35 @@ impl TablePlan {
         if !self.built.is_empty() {
             txn.delete(catalog, &catalog::build_key(stored))?;
         }
+        self.rename_log(txn)?;
         rename(txn, stored, schema.name)?;
         if self.starts_log {
             log::create(txn, &catalog::log_table(schema.name))?;
-        } else if find_table(txn, &catalog::log_table(stored))?.is_some() {
-            rename(
-                txn,
-                &catalog::log_table(stored),
-                &catalog::log_table(schema.name),
-            )?;
         }
         if let Some(record) = &self.record {
             txn.delete(catalog, &catalog::table_key(stored))?;
             txn.put(catalog, &catalog::table_key(schema.name), &record.encode())?;
         }
         Ok(())
+    }
+
+    /// Gives the log, if the file has one, the new name of the table.
+    fn rename_log(&self, txn: &mut core::WriteTxn<'_>) -> Result<(), OpenError> {
+        if self.stored_name == self.schema.name {
+            return Ok(());
+        }
+        let name = catalog::log_table(self.stored_name);
+        let Some(entries) = find_table(txn, &name)? else {
+            return Ok(());
+        };
+        let rows = txn.open_table(self.stored_name)?;
+        log::rename(txn, self.schema, rows, entries).map_err(|error| match error {
+            Error::Engine(error) => error.into(),
+            _ => OpenError::Catalog {
+                name,
+                reason: "it is malformed",
+            },
+        })
     }
 
     fn apply_new(

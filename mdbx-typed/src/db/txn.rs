@@ -11,6 +11,7 @@ use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
+use crate::changes::log::Log;
 use crate::changes::{Journal, Mark, Noting, Ticket};
 use crate::dynamic::{self, DynamicTable, TableInfo};
 use crate::error::{Error, Result};
@@ -749,9 +750,9 @@ impl WriteTxn<'_> {
             return Ok(None);
         };
         let id = self.core.id();
-        for (slot, set) in journal.logs(id) {
-            if let Some(log) = self.inner.log(slot) {
-                log.append(self.core.target(), &set)?;
+        for (logged, set) in journal.logs(id) {
+            if let Some(log) = self.inner.log(logged.slot) {
+                log.append(self.core.target(), &set, logged.rows_changed)?;
             }
         }
         Ok(self.inner.hub.line_up(&journal, id))
@@ -774,12 +775,18 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
+    /// Has the changes of a table noted for its log.
+    fn keep_log(&mut self, slot: usize, log: Log) -> Result<()> {
+        let journal = self.journal.get_or_insert_default();
+        journal.keep_log(slot, || log.rows_changed(self.core.source()))
+    }
+
     /// Returns what changes the rows of a table without its type, and where that is noted.
     #[cfg(feature = "export")]
     pub(super) fn untyped(&mut self, slot: usize) -> Result<(&mut dyn Target, Noting<'_>)> {
         self.check_schema()?;
-        if self.inner.log(slot).is_some() {
-            self.journal.get_or_insert_default().keep_log(slot);
+        if let Some(log) = self.inner.log(slot) {
+            self.keep_log(slot, log)?;
         }
         let noting = Noting::new(self.journal.as_deref_mut(), slot);
         Ok((self.core.target(), noting))
@@ -795,9 +802,8 @@ impl WriteTxn<'_> {
             });
         }
         self.check_schema()?;
-        if handles.log.is_some() {
-            let journal = self.journal.get_or_insert_default();
-            journal.keep_log(T::slot());
+        if let Some(log) = Log::of(T::SCHEMA.name, handles) {
+            self.keep_log(T::slot(), log)?;
         }
         Ok(Statement::new(
             self.core.target(),
