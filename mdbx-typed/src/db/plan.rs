@@ -189,8 +189,10 @@ impl Plan {
         let is_new = |table: &&TablePlan| table.is_new();
         let only_new = self.tables.iter().filter(is_new).count()
             == self.tables.iter().filter(|table| !table.is_empty()).count();
+        // A new table may have the name of one that was dropped, and that another program still has open.
+        let was_dropped = txn.table(catalog)?.sequence() > self.catalog.ids();
         let app = self.catalog.app();
-        if app.is_none() || !only_new {
+        if app.is_none() || !only_new || was_dropped {
             txn.put(catalog, &catalog::app_key(), &catalog::app_record(app)?)?;
         }
         for table in self.tables.iter().filter(|table| !table.is_empty()) {

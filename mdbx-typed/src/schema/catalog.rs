@@ -99,6 +99,15 @@ impl Catalog {
         self.entries.get(&app_key()).map(Vec::as_slice)
     }
 
+    /// Returns how many tables and indexes there are: how many ids are in use.
+    pub(crate) fn ids(&self) -> u64 {
+        let mut ids = 0;
+        for key in self.entries.keys() {
+            ids += u64::from(key.starts_with(b"t") || key.starts_with(b"i"));
+        }
+        ids
+    }
+
     /// Returns the names of all tables.
     pub(crate) fn table_names(&self) -> Vec<String> {
         let own = self
