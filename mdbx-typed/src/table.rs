@@ -172,7 +172,7 @@ impl<'s, T: Table> Statement<'s, T> {
         self.store(&row, &key, false, |changes, txn, is_broken, bytes| {
             let rows = changes.handles.rows.table;
             changes.apply(txn, is_broken, |txn| {
-                txn.put(rows, key.as_slice(), bytes)?;
+                txn.insert(rows, key.as_slice(), bytes)?;
                 txn.sequence(rows, drawn).map(drop)
             })
         })?;
@@ -387,7 +387,7 @@ impl<'s, T: Table> Statement<'s, T> {
             None => used,
         };
         let number = largest.checked_add(1);
-        Ok((id(number)?.0, number.map_or(0, |number| number - used)))
+        Ok((id(number)?.0, number.map_or(0, |number| number.saturating_sub(used))))
     }
 
     /// Stores a row and its index entries by `write`; what the row that it replaces had there is in the scratch.

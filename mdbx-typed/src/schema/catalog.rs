@@ -561,8 +561,12 @@ impl<'a> Input<'a> {
         varint::decode(&mut self.bytes).ok_or_else(|| self.malformed())
     }
 
+    /// Reads the number of a revision, which another one can follow.
     fn revision(&mut self) -> Result<u32, OpenError> {
-        u32::try_from(self.number()?).map_err(|_| self.malformed())
+        let number = u32::try_from(self.number()?).ok();
+        number
+            .filter(|&number| number < u32::MAX)
+            .ok_or_else(|| self.malformed())
     }
 
     fn text(&mut self) -> Result<String, OpenError> {
@@ -701,6 +705,12 @@ mod tests {
             bytes[at] = 0xFF;
             let _ = TableRecord::decode("u", &bytes);
         }
+        let mut last = table();
+        last.revisions[0].number = u32::MAX;
+        assert!(
+            TableRecord::decode("u", &last.encode()).is_err(),
+            "no revision can follow"
+        );
         let newer = TableRecord::decode("u", &[2]).unwrap_err();
         assert_eq!(
             newer.to_string(),
