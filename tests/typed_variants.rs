@@ -202,6 +202,29 @@ fn a_program_with_fewer_variants_reads_what_it_knows_and_writes_nothing() -> Res
 }
 
 #[test]
+fn a_table_that_is_left_to_another_program_keeps_the_variants_of_that_one() -> Result<()> {
+    /// As [`old::Animal`], with one more index.
+    #[derive(Table, Serialize, Deserialize)]
+    #[index(by_kind_age, on(kind, age))]
+    struct Animal {
+        #[key]
+        kind: old::Kind,
+        #[key]
+        name: String,
+        #[index]
+        age: u8,
+        likes: Option<old::Kind>,
+    }
+
+    let db = TempDb::open(schema![Animal])?;
+    let db = db.reopen(schema![new::Animal])?;
+    let refused = db.write(|tx| tx.insert(&owl()));
+    assert!(matches!(refused, Err(Error::ReadOnly { .. })));
+    assert!(db.schema_diff(schema![Animal])?.is_empty());
+    Ok(())
+}
+
+#[test]
 fn what_changes_the_bytes_of_variants_is_refused() -> Result<()> {
     let others: [(&Schema, &str); 3] = [
         (schema![inserted::Animal], "enum<Cat, Emu, Dog>"),

@@ -387,7 +387,10 @@ impl<'s, T: Table> Statement<'s, T> {
             None => used,
         };
         let number = largest.checked_add(1);
-        Ok((id(number)?.0, number.map_or(0, |number| number.saturating_sub(used))))
+        Ok((
+            id(number)?.0,
+            number.map_or(0, |number| number.saturating_sub(used)),
+        ))
     }
 
     /// Stores a row and its index entries by `write`; what the row that it replaces had there is in the scratch.

@@ -55,6 +55,10 @@ struct RenamedIndex {
     from: String,
     schema: &'static IndexSchema,
     record: IndexRecord,
+    /// The record it has.
+    stored: IndexRecord,
+    /// Whether it gets another name.
+    moves: bool,
 }
 
 /// Returns the catalog of a file.
@@ -450,6 +454,8 @@ impl TablePlan {
                 from: stored_name.into(),
                 schema,
                 record: renamed,
+                stored: record.clone(),
+                moves,
             });
         }
     }
@@ -553,6 +559,10 @@ impl TablePlan {
         }
         let is_renamed = self.stored_name != self.schema.name;
         self.record = is_renamed.then(|| stored.clone());
+        self.renamed_indexes.retain(|index| index.moves);
+        for index in &mut self.renamed_indexes {
+            index.record.clone_from(&index.stored);
+        }
         self.steps
             .retain(|step| !is_of_layout(step) && !matches!(step, Step::BuildIndex { .. }));
         self.dropped.clear();
