@@ -42,6 +42,10 @@ pub struct ReadTxn<'db> {
 /// A write transaction: reads see its own changes, others see them after [`commit`](WriteTxn::commit).
 ///
 /// A statement that fails changes nothing, and the transaction can go on. Dropping the transaction rolls back.
+///
+/// Where the file is so full that a statement can neither be finished nor taken back, the transaction can only be dropped:
+/// all that follows is [`TxnFailed`](mdbx_core::Error::TxnFailed). In a [nested](WriteTxn::nested) transaction that ends
+/// with it, and the outer one goes on.
 pub struct WriteTxn<'db> {
     core: Writer<'db>,
     inner: &'db Inner,
@@ -689,7 +693,10 @@ impl WriteTxn<'_> {
     ///
     /// **Nothing that the typed layer promises is kept here**: who writes to a typed table, to one of its indexes or to
     /// the catalog answers for it that they still fit. What else the engine takes for safe stays safe;
-    /// [`Database::verify`](crate::Database::verify) tells whether indexes and rows are equal.
+    /// [`Database::verify`](crate::Database::verify) tells whether indexes and rows are equal. What was changed by statements
+    /// is told to [subscribers](crate::Database::subscribe) when this transaction commits, also if `f` has
+    /// [rolled it back](mdbx_core::WriteTxn::rollback), and only then if `f` has made it a
+    /// [checkpoint](mdbx_core::WriteTxn::checkpoint).
     ///
     /// ```
     /// # use mdbx_typed::prelude::*;
