@@ -8,7 +8,7 @@
 
 mod typed_support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -394,6 +394,89 @@ fn replaying_the_log_gives_the_table() -> Result<()> {
         assert!(rows.iter().eq(copy.values()));
         db.write(|tx| tx.trim_log::<Order>(seen))?;
     }
+    Ok(())
+}
+
+/// Does some random statements on the table, as `$row` has it, in one transaction.
+macro_rules! write_randomly {
+    ($db:expr, $rng:expr, $row:ident) => {
+        $db.batch(|tx| {
+            for _ in 0..$rng.below(4) {
+                let (id, total) = ($rng.below(20), $rng.below(9));
+                match $rng.below(8) {
+                    0 => tx.clear::<$row>()?,
+                    1 => tx.retain::<$row>(|row| row.id % 3 != 0).map(drop)?,
+                    2 => tx.delete::<$row>(id).map(drop)?,
+                    3 => {
+                        let _ = tx.load((id..id + 3).map(|id| $row { id, total })); // some may be there
+                    }
+                    4 => {
+                        let _ = tx.nested(|tx| {
+                            tx.clear::<$row>()?;
+                            tx.insert(&$row { id, total })?;
+                            tx.load((total..5).map(|id| $row { id, total }))
+                        });
+                    }
+                    _ => tx.put(&$row { id, total })?,
+                }
+            }
+            Ok(())
+        })
+    };
+}
+
+/// Returns the keys of the table as one finds them who had `keys` after `txn`, and followed the log since; `None` if the log
+/// does not have it all.
+fn follow(tx: &ReadTxn<'_>, txn: Txnid, keys: &BTreeSet<u32>) -> Result<Option<BTreeSet<u32>>> {
+    let sets = match tx.changes_since::<Order>(txn) {
+        Err(Error::NotInLog { .. }) => return Ok(None),
+        sets => sets?,
+    };
+    let mut keys = keys.clone();
+    for set in sets {
+        let set = set?;
+        assert!(set.inserted.iter().all(|id| keys.insert(*id)));
+        assert!(set.updated.iter().all(|id| keys.contains(id)));
+        assert!(set.deleted.iter().all(|id| keys.remove(id)));
+    }
+    Ok(Some(keys))
+}
+
+#[test]
+fn who_follows_the_log_misses_nothing_whatever_programs_write() -> Result<()> {
+    let seed = 0x60A9;
+    let mut rng = Rng(seed);
+    let (mut followed, mut missed) = (0, 0);
+    for round in 0..20 {
+        let mut db = TempDb::open(schema![Order])?;
+        let mut history: Vec<(Txnid, BTreeSet<u32>)> = Vec::new();
+        for _ in 0..15 {
+            if rng.below(4) == 0 {
+                db = db.reopen(schema![Unlogged])?;
+                write_randomly!(db, rng, Unlogged)?;
+                db = db.reopen(schema![Order])?;
+            } else {
+                write_randomly!(db, rng, Order)?;
+            }
+            if rng.below(4) == 0 {
+                let upto = db.read()?.id().0.saturating_sub(u64::from(rng.below(8)));
+                db.write(|tx| tx.trim_log::<Order>(Txnid(upto)))?;
+            }
+            let tx = db.read()?;
+            let now: BTreeSet<u32> = tx.by(order::primary).ids().collect::<Result<_>>()?;
+            history.push((tx.id(), now.clone()));
+            for (txn, keys) in &history {
+                match follow(&tx, *txn, keys)? {
+                    None => missed += 1,
+                    Some(keys) => {
+                        followed += 1;
+                        assert_eq!(keys, now, "seed {seed:#x}, round {round}, since {txn}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(followed > 400 && missed > 400, "{followed}, {missed}");
     Ok(())
 }
 
