@@ -798,7 +798,7 @@ fn a_table_that_the_program_does_not_have_is_left_out_and_named() -> Result<()> 
     assert_eq!((restored.rows(), restored.skipped()), (1, vec!["item"]));
     assert_eq!(
         restored.to_string(),
-        "1 rows restored\ntable `item`: 1 rows, left out, the program does not have it\ntable `user`: 1 rows, restored"
+        "1 row restored\ntable `item`: 1 row, left out, the program does not have it\ntable `user`: 1 row, restored"
     );
     Ok(())
 }

@@ -613,7 +613,7 @@
 //!
 //! Each module uses only those above it:
 //!
-//! - `error`, `shape`, `progress`: the vocabulary.
+//! - `error`, `shape`, `progress`, `count`: the vocabulary.
 //! - `key`: values to bytes that sort, and ranges of them.
 //! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
@@ -638,6 +638,7 @@ extern crate self as mdbx_typed;
 mod backfill;
 mod changes;
 mod codec;
+mod count;
 mod db;
 mod dynamic;
 mod error;

@@ -5,6 +5,7 @@ use std::io::{BufRead, Write};
 
 use super::exchange::Lines;
 use super::{Database, WriteTxn};
+use crate::count::Count;
 use crate::dynamic::dump::{self, Line, Section};
 use crate::dynamic::restore::Restorer;
 use crate::error::{Error, Result};
@@ -52,14 +53,15 @@ impl Restored {
 
 impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} rows restored", self.rows())?;
+        write!(f, "{} restored", Count::rows(self.rows()))?;
         for table in &self.tables {
             let fate = if table.is_skipped {
                 "left out, the program does not have it"
             } else {
                 "restored"
             };
-            write!(f, "\ntable `{}`: {} rows, {fate}", table.table, table.rows)?;
+            let rows = Count::rows(table.rows);
+            write!(f, "\ntable `{}`: {rows}, {fate}", table.table)?;
         }
         Ok(())
     }
