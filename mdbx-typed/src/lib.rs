@@ -589,8 +589,9 @@
 //!
 //! # What is guaranteed
 //!
-//! - A statement happens or it does not. One that fails, because it is refused or because the file is full, leaves the
-//!   transaction as it was.
+//! - A statement happens or it does not. One that is refused leaves the transaction as it was. One that finds no room in a full
+//!   file does so, too, or the transaction can only be rolled back: taking a statement back may need room itself. In
+//!   [`nested`](WriteTxn::nested) it always can.
 //! - A transaction happens or it does not, also when the process or the machine stops.
 //! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
 //! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
