@@ -390,6 +390,46 @@ fn a_program_that_is_open_notices_that_another_one_has_added_indexes() -> Result
     Ok(())
 }
 
+/// Names the file to the process that [`a_program_with_another_table`] runs in.
+const ANOTHER_TABLE: &str = "MDBX_TEST_ANOTHER_TABLE";
+
+/// Not a test by itself: what another process does that has no use for the table, and then has one of the same name.
+#[test]
+fn a_program_with_another_table() {
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "users")]
+    struct Login {
+        #[key]
+        name: String,
+    }
+
+    if let Some(path) = std::env::var_os(ANOTHER_TABLE) {
+        let db = builder().open(&path, schema![]).unwrap();
+        assert!(db.drop_table("users").unwrap());
+        drop(db);
+        let db = builder().open(&path, schema![Login]).unwrap();
+        let name = "ann".into();
+        db.write(|tx| tx.insert(&Login { name })).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_is_open_notices_that_its_table_was_dropped_and_is_another_one() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.mdbx");
+    let db = builder().open(&path, schema![bare::User])?;
+    db.write(|tx| tx.insert(&row(1)))?;
+    let other = std::process::Command::new(std::env::current_exe().expect("it works"))
+        .args(["--exact", "a_program_with_another_table"])
+        .env(ANOTHER_TABLE, &path)
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(other.expect("a process").success());
+    let error = db.write(|tx| tx.insert(&row(2))).unwrap_err();
+    assert!(matches!(error, Error::SchemaChanged), "{error}");
+    Ok(())
+}
+
 #[test]
 fn indexes_are_right_when_another_program_writes_while_they_are_built() -> Result<()> {
     let directory = tempfile::tempdir().unwrap();

@@ -326,6 +326,82 @@ fn keys_are_given_as_values() -> Result<()> {
 }
 
 #[test]
+fn a_prefix_of_all_components_is_the_key() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[index(by_name, on(last, first))]
+    struct Person {
+        #[key]
+        id: u64,
+        first: String,
+        last: String,
+    }
+    let db = TempDb::open(schema![Person])?;
+    let person = |id, first: &str, last: &str| Person {
+        id,
+        first: first.into(),
+        last: last.into(),
+    };
+    db.write(|tx| {
+        tx.insert(&person(1, "Ann", "Lee"))?;
+        tx.insert(&person(2, "Anna", "Lee"))
+    })?;
+    let tx = db.read()?;
+    let names = || tx.dynamic("person")?.by("by_name");
+    assert_eq!(names()?.prefix(("Lee", "Ann"))?.count()?, 1);
+    assert_eq!(names()?.prefix(("Lee",))?.count()?, 2);
+    assert!(names()?.prefix(("Lee", "Ann", 1u8)).is_err());
+    Ok(())
+}
+
+#[test]
+fn an_option_in_an_option_is_found_in_descending_order() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[index(by_mark, on(mark, id), desc(mark))]
+    #[expect(clippy::option_option, reason = "keys have both")]
+    struct Sheet {
+        #[key]
+        id: u64,
+        mark: Option<Option<u8>>,
+    }
+    let marks = [None, Some(None), Some(Some(0))];
+    let rows: Vec<Sheet> = (0..)
+        .zip(marks)
+        .map(|(id, mark)| Sheet { id, mark })
+        .collect();
+    let db = TempDb::open(schema![Sheet])?;
+    db.write(|tx| rows.iter().try_for_each(|row| tx.insert(row)))?;
+    let tx = db.read()?;
+    let sheets = tx.dynamic("sheet")?;
+    for entry in sheets.by("by_mark")?.entries()? {
+        let (key, primary) = entry?;
+        let found = sheets.by("by_mark")?.eq(key)?.first()?.unwrap();
+        assert_eq!(found.key(), &primary);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_value_that_does_not_equal_itself_is_found_by_its_hash() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        id: u64,
+        #[index(hash)]
+        value: TotalF64,
+    }
+    let db = TempDb::open(schema![Sample])?;
+    db.write(|tx| {
+        let value = f64::NAN.into();
+        tx.insert(&Sample { id: 1, value })
+    })?;
+    let tx = db.read()?;
+    let samples = tx.dynamic("sample")?.by("by_value")?;
+    assert_eq!(samples.clone().eq(f64::NAN)?.rows()?.count(), 1);
+    assert_eq!(samples.eq(0.0)?.rows()?.count(), 0);
+    Ok(())
+}
+
+#[test]
 fn every_kind_of_index_can_be_listed_and_asked() -> Result<()> {
     let mut rng = Rng(77);
     let (db, model) = random_items(60, &mut rng)?;

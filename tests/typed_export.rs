@@ -143,6 +143,137 @@ fn floats_that_are_no_numbers_come_back_as_such() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn floats_come_back_to_the_bit() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        id: u64,
+        wide: f64,
+        single: f32,
+    }
+    let seed = 0x5EED_0004;
+    println!("seed {seed:#x}");
+    let mut rng = Rng(seed);
+    let mut bits = || u64::from(rng.below(u32::MAX)) << 32 | u64::from(rng.below(u32::MAX));
+    let mut rows = vec![Sample {
+        id: 0,
+        wide: -0.0,
+        // Its shortest digits are nearest to an `f64` half way to its neighbour.
+        single: 7.038_531e-26,
+    }];
+    for id in 1..2000 {
+        let bits = bits();
+        rows.push(Sample {
+            id,
+            wide: f64::from_bits(bits),
+            single: f32::from_bits(u32::try_from(bits >> 32).unwrap()),
+        });
+    }
+    rows.retain(|row| row.wide.is_finite() && row.single.is_finite());
+    let db = with(schema![Sample], &rows)?;
+    let (mut lines, mut csv, mut dump) = (Vec::new(), Vec::new(), Vec::new());
+    db.export_jsonl::<Sample>(&mut lines)?;
+    db.export_csv::<Sample>(&mut csv)?;
+    db.dump(&mut dump)?;
+    let others = [(); 3].map(|()| TempDb::open(schema![Sample]));
+    let [imported, flat, restored] = others.map(Result::unwrap);
+    imported.import_jsonl::<Sample>(lines.as_slice())?;
+    flat.import_csv::<Sample>(csv.as_slice())?;
+    restored.restore(dump.as_slice())?;
+    for other in [imported, flat, restored] {
+        let tx = other.read()?;
+        for row in &rows {
+            let back = tx.get::<Sample>(row.id)?.unwrap();
+            assert_eq!(back.wide.to_bits(), row.wide.to_bits(), "{}", row.wide);
+            assert_eq!(
+                back.single.to_bits(),
+                row.single.to_bits(),
+                "{}",
+                row.single
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_float_that_is_too_large_is_refused_and_a_whole_number_is_a_float() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        id: u64,
+        single: f32,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Foreign {
+        single: f32,
+    }
+    #[derive(Table, Serialize, Deserialize)]
+    struct Wrapped {
+        #[key]
+        id: u64,
+        foreign: Foreign,
+    }
+    let db = TempDb::open(schema![Sample])?;
+    for text in ["1e39", "-1e300", "\"1e39\""] {
+        let line = format!("{{\"id\": 1, \"single\": {text}}}");
+        let error = db.import_jsonl::<Sample>(line.as_bytes()).unwrap_err();
+        let says = format!("field `single`: {text} is not an `f32`");
+        assert!(error.to_string().ends_with(&says), "{error}");
+    }
+    let wrapped = TempDb::open(schema![Wrapped])?;
+    let line = "{\"id\": 1, \"foreign\": {\"single\": 1e39}}";
+    let error = wrapped
+        .import_jsonl::<Wrapped>(line.as_bytes())
+        .unwrap_err();
+    let says = "line 1, field `foreign.single`: 1e39 is not an `f32`";
+    assert_eq!(error.to_string(), says);
+    let lines = "{\"id\": 1, \"single\": 1000000000000}\n{\"id\": 2, \"single\": \"inf\"}";
+    db.import_jsonl::<Sample>(lines.as_bytes())?;
+    let tx = db.read()?;
+    let bits = |id| {
+        tx.get::<Sample>(id)
+            .map(|row| row.unwrap().single.to_bits())
+    };
+    assert_eq!(bits(1)?, 1e12f32.to_bits());
+    assert_eq!(bits(2)?, f32::INFINITY.to_bits());
+    Ok(())
+}
+
+#[test]
+fn keys_that_are_no_numbers_keep_their_sign() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Sample {
+        #[key]
+        at: TotalF64,
+        #[index]
+        single: TotalF32,
+    }
+    let rows = [f32::NAN, -f32::NAN].map(|nan| Sample {
+        at: f64::from(nan).into(),
+        single: nan.into(),
+    });
+    let db = with(schema![Sample], &rows)?;
+    let (mut lines, mut csv, mut dump) = (Vec::new(), Vec::new(), Vec::new());
+    db.export_jsonl::<Sample>(&mut lines)?;
+    db.export_csv::<Sample>(&mut csv)?;
+    db.dump(&mut dump)?;
+    let others = [(); 3].map(|()| TempDb::open(schema![Sample]));
+    let [imported, flat, restored] = others.map(Result::unwrap);
+    imported.import_jsonl::<Sample>(lines.as_slice())?;
+    flat.import_csv::<Sample>(csv.as_slice())?;
+    restored.restore(dump.as_slice())?;
+    for other in [imported, flat, restored] {
+        let mut again = Vec::new();
+        other.dump(&mut again)?;
+        assert_eq!(again, dump);
+        assert_eq!(other.read()?.by(sample::by_single).range(..0.0).count()?, 1);
+    }
+    Ok(())
+}
+
 #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
 struct Event<'a> {
     #[key]
@@ -303,6 +434,10 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
             "line 3, field `age`: 256 is not a `u8`",
         ),
         (
+            r#"{"id": 3, "email": "x", "active": true, "score": 9007199254740993}"#,
+            "line 3, field `score`: 9007199254740993 is not an `f64`",
+        ),
+        (
             r#"{"id": 3, "email": "x", "active": true, "score": 1, "extra": 0}"#,
             "line 3, field `extra`: the table has no such field",
         ),
@@ -325,6 +460,10 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
         (
             "id,email,active,score\n2,b,true,1\n3,c,maybe,1\n",
             "line 3, field `active`: \"maybe\" is not a bool",
+        ),
+        (
+            "id,email,active,score\n2,b,true,1e309\n",
+            "line 2, field `score`: \"1e309\" is not an `f64`",
         ),
         (
             "id,email,active,score\n2,b,true\n",
@@ -352,6 +491,108 @@ fn an_error_of_an_import_names_the_line_and_the_field_and_changes_nothing() -> R
         error.to_string(),
         "line 1, field `contact.Post.number`: \"many\" is no `u16`"
     );
+    Ok(())
+}
+
+#[test]
+fn a_map_whose_key_is_there_twice_is_refused() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Counts {
+        #[key]
+        id: u64,
+        counts: BTreeMap<u32, u32>,
+    }
+    let counts = TempDb::open(schema![Counts])?;
+    for twice in ["[[1, 2], [1, 3]]", r#"{"1": 2, "01": 3}"#] {
+        let line = format!("{{\"id\": 1, \"counts\": {twice}}}");
+        let error = counts.import_jsonl::<Counts>(line.as_bytes()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 1, field `counts`: the key 1 is there twice"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn an_error_of_a_csv_import_names_the_line_whatever_lines_end_with() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Note {
+        #[key]
+        id: u8,
+        text: String,
+    }
+    for (csv, line) in [
+        ("id,text\nx,a\n", 2),
+        ("id,text\r\nx,a\r\n", 2),
+        ("id,text\r\n1,a\r\nx,a", 3),
+        ("id,text\n1,a\n\n\r\n\nx,a\n", 6),
+        ("\r\n\r\nid,text\r\nx,a\r\n", 4),
+        ("id,text\r\n1,\"a\r\n\r\n,\"\"\r\nx\"\r\nx,a\r\n", 6),
+        ("id,text\r\n1,\"a\r\nb\"\r\nx,\"a\r\nb\"\r\n2,b\r\n", 4),
+        ("id,text\r\n1,a\r\n2\r\n", 3),
+        ("id,text\r\n1,a\r\n1,a\r\n2,b\r\n", 3),
+        ("\u{feff}id,text\r\n1,\r\n2,\r\n3,\r\nx,\r\n", 5),
+        ("\n\nid,text,id\r\n1,\r\n", 3),
+        ("id,text\n300,\n", 2),
+    ] {
+        let db = TempDb::open(schema![Note])?;
+        let error = db.import_csv::<Note>(csv.as_bytes()).unwrap_err();
+        let found = match error {
+            Error::Import { line, .. } | Error::ImportRow { line, .. } => line,
+            other => return Err(other),
+        };
+        assert_eq!(found, line, "{csv:?}");
+    }
+    let rows = (0..3000u32).map(|row| format!("{},{row}\r\n", row % 256));
+    let many = "id,text\r\n".to_owned() + &rows.collect::<String>() + "x,\r\n";
+    let db = TempDb::open(schema![Note])?;
+    let options = ImportOptions::default().replace(true);
+    let result = db.import_csv_with::<Note>(many.as_bytes(), options, |_| {});
+    assert!(matches!(result, Err(Error::Import { line: 3002, .. })));
+    Ok(())
+}
+
+#[test]
+fn of_many_rows_the_one_that_cannot_be_stored_is_named() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Note {
+        #[key]
+        id: u64,
+        #[index(unique)]
+        text: String,
+    }
+    const ROWS: u64 = 15_000;
+    let line = |id: u64, text: u64| format!("{{\"id\": {id}, \"text\": \"{text}\"}}\n");
+    // In descending order, so that they are sorted on their way.
+    let lines: Vec<String> = (0..ROWS).rev().map(|id| line(id, id)).collect();
+    for (at, bad, refused) in [
+        (14_000, line(ROWS - 1, ROWS), 14_001),
+        (14_000, line(ROWS, 0), 15_000),
+        (5000, line(6, ROWS), 14_994),
+        (5000, line(ROWS, 10_000), 5001),
+        (5000, "{}\n".to_owned(), 5001),
+        (5000, line(ROWS, ROWS) + "{}\n", 5002),
+    ] {
+        let mut lines = lines.clone();
+        lines[at] = bad;
+        let text = lines.concat();
+        let db = TempDb::open(schema![Note])?;
+        let error = db.import_jsonl::<Note>(text.as_bytes()).unwrap_err();
+        let (Error::Import { line, .. } | Error::ImportRow { line, .. }) = error else {
+            return Err(error);
+        };
+        assert_eq!(line, refused);
+        assert_eq!(db.read()?.count::<Note>()?, 0);
+    }
+    let db = TempDb::open(schema![Note])?;
+    let mut told = Vec::new();
+    let options = ImportOptions::default();
+    let count = db.import_jsonl_with::<Note>(lines.concat().as_bytes(), options, |progress| {
+        told.push(progress.done);
+    })?;
+    assert_eq!((count, told), (ROWS, vec![10_000, ROWS]));
+    assert!(db.verify()?.is_clean());
     Ok(())
 }
 
@@ -557,7 +798,7 @@ fn a_table_that_the_program_does_not_have_is_left_out_and_named() -> Result<()> 
     assert_eq!((restored.rows(), restored.skipped()), (1, vec!["item"]));
     assert_eq!(
         restored.to_string(),
-        "1 rows restored\ntable `item`: 1 rows, left out, the program does not have it\ntable `user`: 1 rows, restored"
+        "1 row restored\ntable `item`: 1 row, left out, the program does not have it\ntable `user`: 1 row, restored"
     );
     Ok(())
 }
@@ -637,6 +878,13 @@ fn a_dump_that_is_damaged_or_cut_off_changes_nothing() -> Result<()> {
             "without line {left}"
         );
     }
+    assert_eq!(
+        other
+            .restore(lines[..4].join("\n").as_bytes())
+            .unwrap_err()
+            .to_string(),
+        "line 5: the dump was cut off"
+    );
     let newer = text.replacen("\"version\": 1", "\"version\": 2", 1);
     assert_eq!(
         other.restore(newer.as_bytes()).unwrap_err().to_string(),
@@ -666,6 +914,74 @@ fn a_dump_that_is_damaged_or_cut_off_changes_nothing() -> Result<()> {
         assert!(is_restored || other.read()?.count::<User>()? == 0);
         assert!(other.verify()?.is_clean());
     }
+    Ok(())
+}
+
+#[test]
+fn a_dump_that_lacks_an_empty_table_is_refused() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Ticket {
+        #[key(auto)]
+        id: u64,
+    }
+    let db = with(schema![User, Ticket], &[user(1, "x")])?;
+    db.write(|tx| {
+        let used = tx.insert_new(|id| Ticket { id })?;
+        tx.delete::<Ticket>(used.id)
+    })?;
+    let mut dump = Vec::new();
+    db.dump(&mut dump)?;
+    let text = String::from_utf8(dump).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("\"ticket\""));
+    let lines: Vec<&str> = lines.collect();
+    let other = TempDb::open(schema![User, Ticket])?;
+    assert_eq!(
+        other
+            .restore(lines.join("\n").as_bytes())
+            .unwrap_err()
+            .to_string(),
+        "line 4: it says 2 tables, there are 1"
+    );
+    Ok(())
+}
+
+#[test]
+fn two_tables_of_a_dump_never_become_one() -> Result<()> {
+    mod old {
+        use super::*;
+
+        #[derive(Table, Serialize, Deserialize)]
+        pub(super) struct Users {
+            #[key]
+            pub(super) id: u64,
+        }
+
+        #[derive(Table, Serialize, Deserialize)]
+        pub(super) struct People {
+            #[key]
+            pub(super) id: u64,
+        }
+    }
+
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(was = "users")]
+    struct People {
+        #[key]
+        id: u64,
+    }
+    let db = TempDb::open(schema![old::Users, old::People])?;
+    db.write(|tx| {
+        tx.insert(&old::Users { id: 1 })?;
+        tx.insert(&old::People { id: 2 })
+    })?;
+    let mut dump = Vec::new();
+    db.dump(&mut dump)?;
+    let other = TempDb::open(schema![People])?;
+    assert_eq!(
+        other.restore(dump.as_slice()).unwrap_err().to_string(),
+        "line 4: the tables `people` and `users` of the dump are both `people` here"
+    );
+    assert_eq!(other.read()?.count::<People>()?, 0);
     Ok(())
 }
 
@@ -848,6 +1164,160 @@ fn types_within_rows_whose_shape_is_known_go_everywhere() -> Result<()> {
         let error = third.import_jsonl::<in_postcard::Customer>(wrong.as_bytes());
         assert_eq!(error.unwrap_err().to_string(), says);
     }
+    Ok(())
+}
+
+#[test]
+fn what_is_given_is_kept_where_something_else_is_left_to_its_default() -> Result<()> {
+    #[derive(Shaped, Serialize, Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase", default)]
+    #[derive(Default)]
+    struct Address {
+        street_name: String,
+        #[serde(alias = "zip")]
+        zip_code: String,
+    }
+    #[derive(Shaped, Serialize, Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase")]
+    enum Place {
+        #[serde(rename_all = "camelCase")]
+        At {
+            #[serde(default)]
+            street_name: String,
+            #[serde(default)]
+            zip_code: String,
+        },
+    }
+    #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+    struct Person {
+        #[key]
+        id: u64,
+        #[serde(default, rename = "mail", alias = "e_mail")]
+        email: String,
+        home: Address,
+        place: Place,
+        #[serde(default)]
+        note: String,
+    }
+    let db = TempDb::open(schema![Person])?;
+    let line = r#"{"id": 1, "email": "x", "home": {"street_name": "A"}, "place": {"At": {"zip_code": "7"}}}"#;
+    db.import_jsonl::<Person>(line.as_bytes())?;
+    let expected = Person {
+        id: 1,
+        email: "x".into(),
+        home: Address {
+            street_name: "A".into(),
+            zip_code: String::new(),
+        },
+        place: Place::At {
+            street_name: String::new(),
+            zip_code: "7".into(),
+        },
+        note: String::new(),
+    };
+    assert_eq!(db.read()?.get::<Person>(1)?, Some(expected));
+    Ok(())
+}
+
+#[test]
+fn a_map_of_an_unknown_type_keeps_its_order() -> Result<()> {
+    #[derive(Debug, Clone, PartialEq)]
+    struct Pairs(Vec<(u32, u32)>);
+
+    impl Serialize for Pairs {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            to.collect_map(self.0.iter().copied())
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Pairs {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Visitor;
+            impl<'de> serde::de::Visitor<'de> for Visitor {
+                type Value = Pairs;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a map")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<Pairs, A::Error> {
+                    let mut pairs = Vec::new();
+                    while let Some(pair) = map.next_entry()? {
+                        pairs.push(pair);
+                    }
+                    Ok(Pairs(pairs))
+                }
+            }
+            from.deserialize_map(Visitor)
+        }
+    }
+
+    #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+    struct Sheet {
+        #[key]
+        id: u64,
+        cells: Pairs,
+    }
+    let row = Sheet {
+        id: 1,
+        cells: Pairs(vec![(3, 1), (1, 2), (2, 3)]),
+    };
+    let db = with(schema![Sheet], std::slice::from_ref(&row))?;
+    let mut lines = Vec::new();
+    db.export_jsonl::<Sheet>(&mut lines)?;
+    let other = TempDb::open(schema![Sheet])?;
+    other.import_jsonl::<Sheet>(lines.as_slice())?;
+    assert_eq!(other.read()?.get::<Sheet>(1)?, Some(row));
+    Ok(())
+}
+
+#[test]
+fn variants_that_hold_units_and_options_come_back() -> Result<()> {
+    #[derive(Shaped, Serialize, Deserialize, Debug, Clone, PartialEq)]
+    #[expect(clippy::option_option, reason = "JSON has one null")]
+    enum Mark {
+        Bare,
+        Unit(()),
+        Maybe(Option<()>),
+        Twice(Option<Option<u8>>),
+        Empty {},
+    }
+    #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
+    struct Sheet {
+        #[key]
+        id: u64,
+        mark: Mark,
+        maybe: Option<Mark>,
+    }
+    let marks = [
+        Mark::Bare,
+        Mark::Unit(()),
+        Mark::Maybe(None),
+        Mark::Maybe(Some(())),
+        Mark::Twice(None),
+        Mark::Twice(Some(None)),
+        Mark::Twice(Some(Some(0))),
+        Mark::Empty {},
+    ];
+    let rows = (0..).zip(marks).map(|(id, mark)| Sheet {
+        id,
+        mark: mark.clone(),
+        maybe: Some(mark),
+    });
+    let rows: Vec<Sheet> = rows.collect();
+    let db = with(schema![Sheet], &rows)?;
+    let (mut lines, mut dump) = (Vec::new(), Vec::new());
+    db.export_jsonl::<Sheet>(&mut lines)?;
+    db.dump(&mut dump)?;
+    let other = TempDb::open(schema![Sheet])?;
+    other.import_jsonl::<Sheet>(lines.as_slice())?;
+    assert_eq!(all(&other, sheet::primary)?, rows);
+    let other = TempDb::open(schema![Sheet])?;
+    other.restore(dump.as_slice())?;
+    assert_eq!(all(&other, sheet::primary)?, rows);
     Ok(())
 }
 

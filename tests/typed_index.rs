@@ -463,8 +463,8 @@ fn another_version_of_a_function_is_another_index() -> Result<()> {
     })?;
     let text = db.schema_diff(schema![second::Text])?.to_string();
     for line in [
-        "index `by_len` is built from 1 rows: it was `computed: u64`, now it is `computed v2: u64`",
-        "index `long` is built from 1 rows: it was `partial on text: str`, now it is `partial on text v3: str`",
+        "index `by_len` is built from 1 row: it was `computed: u64`, now it is `computed v2: u64`",
+        "index `long` is built from 1 row: it was `partial on text: str`, now it is `partial on text v3: str`",
     ] {
         assert!(text.contains(line), "{text}");
     }

@@ -8,8 +8,9 @@
 
 mod typed_support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
+use std::time::Duration;
 
 use mdbx_typed::prelude::*;
 use mdbx_typed::{ChangeSet, Error, LoggedTable, Result, Txnid};
@@ -245,6 +246,83 @@ fn changes_by_a_program_without_the_log_are_told_to_be_missing() -> Result<()> {
     Ok(())
 }
 
+/// Returns a file in which a program that does not know the log has deleted a row, and what was read before that.
+fn with_a_gap() -> Result<(TempDb, Txnid)> {
+    let db = TempDb::open(schema![Order])?;
+    db.write(|tx| tx.load([order(1, 1), order(2, 2)]))?;
+    let seen = db.read()?.id();
+    let db = db.reopen(schema![Unlogged])?;
+    db.write(|tx| tx.delete::<Unlogged>(1))?;
+    Ok((db, seen))
+}
+
+#[test]
+fn clearing_the_table_does_not_hide_that_changes_are_missing() -> Result<()> {
+    let (db, seen) = with_a_gap()?;
+    let db = db.reopen(schema![Order])?;
+    let missed = db.read()?.id();
+    db.write(|tx| {
+        tx.clear::<Order>()?;
+        tx.trim_log::<Order>(Txnid(0)).map(drop)
+    })?;
+    assert!(matches!(
+        since::<Order>(&db, seen),
+        Err(Error::NotInLog { start, .. }) if start == missed
+    ));
+    assert_eq!(since::<Order>(&db, missed)?[0].deleted, [2]);
+    Ok(())
+}
+
+#[test]
+fn renaming_the_table_does_not_hide_that_changes_are_missing() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    #[table(name = "bills", was = "orders", log)]
+    struct Bill {
+        #[key]
+        id: u32,
+        #[index]
+        total: u32,
+    }
+
+    let (db, seen) = with_a_gap()?;
+    let missed = db.read()?.id();
+    let db = db.reopen(schema![Bill])?;
+    assert!(matches!(
+        since::<Bill>(&db, seen),
+        Err(Error::NotInLog { start, .. }) if start == missed
+    ));
+    assert_eq!(since::<Bill>(&db, missed)?, []);
+    db.write(|tx| tx.delete::<Bill>(2))?;
+    assert_eq!(since::<Bill>(&db, missed)?[0].deleted, [2]);
+    Ok(())
+}
+
+#[test]
+fn a_closure_that_trims_keeps_what_the_others_of_its_batch_have_changed() -> Result<()> {
+    let (db, _) = with_a_gap()?;
+    let db = db.reopen(schema![Order])?;
+    let missed = db.read()?.id();
+    let turn = db.begin_write()?;
+    thread::scope(|scope| {
+        for id in 10..14 {
+            let database: &Database = &db;
+            scope.spawn(move || {
+                let work = |tx: &mut WriteTxn<'_>| {
+                    tx.trim_log::<Order>(Txnid(0))?;
+                    tx.insert(&order(id, 1))
+                };
+                database.batch(work).unwrap();
+            });
+        }
+        thread::sleep(Duration::from_millis(50)); // most likely they wait together then
+        drop(turn);
+    });
+    let sets = since::<Order>(&db, missed)?;
+    let inserted: usize = sets.iter().map(|set| set.inserted.len()).sum();
+    assert_eq!(inserted, 4);
+    Ok(())
+}
+
 #[test]
 fn a_migration_changes_nothing_that_a_log_tells() -> Result<()> {
     mod v1 {
@@ -319,6 +397,89 @@ fn replaying_the_log_gives_the_table() -> Result<()> {
     Ok(())
 }
 
+/// Does some random statements on the table, as `$row` has it, in one transaction.
+macro_rules! write_randomly {
+    ($db:expr, $rng:expr, $row:ident) => {
+        $db.batch(|tx| {
+            for _ in 0..$rng.below(4) {
+                let (id, total) = ($rng.below(20), $rng.below(9));
+                match $rng.below(8) {
+                    0 => tx.clear::<$row>()?,
+                    1 => tx.retain::<$row>(|row| row.id % 3 != 0).map(drop)?,
+                    2 => tx.delete::<$row>(id).map(drop)?,
+                    3 => {
+                        let _ = tx.load((id..id + 3).map(|id| $row { id, total })); // some may be there
+                    }
+                    4 => {
+                        let _ = tx.nested(|tx| {
+                            tx.clear::<$row>()?;
+                            tx.insert(&$row { id, total })?;
+                            tx.load((total..5).map(|id| $row { id, total }))
+                        });
+                    }
+                    _ => tx.put(&$row { id, total })?,
+                }
+            }
+            Ok(())
+        })
+    };
+}
+
+/// Returns the keys of the table as one finds them who had `keys` after `txn`, and followed the log since; `None` if the log
+/// does not have it all.
+fn follow(tx: &ReadTxn<'_>, txn: Txnid, keys: &BTreeSet<u32>) -> Result<Option<BTreeSet<u32>>> {
+    let sets = match tx.changes_since::<Order>(txn) {
+        Err(Error::NotInLog { .. }) => return Ok(None),
+        sets => sets?,
+    };
+    let mut keys = keys.clone();
+    for set in sets {
+        let set = set?;
+        assert!(set.inserted.iter().all(|id| keys.insert(*id)));
+        assert!(set.updated.iter().all(|id| keys.contains(id)));
+        assert!(set.deleted.iter().all(|id| keys.remove(id)));
+    }
+    Ok(Some(keys))
+}
+
+#[test]
+fn who_follows_the_log_misses_nothing_whatever_programs_write() -> Result<()> {
+    let seed = 0x60A9;
+    let mut rng = Rng(seed);
+    let (mut followed, mut missed) = (0, 0);
+    for round in 0..20 {
+        let mut db = TempDb::open(schema![Order])?;
+        let mut history: Vec<(Txnid, BTreeSet<u32>)> = Vec::new();
+        for _ in 0..15 {
+            if rng.below(4) == 0 {
+                db = db.reopen(schema![Unlogged])?;
+                write_randomly!(db, rng, Unlogged)?;
+                db = db.reopen(schema![Order])?;
+            } else {
+                write_randomly!(db, rng, Order)?;
+            }
+            if rng.below(4) == 0 {
+                let upto = db.read()?.id().0.saturating_sub(u64::from(rng.below(8)));
+                db.write(|tx| tx.trim_log::<Order>(Txnid(upto)))?;
+            }
+            let tx = db.read()?;
+            let now: BTreeSet<u32> = tx.by(order::primary).ids().collect::<Result<_>>()?;
+            history.push((tx.id(), now.clone()));
+            for (txn, keys) in &history {
+                match follow(&tx, *txn, keys)? {
+                    None => missed += 1,
+                    Some(keys) => {
+                        followed += 1;
+                        assert_eq!(keys, now, "seed {seed:#x}, round {round}, since {txn}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(followed > 400 && missed > 400, "{followed}, {missed}");
+    Ok(())
+}
+
 #[test]
 fn a_damaged_log_is_an_error() -> Result<()> {
     let db = TempDb::open(schema![Order])?;
@@ -346,6 +507,17 @@ fn a_damaged_log_is_an_error() -> Result<()> {
         txn.put(log, &[0; 12], b"start").unwrap();
     })?;
     assert!(matches!(since::<Order>(&db, begin), Err(Error::Key { .. })));
+    let next = db.read()?.id().0 + 2;
+    let db = db.meddle(schema![Order], |txn| {
+        let log = txn.open_table("orders.@log").unwrap();
+        let key = [&next.to_be_bytes()[..], &[0xFF; 4]].concat(); // the last number of the next transaction
+        txn.put(log, &key, &[1, 0, 0, 0, 9]).unwrap();
+    })?;
+    let mut tx = db.begin_write()?;
+    assert_eq!(tx.id(), Txnid(next));
+    tx.insert(&order(2, 2))?;
+    assert!(matches!(tx.commit(), Err(Error::Key { .. })));
+    assert!(!db.read()?.contains::<Order>(2)?);
     Ok(())
 }
 

@@ -9,9 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mdbx_core::TableFlags;
 use mdbx_typed::prelude::*;
-use mdbx_typed::{Error, Result};
+use mdbx_typed::{Error, Geometry, Result};
 use serde::{Deserialize, Serialize};
-use typed_support::TempDb;
+use typed_support::{Rng, TempDb};
 
 #[derive(Table, Serialize, Deserialize, Debug, Clone, PartialEq)]
 struct Seat {
@@ -88,6 +88,42 @@ fn a_panic_undoes_the_nested_transaction_alone() -> Result<()> {
         tx.insert(&seat(3))
     })?;
     assert_eq!(stored(&db), [1, 3]);
+    Ok(())
+}
+
+#[test]
+fn a_statement_that_finds_no_room_ends_its_nested_transaction_alone() -> Result<()> {
+    #[derive(Table, Serialize, Deserialize)]
+    struct Page {
+        #[key]
+        id: u32,
+        #[index]
+        title: Vec<u8>,
+        #[index(each)]
+        words: Vec<Vec<u8>>,
+    }
+
+    let geometry = Geometry::default().lower(1 << 20).upper(2 << 20);
+    let db = Database::builder().geometry(geometry);
+    let db = db.open_in_memory(schema![Page])?;
+    let mut rng = Rng(0xF011);
+    let mut refused = 0;
+    let mut tx = db.begin_write()?;
+    for id in 0..2_000 {
+        let mut text = || {
+            let length = rng.below(500) as usize;
+            [&rng.next().to_be_bytes()[..], &vec![0; length]].concat()
+        };
+        let (title, words) = (text(), vec![text(), text()]);
+        match tx.nested(|tx| tx.insert(&Page { id, title, words })) {
+            Err(Error::Engine(mdbx_core::Error::MapFull { .. })) => refused += 1,
+            result => result?,
+        }
+    }
+    assert!(refused > 0);
+    assert_eq!(tx.count::<Page>()?, 2_000 - refused);
+    assert_eq!(tx.by(page::by_title).count()?, 2_000 - refused);
+    assert_eq!(tx.by(page::by_words).count()?, 2 * (2_000 - refused));
     Ok(())
 }
 

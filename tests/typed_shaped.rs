@@ -3,6 +3,7 @@
 mod typed_support;
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use mdbx_typed::prelude::*;
 use mdbx_typed::{OpenError, Result, Shape};
@@ -93,6 +94,87 @@ fn every_kind_of_type_has_the_shape_of_what_serde_stores() {
             "oneof<Nothing, Circle: f64, Box: ({point}, {point}), Named: struct<name: str, at: {point}>>"
         )
     );
+}
+
+#[test]
+fn a_name_that_is_a_keyword_is_that_name() {
+    #[derive(Shaped, Serialize, Deserialize)]
+    struct Token {
+        r#type: u8,
+    }
+    assert_eq!(text(Token::SHAPE), "struct<type: u8>");
+}
+
+#[test]
+fn what_is_transparent_has_the_shape_of_what_it_wraps() -> Result<()> {
+    #[derive(Shaped, Serialize, Deserialize, Debug, PartialEq)]
+    #[serde(transparent)]
+    struct Id<T>(u64, PhantomData<T>);
+
+    #[derive(Shaped, Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Named<T> {
+        id: u64,
+        of: std::marker::PhantomData<T>,
+    }
+
+    #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+    struct Link {
+        #[key]
+        id: u64,
+        to: Id<u8>,
+        note: String,
+    }
+    assert_eq!(text(Id::<u8>::SHAPE), "u64");
+    assert_eq!(text(Named::<u8>::SHAPE), "u64");
+    let db = TempDb::open(schema![Link])?;
+    db.write(|tx| {
+        tx.insert(&Link {
+            id: 1,
+            to: Id(7, PhantomData),
+            note: "x".into(),
+        })
+    })?;
+    let row = db.read()?.dynamic("link")?.get(1u8)?.unwrap();
+    assert_eq!(row.to_string(), r#"{"id": 1, "to": 7, "note": "x"}"#);
+    Ok(())
+}
+
+#[test]
+fn a_variant_that_a_function_stores_is_known_by_name_only() {
+    mod number_of {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        pub(super) fn serialize<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+            text.parse::<u32>().unwrap_or(0).serialize(to)
+        }
+
+        pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+            Ok(u32::deserialize(from)?.to_string())
+        }
+    }
+
+    #[derive(Shaped, Serialize, Deserialize)]
+    enum Count {
+        Many,
+        #[serde(with = "number_of")]
+        Exactly(String),
+    }
+    assert_eq!(
+        text(Count::SHAPE),
+        "oneof<Many, Exactly: type with \"number_of\">"
+    );
+}
+
+#[test]
+fn a_variant_that_is_skipped_may_stand_behind_the_others() {
+    #[derive(Shaped, Serialize, Deserialize)]
+    enum State {
+        Stored(u8),
+        #[serde(skip)]
+        _Cached(u8),
+    }
+    assert_eq!(text(State::SHAPE), "oneof<Stored: u8, _Cached: u8>");
 }
 
 /// Declares a program whose order has this type within it.

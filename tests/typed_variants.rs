@@ -107,6 +107,51 @@ fn a_variant_can_be_appended_without_anything_being_rewritten() -> Result<()> {
     Ok(())
 }
 
+/// Declares the module of a program that computes an enum with these variants, of which rows hold nothing.
+macro_rules! computing {
+    ($name:ident: $size:expr; $($variants:tt)*) => {
+        mod $name {
+            use mdbx_typed::{Key, Table};
+            use serde::{Deserialize, Serialize};
+
+            #[derive(Key, Serialize, Deserialize, Debug, Clone, Copy, PartialEq)]
+            pub(super) enum Size {
+                $($variants)*
+            }
+
+            #[derive(Table, Serialize, Deserialize, Debug, PartialEq)]
+            #[index(by_size, with = Self::size, key = Size)]
+            pub(super) struct Chest {
+                #[key]
+                pub(super) id: u32,
+                pub(super) liters: u32,
+            }
+
+            impl Chest {
+                fn size(&self) -> Size {
+                    let size: fn(u32) -> Size = $size;
+                    size(self.liters)
+                }
+            }
+        }
+    };
+}
+
+computing!(coarse: |_| Size::Small; Small,);
+computing!(fine: |liters| if liters < 100 { Size::Small } else { Size::Large }; Small, Large,);
+
+#[test]
+fn a_computed_index_with_more_variants_is_built_anew() -> Result<()> {
+    let db = TempDb::open(schema![coarse::Chest])?;
+    db.write(|tx| tx.load([1, 500].map(|liters| coarse::Chest { id: liters, liters })))?;
+    let db = db.reopen(schema![fine::Chest])?;
+    assert!(db.verify()?.is_clean());
+    let large = db.write(|tx| tx.delete_range(fine::chest::by_size, &fine::Size::Large..))?;
+    assert_eq!(large, 1);
+    assert!(db.verify()?.is_clean());
+    Ok(())
+}
+
 #[test]
 fn a_field_and_a_variant_can_be_appended_at_once() -> Result<()> {
     let db = written()?;
@@ -153,6 +198,29 @@ fn a_program_with_fewer_variants_reads_what_it_knows_and_writes_nothing() -> Res
     let db = db.reopen(schema![new::Animal])?;
     assert!(db.schema_diff(schema![new::Animal])?.is_empty());
     assert!(db.verify()?.is_clean());
+    Ok(())
+}
+
+#[test]
+fn a_table_that_is_left_to_another_program_keeps_the_variants_of_that_one() -> Result<()> {
+    /// As [`old::Animal`], with one more index.
+    #[derive(Table, Serialize, Deserialize)]
+    #[index(by_kind_age, on(kind, age))]
+    struct Animal {
+        #[key]
+        kind: old::Kind,
+        #[key]
+        name: String,
+        #[index]
+        age: u8,
+        likes: Option<old::Kind>,
+    }
+
+    let db = TempDb::open(schema![Animal])?;
+    let db = db.reopen(schema![new::Animal])?;
+    let refused = db.write(|tx| tx.insert(&owl()));
+    assert!(matches!(refused, Err(Error::ReadOnly { .. })));
+    assert!(db.schema_diff(schema![Animal])?.is_empty());
     Ok(())
 }
 

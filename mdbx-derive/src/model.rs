@@ -707,6 +707,9 @@ impl Column {
 }
 
 fn module_name(snake: &str, span: Span) -> Ident {
+    if matches!(snake, "crate" | "self" | "super") {
+        return Ident::new(&format!("{snake}_"), span); // they have no raw form
+    }
     syn::parse_str::<Ident>(snake)
         .map_or_else(|_| Ident::new_raw(snake, span), |_| Ident::new(snake, span))
 }
@@ -732,6 +735,15 @@ fn snake_case(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn module_names_are_no_keywords() {
+        let name = |snake| module_name(snake, Span::call_site()).to_string();
+        assert_eq!(name("user"), "user");
+        assert_eq!(name("match"), "r#match");
+        assert_eq!(name("crate"), "crate_");
+        assert_eq!(name("super"), "super_");
+    }
 
     #[test]
     fn struct_names_become_snake_case() {

@@ -161,7 +161,7 @@ impl Build<'_> {
             next = cursor.next()?;
         }
         build.is_complete = next.is_none();
-        build.done += read as u64;
+        build.done = build.done.saturating_add(read as u64); // it is only told
         if let Some(key) = last {
             build.position = key.to_vec();
         }

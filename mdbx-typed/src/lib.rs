@@ -589,8 +589,9 @@
 //!
 //! # What is guaranteed
 //!
-//! - A statement happens or it does not. One that fails, because it is refused or because the file is full, leaves the
-//!   transaction as it was.
+//! - A statement happens or it does not. One that is refused leaves the transaction as it was. One that finds no room in a full
+//!   file does so, too, or the transaction can only be rolled back: taking a statement back may need room itself. In
+//!   [`nested`](WriteTxn::nested) it always can.
 //! - A transaction happens or it does not, also when the process or the machine stops.
 //! - Indexes equal the rows. They change in the same transaction, and only where a key differs.
 //! - A file is read as what it was written as. The catalog in the file holds the layout of each table; opening it
@@ -613,7 +614,7 @@
 //!
 //! Each module uses only those above it:
 //!
-//! - `error`, `shape`, `progress`: the vocabulary.
+//! - `error`, `shape`, `progress`, `count`: the vocabulary.
 //! - `key`: values to bytes that sort, and ranges of them.
 //! - `plain`: types that are their bytes; the only unsafe code.
 //! - `codec`: rows to bytes.
@@ -638,6 +639,7 @@ extern crate self as mdbx_typed;
 mod backfill;
 mod changes;
 mod codec;
+mod count;
 mod db;
 mod dynamic;
 mod error;

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// The shape of a field or of a key; its [`Display`](fmt::Display) text is what the catalog stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -217,7 +218,7 @@ pub trait Shaped {
 ///
 /// An inherent constant wins over one of a trait, but only where its bounds hold; otherwise [`NoShape`] answers.
 #[derive(Debug)]
-pub struct Probe<T>(std::marker::PhantomData<T>);
+pub struct Probe<T>(PhantomData<T>);
 
 impl<T: Shaped> Probe<T> {
     /// The shape of `T`.
@@ -294,6 +295,11 @@ impl<K: Shaped, V: Shaped> Shaped for BTreeMap<K, V> {
 
 impl<K: Shaped, V: Shaped, S> Shaped for HashMap<K, V, S> {
     const SHAPE: Shape = Shape::Map(&K::SHAPE, &V::SHAPE);
+}
+
+/// serde stores nothing of it.
+impl<T: ?Sized> Shaped for PhantomData<T> {
+    const SHAPE: Shape = Shape::Name("unit");
 }
 
 macro_rules! tuples {

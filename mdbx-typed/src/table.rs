@@ -172,7 +172,7 @@ impl<'s, T: Table> Statement<'s, T> {
         self.store(&row, &key, false, |changes, txn, is_broken, bytes| {
             let rows = changes.handles.rows.table;
             changes.apply(txn, is_broken, |txn| {
-                txn.put(rows, key.as_slice(), bytes)?;
+                txn.insert(rows, key.as_slice(), bytes)?;
                 txn.sequence(rows, drawn).map(drop)
             })
         })?;
@@ -282,10 +282,12 @@ impl<'s, T: Table> Statement<'s, T> {
 
     /// Removes from the log the changes of transactions up to `upto`; returns how many there were.
     pub(crate) fn trim_log(&mut self, upto: Txnid) -> Result<u64> {
-        let Some(log) = Log::of(T::SCHEMA.name, self.handles) else {
+        let log = Log::of(T::SCHEMA.name, self.handles);
+        let Some((log, rows_changed)) = log.zip(self.noting.rows_changed()) else {
             return Ok(0);
         };
-        self.txn.as_a_whole(&mut |txn| log.trim(txn, upto))
+        self.txn
+            .as_a_whole(&mut |txn| log.trim(txn, upto, rows_changed))
     }
 
     /// Returns the bytes of a primary key that is about to be stored.
@@ -378,7 +380,10 @@ impl<'s, T: Table> Statement<'s, T> {
             None => used,
         };
         let number = largest.checked_add(1);
-        Ok((id(number)?.0, number.map_or(0, |number| number - used)))
+        Ok((
+            id(number)?.0,
+            number.map_or(0, |number| number.saturating_sub(used)),
+        ))
     }
 
     /// Stores a row and its index entries by `write`; what the row that it replaces had there is in the scratch.

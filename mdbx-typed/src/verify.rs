@@ -8,6 +8,7 @@ use std::fmt;
 use mdbx_core as core;
 use mdbx_core::TableRef;
 
+use crate::count::Count;
 use crate::error::{CodecError, KeyBytes, Result};
 use crate::key::KeyBuf;
 use crate::progress::Progress;
@@ -120,8 +121,11 @@ impl fmt::Display for Report {
             }
             write!(
                 f,
-                "table `{}`: {} rows, {} entries, {} problems",
-                table.table, table.rows, table.entries, table.problem_count
+                "table `{}`: {}, {}, {}",
+                table.table,
+                Count::rows(table.rows),
+                Count::entries(table.entries),
+                Count::problems(table.problem_count)
             )?;
             for problem in &table.problems {
                 write!(f, "\n  {problem}")?;

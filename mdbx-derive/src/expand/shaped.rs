@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Fields, GenericParam, Path, parse_quote};
+use syn::ext::IdentExt;
+use syn::{Data, DeriveInput, Field, Fields, GenericParam, Path, Type, Variant, parse_quote};
 
 use super::record::shape_of;
 use crate::attr::CrateAttr;
@@ -21,10 +22,15 @@ pub(crate) fn shaped(input: &DeriveInput) -> TokenStream {
     let shape = match &input.data {
         Data::Struct(data) => fields(&krate, &data.fields, is_transparent, &mut errors),
         Data::Enum(data) => {
+            check_skipped(data.variants.iter(), &mut errors);
             let variants = data.variants.iter().map(|variant| {
-                check_serde_on_field(&serde_of(&variant.attrs), &mut errors);
-                let name = variant.ident.to_string();
-                let shape = fields(&krate, &variant.fields, false, &mut errors);
+                let serde = serde_of(&variant.attrs);
+                check_serde_on_field(&serde, &mut errors);
+                let name = variant.ident.unraw().to_string();
+                let shape = match serde.iter().find_map(SerdeOption::stored_as) {
+                    Some(stored_as) => quote!(#krate::Shape::Opaque(#stored_as)),
+                    None => fields(&krate, &variant.fields, false, &mut errors),
+                };
                 quote!((#name, #shape))
             });
             let variants: Vec<_> = variants.collect();
@@ -69,10 +75,11 @@ fn fields(krate: &Path, fields: &Fields, is_transparent: bool, errors: &mut Erro
     for field in fields {
         let serde = serde_of(&field.attrs);
         check_serde_on_field(&serde, errors);
-        if serde.iter().any(|option| option.name() == "skip") {
+        let is_skipped = serde.iter().any(|option| option.name() == "skip");
+        if is_skipped || is_transparent && is_phantom(field) {
             continue;
         }
-        names.extend(field.ident.as_ref().map(ToString::to_string));
+        names.extend(field.ident.as_ref().map(|name| name.unraw().to_string()));
         shapes.push(match serde.iter().find_map(SerdeOption::stored_as) {
             Some(stored_as) => quote!(#krate::Shape::Opaque(#stored_as)),
             None => shape_of(krate, &field.ty),
@@ -81,15 +88,39 @@ fn fields(krate: &Path, fields: &Fields, is_transparent: bool, errors: &mut Erro
     match (fields, &shapes[..]) {
         (Fields::Unit, _) => quote!(#krate::Shape::Name("unit")),
         (Fields::Named(_), [only]) if is_transparent => only.clone(),
-        (Fields::Unnamed(fields), [only]) if fields.unnamed.len() == 1 => only.clone(),
+        (Fields::Unnamed(_), [only]) if is_transparent || fields.len() == 1 => only.clone(),
         (Fields::Unnamed(_), _) => quote!(#krate::Shape::Tuple(&[#(#shapes),*])),
         (Fields::Named(_), _) => quote!(#krate::Shape::Struct(&[#((#names, #shapes)),*])),
     }
 }
 
+/// Returns whether a field is a `PhantomData`, by its name as serde does.
+fn is_phantom(field: &Field) -> bool {
+    let Type::Path(path) = &field.ty else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| last.ident == "PhantomData")
+}
+
 fn serde_of(attrs: &[syn::Attribute]) -> Vec<SerdeOption> {
     let own = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
     own.flat_map(serde_options).collect()
+}
+
+/// Checks that no variant follows one that is skipped: serde counts that one when it writes, and not when it reads.
+fn check_skipped<'i>(variants: impl Iterator<Item = &'i Variant>, errors: &mut Errors) {
+    let mut skipped = None;
+    for variant in variants {
+        let options = serde_of(&variant.attrs);
+        if let Some(option) = options.iter().find(|option| option.name() == "skip") {
+            skipped = skipped.or(Some(option.span()));
+        } else if let Some(span) = skipped.take() {
+            let message = "a variant that is skipped makes serde read those behind it as others\n\
+                           help: move it behind all that are stored";
+            errors.at_span(span, message);
+        }
+    }
 }
 
 fn check_serde_on_type(options: &[SerdeOption], errors: &mut Errors) {

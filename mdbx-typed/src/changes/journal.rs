@@ -52,11 +52,20 @@ impl Watch {
 #[derive(Debug)]
 pub(crate) struct Journal {
     watches: Arc<[Arc<Watch>]>,
-    /// The tables with a log that were written, by the numbers of their types.
-    logged: Vec<usize>,
+    /// The tables with a log that statements were for.
+    logged: Vec<Logged>,
     /// The bytes of all keys, one after the other.
     bytes: Vec<u8>,
     notes: Vec<Note>,
+}
+
+/// A table with a log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logged {
+    /// The number of the table type.
+    pub(crate) slot: usize,
+    /// Which transaction had changed the rows last, before this one did.
+    pub(crate) rows_changed: Txnid,
 }
 
 /// Who is told of a change.
@@ -102,11 +111,21 @@ impl Journal {
         }
     }
 
-    /// Has the changes of a table noted for its log.
-    pub(crate) fn keep_log(&mut self, slot: usize) {
-        if !self.logged.contains(&slot) {
-            self.logged.push(slot);
+    /// Has the changes of a table noted for its log. `rows_changed` is asked for once, before the first of them.
+    pub(crate) fn keep_log<E>(
+        &mut self,
+        slot: usize,
+        rows_changed: impl FnOnce() -> Result<Txnid, E>,
+    ) -> Result<(), E> {
+        if self.logged(slot).is_none() {
+            let rows_changed = rows_changed()?;
+            self.logged.push(Logged { slot, rows_changed });
         }
+        Ok(())
+    }
+
+    fn logged(&self, slot: usize) -> Option<&Logged> {
+        self.logged.iter().find(|logged| logged.slot == slot)
     }
 
     fn note(
@@ -118,7 +137,7 @@ impl Journal {
     ) {
         let start = self.bytes.len();
         let key = start..start + primary_key.len();
-        if self.logged.contains(&slot) {
+        if self.logged(slot).is_some() {
             self.bytes.extend_from_slice(primary_key);
             self.notes.push(Note {
                 listener: Listener::Log(slot),
@@ -169,13 +188,13 @@ impl Journal {
     }
 
     /// Returns what the transaction changed in each table with a log whose rows it wrote; that can come to nothing.
-    pub(crate) fn logs(&self, txn: Txnid) -> impl Iterator<Item = (usize, RawSet)> {
-        let is_written = |slot: &&usize| {
+    pub(crate) fn logs(&self, txn: Txnid) -> impl Iterator<Item = (Logged, RawSet)> {
+        let is_written = |logged: &&Logged| {
             let mut notes = self.notes.iter();
-            notes.any(|note| note.listener == Listener::Log(**slot))
+            notes.any(|note| note.listener == Listener::Log(logged.slot))
         };
-        let slots = self.logged.iter().filter(is_written);
-        slots.map(move |&slot| (slot, self.set(Listener::Log(slot), txn)))
+        let logs = self.logged.iter().filter(is_written);
+        logs.map(move |&logged| (logged, self.set(Listener::Log(logged.slot), txn)))
     }
 
     fn set(&self, listener: Listener, txn: Txnid) -> RawSet {
@@ -231,7 +250,7 @@ impl<'j> Noting<'j> {
     pub(crate) fn new(journal: Option<&'j mut Journal>, slot: usize) -> Self {
         let is_watched = |journal: &&mut Journal| {
             let mut watches = journal.watches.iter();
-            journal.logged.contains(&slot) || watches.any(|watch| watch.slot == slot)
+            journal.logged(slot).is_some() || watches.any(|watch| watch.slot == slot)
         };
         Noting {
             journal: journal.filter(is_watched),
@@ -243,6 +262,12 @@ impl<'j> Noting<'j> {
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.journal.is_some()
+    }
+
+    /// Returns which transaction had changed the rows last, before this one did, if the table has a log.
+    pub(crate) fn rows_changed(&self) -> Option<Txnid> {
+        let logged = self.journal.as_ref()?.logged(self.slot)?;
+        Some(logged.rows_changed)
     }
 
     /// Returns whether the index keys of rows count, beside their primary keys.

@@ -13,8 +13,12 @@
 //!
 //! The log has all changes of the transactions after `start`. That holds though other programs may write the table without
 //! knowing of the log: the engine keeps for each table which transaction changed it last. As long as each transaction
-//! that changes the rows writes the log, too, the rows are never newer than the log. Where they are, something is
-//! missing; then the log starts anew after that, and who asks for earlier changes is told that they are not there.
+//! that changes the rows adds an entry, too, the rows are never newer than the last entry, or than the start where there
+//! is none. Where they are, something is missing; then the log starts anew after that, and who asks for earlier changes
+//! is told that they are not there.
+//!
+//! Who clears a table takes away which transaction changed it last. So a transaction looks how old the rows are before
+//! its first statement on them.
 
 use std::iter::{FusedIterator, Peekable};
 use std::marker::PhantomData;
@@ -26,8 +30,9 @@ use mdbx_core::Txnid;
 use super::journal::net_effect;
 use super::set::{ChangeSet, RawSet};
 use crate::error::{Error, KeyError, Result};
-use crate::schema::Table;
+use crate::schema::catalog::log_table;
 use crate::schema::handles::{Source, TableHandles, Target};
+use crate::schema::{Table, TableSchema};
 
 /// Where errors say that a key of the log is malformed.
 const INDEX: &str = "@log";
@@ -74,6 +79,24 @@ fn set_start(txn: &mut dyn Target, log: core::Table, start: Txnid) -> core::Resu
     txn.put(log, &entry_key(Txnid(0), 0), &start.0.to_be_bytes())
 }
 
+/// Gives a log another name, before the table `rows` gets one, too. That makes the rows newer.
+pub(crate) fn rename(
+    txn: &mut core::WriteTxn<'_>,
+    schema: &TableSchema,
+    rows: core::Table,
+    entries: core::Table,
+) -> Result<()> {
+    let name = schema.name;
+    let log = Log {
+        name,
+        rows,
+        entries,
+    };
+    log.touch(txn)?;
+    txn.rename_table(entries, log_table(name))?;
+    Ok(())
+}
+
 /// A log and the rows it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Log {
@@ -92,14 +115,24 @@ impl Log {
         })
     }
 
+    /// Returns which transaction changed the rows last. In a write transaction that is one before it, as long as it has not
+    /// cleared them.
+    pub(crate) fn rows_changed(self, source: &dyn Source) -> Result<Txnid> {
+        Ok(source.table(self.rows)?.stat().last_change)
+    }
+
     /// Returns the transaction after which all changes are there.
     fn start(self, source: &dyn Source) -> Result<Txnid> {
-        let (rows, log) = (source.table(self.rows)?, source.table(self.entries)?);
-        let changed = rows.stat().last_change;
-        if changed > log.stat().last_change {
+        let changed = self.rows_changed(source)?;
+        let (last, _) = self.last(source)?;
+        if changed > last {
             return Ok(changed); // by a program that does not know the log
         }
-        let start = log.get(&entry_key(Txnid(0), 0))?;
+        self.stored_start(source)
+    }
+
+    fn stored_start(self, source: &dyn Source) -> Result<Txnid> {
+        let start = source.table(self.entries)?.get(&entry_key(Txnid(0), 0))?;
         let start = start.and_then(|start| Some(Txnid(u64::from_be_bytes(start.try_into().ok()?))));
         malformed(
             self.name,
@@ -107,47 +140,63 @@ impl Log {
         )
     }
 
-    /// Returns the number of the next entry of this transaction. Before the first, starts anew if something is missing.
-    fn next_number(self, txn: &mut dyn Target) -> Result<u32> {
-        let last = txn
-            .table(self.entries)?
-            .last()?
-            .map(|(key, _)| parse_key(key));
-        match malformed(self.name, last.transpose())? {
-            Some((last, number)) if last == txn.id() => return Ok(number + 1),
-            _ => {}
+    /// Returns the transaction and the number of the last entry; those of the start if there is none.
+    fn last(self, source: &dyn Source) -> Result<(Txnid, u32)> {
+        let last = source.table(self.entries)?.last()?;
+        let last = last.map(|(key, _)| parse_key(key)).transpose();
+        match malformed(self.name, last)? {
+            Some((txn, number)) if txn > Txnid(0) => Ok((txn, number)),
+            _ => match self.stored_start(source) {
+                Err(Error::Key { .. }) => Ok((Txnid(0), 0)), // nothing is there, so that everything is missing
+                start => Ok((start?, 0)),
+            },
         }
-        self.catch_up(txn)?;
+    }
+
+    /// Returns the number of the next entry of this transaction. Before the first, starts anew if something is missing.
+    fn next_number(self, txn: &mut dyn Target, rows_changed: Txnid) -> Result<u32> {
+        let (last, number) = self.last(txn)?;
+        if last == txn.id() {
+            let next = number.checked_add(1);
+            return malformed(self.name, next.ok_or(KeyError::malformed("key of the log")));
+        }
+        self.catch_up(txn, rows_changed)?;
         Ok(0)
     }
 
-    /// Starts the log anew if the rows were changed by a program that does not know it.
-    fn catch_up(self, txn: &mut dyn Target) -> Result<()> {
-        let changed = txn.table(self.rows)?.stat().last_change;
-        if changed > txn.table(self.entries)?.stat().last_change {
+    /// Starts the log anew if the rows were changed, in `rows_changed`, by a program that does not know it.
+    fn catch_up(self, txn: &mut dyn Target, rows_changed: Txnid) -> Result<()> {
+        let (last, _) = self.last(txn)?;
+        if rows_changed > last {
             txn.clear(self.entries)?;
-            set_start(txn, self.entries, changed)?;
+            set_start(txn, self.entries, rows_changed)?;
         }
         Ok(())
     }
 
-    /// Adds what a transaction changed.
-    pub(crate) fn append(self, txn: &mut dyn Target, set: &RawSet) -> Result<()> {
+    /// Adds what a transaction changed. Before it, the rows were changed in `rows_changed`.
+    pub(crate) fn append(
+        self,
+        txn: &mut dyn Target,
+        set: &RawSet,
+        rows_changed: Txnid,
+    ) -> Result<()> {
         let lists = [
             (INSERTED, &set.inserted),
             (UPDATED, &set.updated),
             (DELETED, &set.deleted),
         ];
         let id = txn.id();
-        let mut number = self.next_number(txn)?;
+        let mut number = self.next_number(txn, rows_changed)?;
         let mut value = Vec::new();
         let mut add = |kind: u8, key: &[u8]| {
             value.clear();
             value.push(kind);
             value.extend_from_slice(key);
             txn.put(self.entries, &entry_key(id, number), &value)?;
-            number += 1;
-            Ok::<_, core::Error>(())
+            let next = number.checked_add(1);
+            number = malformed(self.name, next.ok_or(KeyError::malformed("key of the log")))?;
+            Ok::<_, Error>(())
         };
         if set.is_empty() {
             add(NOTHING, &[])?;
@@ -160,13 +209,19 @@ impl Log {
 
     /// Notes that a transaction rewrites rows without changing what they say.
     pub(crate) fn touch(self, txn: &mut dyn Target) -> Result<()> {
-        self.append(txn, &RawSet::default())
+        let rows_changed = self.rows_changed(txn)?;
+        self.append(txn, &RawSet::default(), rows_changed)
     }
 
     /// Removes the changes of all transactions up to `upto` that are before this one; returns how many entries there were.
-    pub(crate) fn trim(self, txn: &mut dyn Target, upto: Txnid) -> Result<u64> {
+    pub(crate) fn trim(
+        self,
+        txn: &mut dyn Target,
+        upto: Txnid,
+        rows_changed: Txnid,
+    ) -> Result<u64> {
         let upto = upto.min(Txnid(txn.id().0 - 1));
-        self.catch_up(txn)?;
+        self.catch_up(txn, rows_changed)?;
         let (first, end) = (entry_key(Txnid(0), 1), entry_key(Txnid(upto.0 + 1), 0));
         let range = (Bound::Included(&first[..]), Bound::Excluded(&end[..]));
         let last = txn

@@ -103,6 +103,8 @@ impl<T: Table> Changes<T> {
 
     /// Returns the next change set; waits until there is one.
     ///
+    /// In a write transaction that would be for ever, if none is queued: nobody else can commit meanwhile.
+    ///
     /// # Errors
     ///
     /// [`RecvError::Lagged`] if change sets were missed, [`RecvError::Closed`] when there will be no more, and

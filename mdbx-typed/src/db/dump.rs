@@ -5,6 +5,7 @@ use std::io::{BufRead, Write};
 
 use super::exchange::Lines;
 use super::{Database, WriteTxn};
+use crate::count::Count;
 use crate::dynamic::dump::{self, Line, Section};
 use crate::dynamic::restore::Restorer;
 use crate::error::{Error, Result};
@@ -52,14 +53,15 @@ impl Restored {
 
 impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} rows restored", self.rows())?;
+        write!(f, "{} restored", Count::rows(self.rows()))?;
         for table in &self.tables {
             let fate = if table.is_skipped {
                 "left out, the program does not have it"
             } else {
                 "restored"
             };
-            write!(f, "\ntable `{}`: {} rows, {fate}", table.table, table.rows)?;
+            let rows = Count::rows(table.rows);
+            write!(f, "\ntable `{}`: {rows}, {fate}", table.table)?;
         }
         Ok(())
     }
@@ -71,7 +73,8 @@ impl Database {
     ///
     /// The dump is JSON Lines, and depends neither on the page size nor on the codec. It is what takes data to a file of
     /// another format, and what can be read when nothing else can. A field whose type the catalog knows by name only is
-    /// dumped as its bytes. The log of `#[table(log)]` is not dumped: its rows are what they are.
+    /// dumped as its bytes. The log of `#[table(log)]` is not dumped: its rows are what they are. Nor are the tables beside
+    /// the typed ones that [`WriteTxn::raw`] made.
     ///
     /// ```
     /// # use mdbx_typed::prelude::*;
@@ -145,7 +148,7 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::Import`] for a line that is not what it should be, for a table whose layout no struct of the program has,
-    /// and for one with fields of an unknown type in another codec; [`Error::ImportRow`] for a row that cannot be stored,
+    /// for two tables that are one in the program, because one of them has an old name of it, and for one with fields of an unknown type in another codec; [`Error::ImportRow`] for a row that cannot be stored,
     /// for example because its primary key is there already; [`Error::ReadOnly`]; [`Error::Io`] if reading fails;
     /// [`Error::Engine`].
     pub fn restore(&self, reader: impl BufRead) -> Result<Restored> {
@@ -165,12 +168,14 @@ impl Database {
         let mut txn = self.begin_write()?;
         let mut lines = Lines::default();
         let mut restoring = Restoring::new(self);
+        let mut last = 0;
         while let Some((number, text)) = lines.next(&mut reader)? {
+            last = number;
             let line = dump::parse(text).map_err(|reason| malformed(number, reason))?;
             restoring.line(&mut txn, number, line)?;
             restoring.tell(&mut progress);
         }
-        let restored = restoring.finish()?;
+        let restored = restoring.finish(last)?;
         txn.commit()?;
         Ok(restored)
     }
@@ -238,15 +243,10 @@ impl<'a> Restoring<'a> {
                         source: Box::new(source),
                     })?;
             }
-            (State::Within, Line::End { rows }) => {
+            (State::Within, Line::End { tables, rows }) => {
                 self.require_all(number)?;
-                let found: u64 = self.restored.tables.iter().map(|table| table.rows).sum();
-                if found != rows {
-                    return Err(malformed(
-                        number,
-                        format!("it says {rows} rows, there are {found}"),
-                    ));
-                }
+                self.require_end(tables, rows)
+                    .map_err(|reason| malformed(number, reason))?;
                 self.state = State::End;
             }
             (State::Start, _) => return Err(malformed(number, "it is no dump".into())),
@@ -260,6 +260,14 @@ impl<'a> Restoring<'a> {
     /// Turns to the next table.
     fn begin(&mut self, txn: &mut WriteTxn<'_>, number: u64, section: &Section) -> Result<()> {
         let found = self.find(&section.table);
+        let earlier = found.and_then(|schema| self.restored_as(schema.name));
+        if let (Some(schema), Some(other)) = (found, earlier) {
+            let both = format!(
+                "the tables `{other}` and `{}` of the dump are both `{}` here",
+                section.table, schema.name
+            );
+            return Err(malformed(number, both));
+        }
         self.expected = section.rows;
         self.restored.tables.push(RestoredTable {
             table: section.table.clone(),
@@ -293,6 +301,13 @@ impl<'a> Restoring<'a> {
         by_name.or_else(|| tables().find(|table| table.was.contains(&name)))
     }
 
+    /// Returns which table of the dump went to this table of the program.
+    fn restored_as(&self, table: &str) -> Option<&str> {
+        let names = self.restored.tables.iter().map(|own| own.table.as_str());
+        let mut names = names.filter(|name| self.find(name).is_some_and(|own| own.name == table));
+        names.next()
+    }
+
     /// Checks that all rows of the last table were there.
     fn require_all(&self, number: u64) -> Result<()> {
         match self.restored.tables.last() {
@@ -305,6 +320,20 @@ impl<'a> Restoring<'a> {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Checks that there was as much as the last line says.
+    fn require_end(&self, tables: u64, rows: u64) -> Result<(), String> {
+        let restored = &self.restored.tables;
+        let found = restored.len() as u64;
+        if found != tables {
+            return Err(format!("it says {tables} tables, there are {found}"));
+        }
+        let found: u64 = restored.iter().map(|table| table.rows).sum();
+        if found != rows {
+            return Err(format!("it says {rows} rows, there are {found}"));
+        }
+        Ok(())
     }
 
     fn tell(&self, progress: &mut impl FnMut(Progress<'_>)) {
@@ -321,11 +350,12 @@ impl<'a> Restoring<'a> {
         }
     }
 
-    fn finish(self) -> Result<Restored> {
+    /// Returns what was restored, once nothing follows the line `last`.
+    fn finish(self, last: u64) -> Result<Restored> {
         if self.state == State::End {
             Ok(self.restored)
         } else {
-            Err(malformed(0, "the dump was cut off".into()))
+            Err(malformed(last + 1, "the dump was cut off".into()))
         }
     }
 }

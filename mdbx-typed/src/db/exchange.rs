@@ -4,6 +4,7 @@ use std::io::{BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::lines::CountedLines;
 use super::{Database, ReadTxn, WriteTxn};
 use crate::dynamic::Value;
 use crate::dynamic::fault::Fault;
@@ -50,8 +51,20 @@ impl ImportOptions {
     }
 }
 
-/// A row that was read: its line, and the fields it gives.
-type Given = (u64, Vec<(String, Value)>);
+/// How many rows are stored together, and about how many bytes of text they may have.
+const ROWS_AT_ONCE: u64 = 10_000;
+const BYTES_AT_ONCE: usize = 4 << 20;
+
+/// Fewer rows are stored faster one by one.
+const FEWEST_TO_LOAD: usize = 4_000;
+
+/// A row that was read.
+struct Given {
+    line: u64,
+    fields: Vec<(String, Value)>,
+    /// How many bytes of text it had.
+    bytes: usize,
+}
 
 impl Database {
     /// Writes all rows of a table, as of one snapshot, as JSON Lines: one object a line, with fields by their stored names.
@@ -155,9 +168,13 @@ impl Database {
             let Some((line, text)) = lines.next(&mut reader)? else {
                 return Ok(None);
             };
-            let value = text.parse::<Value>();
+            let (value, bytes) = (text.parse::<Value>(), text.len());
             match value.map_err(|error| malformed(line, None, error.to_string()))? {
-                Value::Struct(fields) => Ok(Some((line, fields))),
+                Value::Struct(fields) => Ok(Some(Given {
+                    line,
+                    fields,
+                    bytes,
+                })),
                 _ => Err(malformed(line, None, "it is no object".into())),
             }
         };
@@ -216,7 +233,7 @@ impl Database {
         let form = RowForm::new(T::SCHEMA);
         let mut csv = csv::Writer::from_writer(writer);
         csv.write_record(form.fields().map(|(name, _)| name))
-            .map_err(from_csv)?;
+            .map_err(not_written)?;
         let write = |row: &T::Row<'_>| {
             let values = form.values(row).map_err(|fault| refused::<T>(row, fault))?;
             let mut record = Vec::with_capacity(values.len());
@@ -225,7 +242,7 @@ impl Database {
                 let fault = |reason| refused::<T>(row, Fault::new(reason).within(name));
                 record.push(text.map_err(fault)?);
             }
-            csv.write_record(record).map_err(from_csv)
+            csv.write_record(record).map_err(not_written)
         };
         let count = each_row::<T>(&self.read()?, write, progress)?;
         csv.flush()?;
@@ -265,31 +282,33 @@ impl Database {
         for<'v> T::Row<'v>: Deserialize<'v>,
     {
         let form = RowForm::new(T::SCHEMA);
-        let mut csv = csv::Reader::from_reader(reader);
-        let names: Vec<String> = csv
-            .headers()
-            .map_err(from_csv)?
-            .iter()
-            .map(str::to_owned)
-            .collect();
+        let mut csv = csv::Reader::from_reader(CountedLines::new(reader));
+        let headers = csv.headers().cloned();
+        let headers = headers.map_err(|error| from_csv(error, csv.get_ref()))?;
+        let names: Vec<String> = headers.iter().map(str::to_owned).collect();
         for (i, name) in names.iter().enumerate() {
             if names[..i].contains(name) {
-                let name = Some(name.clone());
-                return Err(malformed(1, name, "it is there twice".into()));
+                let (line, name) = (line_of(headers.position(), csv.get_ref()), name.clone());
+                return Err(malformed(line, Some(name), "it is there twice".into()));
             }
         }
         let mut record = csv::StringRecord::new();
         let next = || {
-            if !csv.read_record(&mut record).map_err(from_csv)? {
+            let is_there = csv.read_record(&mut record);
+            if !is_there.map_err(|error| from_csv(error, csv.get_ref()))? {
                 return Ok(None);
             }
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = line_of(record.position(), csv.get_ref());
             let fields = names.iter().zip(&record).map(|(name, text)| {
                 let own = form.fields().find(|(stored, _)| stored == name);
                 let value = own.map_or(Value::Unit, |(_, form)| flat::read(text, form));
                 (name.clone(), value)
             });
-            Ok(Some((line, fields.collect())))
+            Ok(Some(Given {
+                line,
+                fields: fields.collect(),
+                bytes: record.as_slice().len(),
+            }))
         };
         self.import::<T>(next, options, progress)
     }
@@ -318,14 +337,19 @@ impl Database {
             let mut tx = self.begin_write()?;
             let end = options.batch.map_or(u64::MAX, |rows| done + rows);
             while done < end {
-                let Some((line, given)) = next()? else {
-                    tx.commit()?;
-                    tell(done);
-                    return Ok(done);
-                };
-                store::<T>(&mut tx, &form, &given, options).map_err(|fault| fault.at(line))?;
-                done += 1;
-                if options.batch.is_none() && done.is_multiple_of(ROWS_PER_PROGRESS) {
+                let some = Gathered::read(&form, &mut next, ROWS_AT_ONCE.min(end - done));
+                some.store::<T>(&mut tx, &form, options)?;
+                done += some.rows.len() as u64;
+                match some.end {
+                    End::Full => {}
+                    End::Error(error) => return Err(error),
+                    End::Reached => {
+                        tx.commit()?;
+                        tell(done);
+                        return Ok(done);
+                    }
+                }
+                if options.batch.is_none() {
                     tell(done);
                 }
             }
@@ -335,47 +359,92 @@ impl Database {
     }
 }
 
-/// Why a row that was read is not stored.
-enum Refused {
-    Fault(Fault),
-    Row(Error),
+/// Some rows that were read.
+struct Gathered {
+    /// The line of each, and the values of its fields by position.
+    rows: Vec<(u64, Vec<(usize, Value)>)>,
+    end: End,
 }
 
-impl Refused {
-    fn at(self, line: u64) -> Error {
-        match self {
-            Refused::Fault(fault) => {
-                let (field, reason) = fault.into_parts();
-                malformed(line, field, reason)
+/// Why there are no more of them.
+enum End {
+    /// There are as many as are stored together.
+    Full,
+    /// Nothing is left to read.
+    Reached,
+    /// What comes next is no row.
+    Error(Error),
+}
+
+impl Gathered {
+    /// Reads up to so many rows.
+    fn read(
+        form: &RowForm,
+        next: &mut impl FnMut() -> Result<Option<Given>>,
+        most: u64,
+    ) -> Gathered {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let end = loop {
+            if rows.len() as u64 == most || bytes >= BYTES_AT_ONCE {
+                break End::Full;
             }
-            Refused::Row(source) => Error::ImportRow {
-                line,
-                source: Box::new(source),
-            },
+            let given = match next() {
+                Ok(Some(given)) => given,
+                Ok(None) => break End::Reached,
+                Err(error) => break End::Error(error),
+            };
+            bytes += given.bytes;
+            match form.fitted(&given.fields) {
+                Ok(fitted) => rows.push((given.line, fitted)),
+                Err(fault) => break End::Error(no_row(given.line, fault)),
+            }
+        };
+        Gathered { rows, end }
+    }
+
+    /// Stores the rows: the only place that does.
+    ///
+    /// A load does not tell which row stands in its way, and leaves nothing behind; so the rows follow one by one then.
+    fn store<T>(&self, tx: &mut WriteTxn<'_>, form: &RowForm, options: ImportOptions) -> Result<()>
+    where
+        T: Table,
+        for<'v> T::Row<'v>: Deserialize<'v>,
+    {
+        let fields = self.rows.iter().map(|(_, fitted)| form.for_serde(fitted));
+        let fields: Vec<_> = fields.collect();
+        let mut rows: Vec<T::Row<'_>> = Vec::with_capacity(fields.len());
+        let mut refused = Ok(());
+        for (fields, (line, _)) in fields.iter().zip(&self.rows) {
+            match typed::row(T::SCHEMA, fields) {
+                Ok(row) => rows.push(row),
+                Err(fault) => {
+                    refused = Err(no_row(*line, fault));
+                    break;
+                }
+            }
         }
+        let may_load = !options.replaces && rows.len() >= FEWEST_TO_LOAD;
+        if !may_load || tx.load(rows.iter()).is_err() {
+            for (row, (line, _)) in rows.iter().zip(&self.rows) {
+                let stored = if options.replaces {
+                    tx.put(row)
+                } else {
+                    tx.insert(row)
+                };
+                stored.map_err(|source| Error::ImportRow {
+                    line: *line,
+                    source: Box::new(source),
+                })?;
+            }
+        }
+        refused
     }
 }
 
-/// Stores one row that was read: the only place that does.
-fn store<T>(
-    tx: &mut WriteTxn<'_>,
-    form: &RowForm,
-    given: &[(String, Value)],
-    options: ImportOptions,
-) -> Result<(), Refused>
-where
-    T: Table,
-    for<'v> T::Row<'v>: Deserialize<'v>,
-{
-    let fitted = form.fitted(given).map_err(Refused::Fault)?;
-    let fields = form.for_serde(&fitted);
-    let row: T::Row<'_> = typed::row(T::SCHEMA, &fields).map_err(Refused::Fault)?;
-    let stored = if options.replaces {
-        tx.put(&row)
-    } else {
-        tx.insert(&row)
-    };
-    stored.map_err(Refused::Row)
+#[cold]
+fn no_row(line: u64, fault: Fault) -> Error {
+    let (field, reason) = fault.into_parts();
+    malformed(line, field, reason)
 }
 
 /// Calls `write` with every row of a table, in the order of the primary key; returns how many there are.
@@ -421,8 +490,22 @@ fn refused<T: Table>(row: &impl Record<Table = T>, fault: Fault) -> Error {
     }
 }
 
-fn from_csv(error: csv::Error) -> Error {
-    let line = error.position().map_or(0, csv::Position::line);
+/// Returns why a record was not written.
+fn not_written(error: csv::Error) -> Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        other => std::io::Error::other(format!("{other:?}")).into(),
+    }
+}
+
+/// Returns the line of a record that was looked for at this position.
+fn line_of<R>(position: Option<&csv::Position>, lines: &CountedLines<R>) -> u64 {
+    position.map_or(0, |position| lines.line_at(position.byte()))
+}
+
+/// Returns why a record was not read.
+fn from_csv<R>(error: csv::Error, lines: &CountedLines<R>) -> Error {
+    let line = line_of(error.position(), lines);
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),
         csv::ErrorKind::UnequalLengths {

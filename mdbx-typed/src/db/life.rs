@@ -63,7 +63,7 @@ impl Database {
     ///     "opening makes the tables in the file those of this program\n\
     ///      table `user`:\n  \
     ///        revision 2: bio appended, and older rows have the default\n  \
-    ///        index `by_email` is built from 1 rows"
+    ///        index `by_email` is built from 1 row"
     /// );
     /// # Ok(())
     /// # }

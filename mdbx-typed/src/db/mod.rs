@@ -7,6 +7,7 @@
 //! - `stats`: how large everything is.
 //! - `txn`: the two kinds of transaction.
 //! - `exchange`: rows to JSON Lines and CSV, and back; with the feature `export`.
+//! - `lines`: which line of a CSV file a record begins in; with the feature `export`.
 //! - `dump`: everything to lines of JSON, and back; with the feature `export`.
 //! - `watch`: listening for changes.
 //! - `held`: rows that outlive the function that read them.
@@ -17,6 +18,8 @@ mod dump;
 mod exchange;
 mod held;
 mod life;
+#[cfg(feature = "export")]
+mod lines;
 mod open;
 mod plan;
 mod policy;
@@ -132,7 +135,7 @@ impl Database {
     /// Opens the file `path` without any structs, to look at what it holds: every table can be read by
     /// [`ReadTxn::dynamic`].
     ///
-    /// It creates nothing and changes nothing.
+    /// It changes nothing, and creates no more than the lock file beside it, where that is missing and the directory lets it.
     ///
     /// ```
     /// use mdbx_typed::prelude::*;

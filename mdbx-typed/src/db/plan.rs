@@ -9,7 +9,7 @@ use mdbx_core::TableFlags;
 use super::policy::{OnExtraIndex, OnLayoutChange, OnMissingIndex, OnUnknownTable, Policies};
 use crate::backfill::{self, Build};
 use crate::changes::log;
-use crate::error::{Change, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
+use crate::error::{Change, Error, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
 use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
 use crate::schema::handles::{KeyLimits, Revisions, Source, find_table};
 use crate::schema::layout::{self, Fit};
@@ -55,6 +55,10 @@ struct RenamedIndex {
     from: String,
     schema: &'static IndexSchema,
     record: IndexRecord,
+    /// The record it has.
+    stored: IndexRecord,
+    /// Whether it gets another name.
+    moves: bool,
 }
 
 /// Returns the catalog of a file.
@@ -189,8 +193,10 @@ impl Plan {
         let is_new = |table: &&TablePlan| table.is_new();
         let only_new = self.tables.iter().filter(is_new).count()
             == self.tables.iter().filter(|table| !table.is_empty()).count();
+        // A new table may have the name of one that was dropped, and that another program still has open.
+        let was_dropped = txn.table(catalog)?.sequence() > self.catalog.ids();
         let app = self.catalog.app();
-        if app.is_none() || !only_new {
+        if app.is_none() || !only_new || was_dropped {
             txn.put(catalog, &catalog::app_key(), &catalog::app_record(app)?)?;
         }
         for table in self.tables.iter().filter(|table| !table.is_empty()) {
@@ -448,6 +454,8 @@ impl TablePlan {
                 from: stored_name.into(),
                 schema,
                 record: renamed,
+                stored: record.clone(),
+                moves,
             });
         }
     }
@@ -551,6 +559,10 @@ impl TablePlan {
         }
         let is_renamed = self.stored_name != self.schema.name;
         self.record = is_renamed.then(|| stored.clone());
+        self.renamed_indexes.retain(|index| index.moves);
+        for index in &mut self.renamed_indexes {
+            index.record.clone_from(&index.stored);
+        }
         self.steps
             .retain(|step| !is_of_layout(step) && !matches!(step, Step::BuildIndex { .. }));
         self.dropped.clear();
@@ -610,21 +622,35 @@ impl TablePlan {
         if !self.built.is_empty() {
             txn.delete(catalog, &catalog::build_key(stored))?;
         }
+        self.rename_log(txn)?;
         rename(txn, stored, schema.name)?;
         if self.starts_log {
             log::create(txn, &catalog::log_table(schema.name))?;
-        } else if find_table(txn, &catalog::log_table(stored))?.is_some() {
-            rename(
-                txn,
-                &catalog::log_table(stored),
-                &catalog::log_table(schema.name),
-            )?;
         }
         if let Some(record) = &self.record {
             txn.delete(catalog, &catalog::table_key(stored))?;
             txn.put(catalog, &catalog::table_key(schema.name), &record.encode())?;
         }
         Ok(())
+    }
+
+    /// Gives the log, if the file has one, the new name of the table.
+    fn rename_log(&self, txn: &mut core::WriteTxn<'_>) -> Result<(), OpenError> {
+        if self.stored_name == self.schema.name {
+            return Ok(());
+        }
+        let name = catalog::log_table(self.stored_name);
+        let Some(entries) = find_table(txn, &name)? else {
+            return Ok(());
+        };
+        let rows = txn.open_table(self.stored_name)?;
+        log::rename(txn, self.schema, rows, entries).map_err(|error| match error {
+            Error::Engine(error) => error.into(),
+            _ => OpenError::Catalog {
+                name,
+                reason: "it is malformed",
+            },
+        })
     }
 
     fn apply_new(

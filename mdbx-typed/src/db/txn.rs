@@ -11,6 +11,7 @@ use mdbx_core as core;
 use mdbx_core::{TableRef, Txnid};
 
 use super::{Held, Inner};
+use crate::changes::log::Log;
 use crate::changes::{Journal, Mark, Noting, Ticket};
 use crate::dynamic::{self, DynamicTable, TableInfo};
 use crate::error::{Error, Result};
@@ -41,6 +42,10 @@ pub struct ReadTxn<'db> {
 /// A write transaction: reads see its own changes, others see them after [`commit`](WriteTxn::commit).
 ///
 /// A statement that fails changes nothing, and the transaction can go on. Dropping the transaction rolls back.
+///
+/// Where the file is so full that a statement can neither be finished nor taken back, the transaction can only be dropped:
+/// all that follows is [`TxnFailed`](mdbx_core::Error::TxnFailed). In a [nested](WriteTxn::nested) transaction that ends
+/// with it, and the outer one goes on.
 pub struct WriteTxn<'db> {
     core: Writer<'db>,
     inner: &'db Inner,
@@ -688,7 +693,10 @@ impl WriteTxn<'_> {
     ///
     /// **Nothing that the typed layer promises is kept here**: who writes to a typed table, to one of its indexes or to
     /// the catalog answers for it that they still fit. What else the engine takes for safe stays safe;
-    /// [`Database::verify`](crate::Database::verify) tells whether indexes and rows are equal.
+    /// [`Database::verify`](crate::Database::verify) tells whether indexes and rows are equal. What was changed by statements
+    /// is told to [subscribers](crate::Database::subscribe) when this transaction commits, also if `f` has
+    /// [rolled it back](mdbx_core::WriteTxn::rollback), and only then if `f` has made it a
+    /// [checkpoint](mdbx_core::WriteTxn::checkpoint).
     ///
     /// ```
     /// # use mdbx_typed::prelude::*;
@@ -749,9 +757,9 @@ impl WriteTxn<'_> {
             return Ok(None);
         };
         let id = self.core.id();
-        for (slot, set) in journal.logs(id) {
-            if let Some(log) = self.inner.log(slot) {
-                log.append(self.core.target(), &set)?;
+        for (logged, set) in journal.logs(id) {
+            if let Some(log) = self.inner.log(logged.slot) {
+                log.append(self.core.target(), &set, logged.rows_changed)?;
             }
         }
         Ok(self.inner.hub.line_up(&journal, id))
@@ -774,12 +782,18 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
+    /// Has the changes of a table noted for its log.
+    fn keep_log(&mut self, slot: usize, log: Log) -> Result<()> {
+        let journal = self.journal.get_or_insert_default();
+        journal.keep_log(slot, || log.rows_changed(self.core.source()))
+    }
+
     /// Returns what changes the rows of a table without its type, and where that is noted.
     #[cfg(feature = "export")]
     pub(super) fn untyped(&mut self, slot: usize) -> Result<(&mut dyn Target, Noting<'_>)> {
         self.check_schema()?;
-        if self.inner.log(slot).is_some() {
-            self.journal.get_or_insert_default().keep_log(slot);
+        if let Some(log) = self.inner.log(slot) {
+            self.keep_log(slot, log)?;
         }
         let noting = Noting::new(self.journal.as_deref_mut(), slot);
         Ok((self.core.target(), noting))
@@ -795,9 +809,8 @@ impl WriteTxn<'_> {
             });
         }
         self.check_schema()?;
-        if handles.log.is_some() {
-            let journal = self.journal.get_or_insert_default();
-            journal.keep_log(T::slot());
+        if let Some(log) = Log::of(T::SCHEMA.name, handles) {
+            self.keep_log(T::slot(), log)?;
         }
         Ok(Statement::new(
             self.core.target(),

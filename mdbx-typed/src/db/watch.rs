@@ -25,8 +25,7 @@ impl Database {
     /// It waits for a write transaction that is running to end. So every transaction is either in each snapshot that is
     /// read from now on, or its changes come, all of them: [`Changes`] shows how a copy of the table is kept.
     ///
-    /// Other processes, and databases of this process that were opened for themselves, ask
-    /// [`changed_since`](Database::changed_since).
+    /// Other processes ask [`changed_since`](Database::changed_since).
     ///
     /// ```
     /// # use mdbx_typed::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use serde::de::value::{SeqDeserializer, U32Deserializer};
+use serde::de::value::{SeqDeserializer, U32Deserializer, U64Deserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -10,7 +10,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;
-use super::fit::from_hex;
+use super::fit::{self, from_hex};
 use super::form::Form;
 use super::value::Value;
 use crate::schema::FieldSchema;
@@ -48,6 +48,15 @@ impl<'v> FromValue<'v> {
         Fault::new(format_args!("it is {}, not {wanted}", self.value.kind()))
     }
 
+    fn no_float(self, wanted: &str) -> Fault {
+        match self.plain() {
+            Value::UInt(_) | Value::Int(_) | Value::F64(_) | Value::Text(_) => {
+                Fault::new(format_args!("{} is not {wanted}", self.value))
+            }
+            _ => self.wrong(wanted),
+        }
+    }
+
     fn seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.plain() {
             Value::List(items) | Value::Tuple(items) => visitor.visit_seq(Items {
@@ -65,7 +74,11 @@ impl<'v> FromValue<'v> {
     }
 
     /// A struct of which all fields are known is told by position: serde may call them otherwise.
-    fn structure<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn structure<V: Visitor<'v>>(
+        self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         match (self.form, self.plain()) {
             (Some(Form::Struct(forms)), Value::Struct(fields)) if forms.len() == fields.len() => {
                 visitor.visit_seq(Whole {
@@ -75,6 +88,12 @@ impl<'v> FromValue<'v> {
                 })
             }
             (_, Value::List(_) | Value::Tuple(_)) => self.seq(visitor),
+            (_, Value::Struct(fields)) => visitor.visit_map(Fields {
+                from: self,
+                left: fields,
+                names,
+                next: None,
+            }),
             _ => self.map(visitor),
         }
     }
@@ -84,6 +103,7 @@ impl<'v> FromValue<'v> {
             Value::Struct(fields) => visitor.visit_map(Fields {
                 from: self,
                 left: fields,
+                names: &[],
                 next: None,
             }),
             Value::Map(pairs) => visitor.visit_map(Pairs {
@@ -96,7 +116,7 @@ impl<'v> FromValue<'v> {
                     Some([key, value]) => Ok((key, value)),
                     _ => Err(self.wrong("an object or a list of pairs")),
                 };
-                let pairs = items.iter().rev().map(pair).collect::<Result<_, _>>()?;
+                let pairs = items.iter().map(pair).collect::<Result<_, _>>()?;
                 visitor.visit_map(Pairs {
                     from: self,
                     left: pairs,
@@ -177,22 +197,16 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
     }
 
     fn deserialize_f32<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.plain() {
-            Value::F32(number) => visitor.visit_f32(*number),
-            _ => self.deserialize_f64(visitor),
+        match fit::single(self.plain()) {
+            Some(number) => visitor.visit_f32(number),
+            None => Err(self.no_float("an `f32`")),
         }
     }
 
     fn deserialize_f64<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.plain() {
-            Value::F32(number) => visitor.visit_f32(*number),
-            Value::F64(number) => visitor.visit_f64(*number),
-            Value::Text(text) => match text.parse() {
-                Ok(number) => visitor.visit_f64(number),
-                Err(_) => Err(self.wrong("a float")),
-            },
-            Value::UInt(_) | Value::Int(_) => self.deserialize_any(visitor),
-            _ => Err(self.wrong("a float")),
+        match fit::float(self.plain()) {
+            Some(number) => visitor.visit_f64(number),
+            None => Err(self.no_float("an `f64`")),
         }
     }
 
@@ -298,10 +312,10 @@ impl<'v> Deserializer<'v> for FromValue<'v> {
     fn deserialize_struct<V: Visitor<'v>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.structure(visitor)
+        self.structure(names, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'v>>(
@@ -352,6 +366,8 @@ impl<'v> SeqAccess<'v> for Items<'v> {
 struct Fields<'v> {
     from: FromValue<'v>,
     left: &'v [(String, Value)],
+    /// How serde calls the fields of a struct; none of a map.
+    names: &'static [&'static str],
     next: Option<&'v (String, Value)>,
 }
 
@@ -367,6 +383,11 @@ impl<'v> MapAccess<'v> for Fields<'v> {
         };
         self.left = rest;
         self.next = Some(first);
+        if let Some(Form::Struct(forms)) = self.from.form
+            && let Some(position) = forms.iter().position(|(own, _)| *own == first.0)
+        {
+            return tell_field(seed, position, forms.len(), self.names).map(Some);
+        }
         seed.deserialize(Name(&first.0)).map(Some)
     }
 
@@ -401,6 +422,23 @@ impl<'v> SeqAccess<'v> for Whole<'v> {
         let value = seed.deserialize(self.from.of(value, self.at));
         self.at += 1;
         value.map(Some).map_err(|fault| fault.within(name))
+    }
+}
+
+/// Tells serde which of its fields comes next, of so many.
+///
+/// There are more names than fields if some have an alias; then nobody can tell which are whose. Positions mean the same to
+/// what serde derives, but not to everything that is written by hand.
+fn tell_field<'v, K: DeserializeSeed<'v>>(
+    seed: K,
+    position: usize,
+    fields: usize,
+    names: &'static [&'static str],
+) -> Result<K::Value, Fault> {
+    if names.len() == fields {
+        seed.deserialize(Name(names[position]))
+    } else {
+        seed.deserialize(U64Deserializer::<Fault>::new(position as u64))
     }
 }
 
@@ -542,8 +580,12 @@ struct Content<'v> {
 
 impl<'v> Content<'v> {
     fn content(&self) -> Result<FromValue<'v>, Fault> {
+        static UNIT: Value = Value::Unit;
+        // A variant that holds a unit is stored, and written, as one that holds nothing.
+        let unit = (self.form == Some(&Form::Unit)).then_some(&UNIT);
         let value = self
             .value
+            .or(unit)
             .ok_or_else(|| Fault::new(format_args!("the variant `{}` holds a value", self.name)))?;
         Ok(FromValue::new(value, self.form))
     }
@@ -576,11 +618,11 @@ impl<'v> VariantAccess<'v> for Content<'v> {
 
     fn struct_variant<V: Visitor<'v>>(
         self,
-        _fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
         self.content()?
-            .structure(visitor)
+            .structure(names, visitor)
             .map_err(|fault| fault.within(self.name))
     }
 }
@@ -596,21 +638,9 @@ pub(crate) struct FromFields<'v> {
 struct RowFields<'v> {
     given: std::slice::Iter<'v, (usize, FromValue<'v>)>,
     stored: &'static [FieldSchema],
-    /// How serde calls the fields; there are more names than fields if some have an alias.
+    /// How serde calls the fields.
     names: &'static [&'static str],
     next: Option<&'v (usize, FromValue<'v>)>,
-}
-
-impl RowFields<'_> {
-    /// Returns how serde calls the field at `position`, as far as that can be told.
-    fn name(&self, position: usize) -> &'static str {
-        let stored = self.stored[position].name;
-        if self.names.len() == self.stored.len() {
-            self.names[position]
-        } else {
-            stored
-        }
-    }
 }
 
 impl<'v> Deserializer<'v> for FromFields<'v> {
@@ -671,7 +701,7 @@ impl<'v> MapAccess<'v> for RowFields<'v> {
         let Some((position, _)) = self.next else {
             return Ok(None);
         };
-        seed.deserialize(Name(self.name(*position))).map(Some)
+        tell_field(seed, *position, self.stored.len(), self.names).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Fault> {

@@ -37,6 +37,7 @@ pub(crate) enum Line {
         revision: Option<u32>,
     },
     End {
+        tables: u64,
         rows: u64,
     },
 }
@@ -166,6 +167,7 @@ pub(crate) fn parse(text: &str) -> Result<Line, String> {
     }
     match line.find("end") {
         Some(Value::Struct(end)) => Ok(Line::End {
+            tables: Object(end).number("tables")?,
             rows: Object(end).number("rows")?,
         }),
         _ => Err("it is no line of a dump".into()),

@@ -1,5 +1,7 @@
 //! Values as somebody wrote them, made those of a field: JSON has fewer kinds of values than rows have.
 
+use std::collections::HashSet;
+
 use super::fault::Fault;
 use super::form::Form;
 use super::value::Value;
@@ -21,10 +23,14 @@ pub(crate) fn fit(value: &Value, form: &Form) -> Result<Value, Fault> {
 
 /// As [`fit`], where types that are not known are something else.
 pub(crate) fn fit_with(value: &Value, form: &Form, unknown: Unknown) -> Result<Value, Fault> {
-    let value = if matches!(form, Form::Option(_) | Form::Unit | Form::Opaque(_)) {
-        value
-    } else {
-        value.some()
+    let value = match form {
+        Form::Option(_)
+        | Form::Unit
+        | Form::Opaque(_)
+        | Form::Desc(_)
+        | Form::Fold(_)
+        | Form::Hashed(_) => value,
+        _ => value.some(),
     };
     if unknown == Unknown::Bytes && form.has_opaque() {
         match value {
@@ -66,7 +72,7 @@ fn scalar(value: &Value, form: &Form) -> Option<Value> {
                 *number << shift >> shift == *number
             })
             .map(Value::Int),
-        (Form::F32, _) => float(value).map(to_f32).map(Value::F32),
+        (Form::F32, _) => single(value).map(Value::F32),
         (Form::F64, _) => float(value).map(Value::F64),
         (Form::Char, Value::Char(value)) => Some(Value::Char(*value)),
         (Form::Char, Value::Text(text)) => text.parse().ok().map(Value::Char),
@@ -151,30 +157,53 @@ fn signed(value: &Value) -> Option<i128> {
     }
 }
 
-fn float(value: &Value) -> Option<f64> {
+/// Returns the float that a value stands for; none if it is too large, or if it has too many digits.
+pub(crate) fn float(value: &Value) -> Option<f64> {
     match value {
         Value::F32(number) => Some(f64::from(*number)),
         Value::F64(number) => Some(*number),
         Value::UInt(number) => exact(i128::try_from(*number).ok()?),
         Value::Int(number) => exact(*number),
-        Value::Text(text) => text.parse().ok(),
+        Value::Text(text) => {
+            let number: f64 = text.parse().ok()?;
+            is_in_range(text, number.is_finite()).then_some(number)
+        }
         _ => None,
     }
 }
 
-/// Returns an integer as a float, if the float has as many digits.
-fn exact(number: i128) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "53 bits lose nothing")]
-    let float = number as f64;
-    (number.unsigned_abs() <= 1 << 53).then_some(float)
+/// As [`float`].
+pub(crate) fn single(value: &Value) -> Option<f32> {
+    match value {
+        Value::F32(number) => Some(*number),
+        Value::Text(text) => {
+            let number: f32 = text.parse().ok()?;
+            is_in_range(text, number.is_finite()).then_some(number)
+        }
+        _ => {
+            let wide = float(value)?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the nearest `f32` is what was meant"
+            )]
+            let number = wide as f32;
+            (number.is_finite() || !wide.is_finite()).then_some(number)
+        }
+    }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the nearest `f32` is what was meant"
-)]
-fn to_f32(number: f64) -> f32 {
-    number as f32
+/// Returns whether text is a float as it was meant: digits that became infinite were too many.
+fn is_in_range(text: &str, is_finite: bool) -> bool {
+    is_finite || !text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Returns an integer as a float, if that loses none of its digits.
+fn exact(number: i128) -> Option<f64> {
+    let size = number.unsigned_abs();
+    let digits = size.checked_shr(size.trailing_zeros()).unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "53 bits lose nothing")]
+    let float = number as f64;
+    (digits < 1 << 53).then_some(float)
 }
 
 fn bytes(value: &Value) -> Option<Vec<u8>> {
@@ -251,7 +280,7 @@ fn map(value: &Value, key: &Form, of: &Form, unknown: Unknown) -> Result<Value, 
         let within = |fault: Fault| fault.within(&name.to_string());
         Ok((own.map_err(within)?, value.map_err(within)?))
     };
-    let pairs: Result<_, Fault> = match value {
+    let pairs: Result<Vec<_>, Fault> = match value {
         Value::Map(pairs) => pairs.iter().map(|(key, value)| pair(key, value)).collect(),
         Value::Struct(fields) => fields
             .iter()
@@ -269,7 +298,21 @@ fn map(value: &Value, key: &Form, of: &Form, unknown: Unknown) -> Result<Value, 
             short(value)
         ))),
     };
-    pairs.map(Value::Map)
+    let pairs = pairs?;
+    if unknown != Unknown::Bytes && !matches!(value, Value::Map(_)) {
+        refuse_twice(&pairs)?;
+    }
+    Ok(Value::Map(pairs))
+}
+
+/// Checks that no key is there twice: which of its values counted would be up to the type of the map.
+fn refuse_twice(pairs: &[(Value, Value)]) -> Result<(), Fault> {
+    let mut keys = HashSet::new();
+    let mut texts = pairs.iter().map(|(key, _)| key.to_string());
+    match texts.find(|key| !keys.insert(key.clone())) {
+        Some(key) => Err(Fault::new(format_args!("the key {key} is there twice"))),
+        None => Ok(()),
+    }
 }
 
 fn structure(value: &Value, forms: &[(String, Form)], unknown: Unknown) -> Result<Value, Fault> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::coding::Coding;
 use super::form::Form;
+use crate::count::Count;
 use crate::error::{Error, OpenError, Result};
 use crate::schema::catalog::{self, Catalog, IndexRecord, Revision, TableRecord};
 use crate::schema::handles::{Source, find_table};
@@ -177,8 +178,8 @@ fn fields_of(list: &str) -> Vec<String> {
 
 impl fmt::Display for TableInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = if self.rows == 1 { "" } else { "s" };
-        write!(f, "{}: {} row{s}, {}", self.name, self.rows, self.codec)?;
+        let rows = Count::rows(self.rows);
+        write!(f, "{}: {rows}, {}", self.name, self.codec)?;
         if let [older @ .., newest] = self.revisions.as_slice()
             && !older.is_empty()
         {

@@ -259,6 +259,10 @@ impl<'t> DynamicQuery<'t> {
         if items.len() > forms.len() {
             return Err(self.no_key(format!("it has {} components", forms.len())));
         }
+        if items.len() == forms.len() {
+            // The last component of a key ends otherwise than those before it.
+            return self.eq(prefix);
+        }
         let mut bytes = KeyBuf::new();
         for (form, value) in forms.iter().zip(items) {
             fit(value, form)
@@ -383,19 +387,23 @@ impl<'t> DynamicQuery<'t> {
         let Form::Hashed(inner) = self.form() else {
             return true;
         };
-        let (Some(own), Ok(wanted)) = (row.get(field), fit(only, inner)) else {
+        let Some(own) = row.get(field) else {
             return true;
         };
-        let is_same = |own: &Value| match (&**inner, own.some(), wanted.some()) {
-            (Form::Fold(_), Value::Text(own), Value::Text(wanted)) => {
-                own.eq_ignore_ascii_case(wanted)
-            }
-            (_, own, wanted) => own == wanted,
-        };
+        let wanted = exact_key(only, inner);
+        let is_same = |own: &Value| exact_key(own, inner) == wanted;
         let is_each = index.definition.contains("each ");
         let elements = own.items().filter(|_| is_each);
         elements.map_or_else(|| is_same(own), |items| items.iter().any(is_same))
     }
+}
+
+/// Returns the bytes that are hashed of a value; `None` if it has no such key.
+fn exact_key(value: &Value, form: &Form) -> Option<Vec<u8>> {
+    let mut out = KeyBuf::new();
+    let value = fit(value, form).ok()?;
+    keys::put(&value, form, Place::Last, &mut out).ok()?;
+    Some(out.as_slice().to_vec())
 }
 
 impl fmt::Debug for DynamicQuery<'_> {

@@ -9,7 +9,7 @@ use std::fmt;
 /// | value | text |
 /// | --- | --- |
 /// | integers | digits; those that 64 bits do not hold as text, because few programs read such numbers |
-/// | floats | digits; `"NaN"`, `"inf"`, `"-inf"`, which JSON has no numbers for |
+/// | floats | digits; `"NaN"`, `"-NaN"`, `"inf"`, `"-inf"`, which JSON has no numbers for |
 /// | bytes, and types that are not known | `"0x01ff"` |
 /// | `None`, unit | `null` |
 /// | `Some(value)` | the value; in brackets where it is itself an option or a unit |
@@ -214,8 +214,11 @@ impl fmt::Display for Value {
             Value::UInt(value) => write!(f, "\"{value}\""),
             Value::Int(value) => write!(f, "\"{value}\""),
             // `{:?}` has a point or an exponent, and as few digits as bring the same value back.
-            Value::F32(value) if value.is_finite() => write!(f, "{value:?}"),
+            Value::F32(value) if value.is_finite() => single(*value, f),
             Value::F64(value) if value.is_finite() => write!(f, "{value:?}"),
+            // A NaN has a sign, by which keys are sorted.
+            Value::F32(value) if value.is_nan() => nan(value.is_sign_negative(), f),
+            Value::F64(value) if value.is_nan() => nan(value.is_sign_negative(), f),
             Value::F32(value) => write!(f, "\"{value}\""),
             Value::F64(value) => write!(f, "\"{value}\""),
             Value::Char(value) => text(value.encode_utf8(&mut [0; 4]), f),
@@ -239,6 +242,22 @@ impl fmt::Display for Value {
             }
         }
     }
+}
+
+/// Writes an `f32` for who reads an `f64` and rounds it. Where few digits lead to a neighbour that way, all are written.
+fn single(value: f32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    #[expect(clippy::cast_possible_truncation, reason = "the nearest is meant")]
+    let rounded = |wide: f64| wide as f32;
+    let digits = format!("{value:?}");
+    if digits.parse().map(rounded) == Ok(value) {
+        f.write_str(&digits)
+    } else {
+        write!(f, "{:?}", f64::from(value))
+    }
+}
+
+fn nan(is_negative: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(if is_negative { "\"-NaN\"" } else { "\"NaN\"" })
 }
 
 fn list(items: &[Value], f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -314,6 +333,7 @@ mod tests {
             (Value::from(1.0), "1.0"),
             (Value::from(-0.0), "-0.0"),
             (Value::from(f64::NAN), "\"NaN\""),
+            (Value::from(-f32::NAN), "\"-NaN\""),
             (Value::from(f32::NEG_INFINITY), "\"-inf\""),
             (
                 Value::from("\0\n\"\\\u{7f}é"),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{CodecError, KeyBytes, ReadOnly};
+use crate::count::Count;
 
 /// Why a database could not be opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -381,7 +382,8 @@ impl fmt::Display for Step {
             }
             Step::BuildIndex { index, rows: 0, .. } => write!(f, "index `{index}` is created"),
             Step::BuildIndex { index, rows, why } => {
-                write!(f, "index `{index}` is built from {rows} rows{why}")
+                let rows = Count::rows(*rows);
+                write!(f, "index `{index}` is built from {rows}{why}")
             }
             Step::IgnoreIndex { index } => write!(f, "index `{index}` is left out"),
             Step::DropIndex { index } => {

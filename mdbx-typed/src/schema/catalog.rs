@@ -99,6 +99,15 @@ impl Catalog {
         self.entries.get(&app_key()).map(Vec::as_slice)
     }
 
+    /// Returns how many tables and indexes there are: how many ids are in use.
+    pub(crate) fn ids(&self) -> u64 {
+        let mut ids = 0;
+        for key in self.entries.keys() {
+            ids += u64::from(key.starts_with(b"t") || key.starts_with(b"i"));
+        }
+        ids
+    }
+
     /// Returns the names of all tables.
     pub(crate) fn table_names(&self) -> Vec<String> {
         let own = self
@@ -554,8 +563,12 @@ impl<'a> Input<'a> {
         varint::decode(&mut self.bytes).ok_or_else(|| self.malformed())
     }
 
+    /// Reads the number of a revision, which another one can follow.
     fn revision(&mut self) -> Result<u32, OpenError> {
-        u32::try_from(self.number()?).map_err(|_| self.malformed())
+        let number = u32::try_from(self.number()?).ok();
+        number
+            .filter(|&number| number < u32::MAX)
+            .ok_or_else(|| self.malformed())
     }
 
     fn text(&mut self) -> Result<String, OpenError> {
@@ -694,6 +707,12 @@ mod tests {
             bytes[at] = 0xFF;
             let _ = TableRecord::decode("u", &bytes);
         }
+        let mut last = table();
+        last.revisions[0].number = u32::MAX;
+        assert!(
+            TableRecord::decode("u", &last.encode()).is_err(),
+            "no revision can follow"
+        );
         let newer = TableRecord::decode("u", &[2]).unwrap_err();
         assert_eq!(
             newer.to_string(),
