@@ -275,7 +275,7 @@ fn a_cursor_goes_through_a_table_and_changes_what_it_meets() -> Result<()> {
 /// One of 200 keys, and every other time one of four that lie far apart.
 fn any_key(rng: &mut Rng) -> Vec<u8> {
     let number = rng.below(200);
-    let number = if number % 2 == 0 {
+    let number = if number.is_multiple_of(2) {
         number % 8 * 30
     } else {
         number
