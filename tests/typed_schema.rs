@@ -217,8 +217,8 @@ fn changed_indexes_are_built_anew_and_lost_ones_are_in_the_way_of_writing() -> R
         db.schema_diff(schema![Changed])?.to_string(),
         "opening makes the tables in the file those of this program\n\
          table `users`:\n  \
-           index `by_email_age` is built from 1 rows\n  \
-           index `by_email` is built from 1 rows: it was `unique on email: str`, now it is `on email: str`\n  \
+           index `by_email_age` is built from 1 row\n  \
+           index `by_email` is built from 1 row: it was `unique on email: str`, now it is `on email: str`\n  \
            it is opened for reading only: this program does not have the index `by_age`, which would become stale"
     );
     let db = db.reopen(schema![Changed])?;
