@@ -39,5 +39,7 @@ fn a_disk_that_does_not_sync_damages_the_database() {
 #[test]
 fn a_disk_that_does_not_wait_for_metas_loses_commits() {
     let failure = outcome(Lies::NoDurableWrite).unwrap();
-    assert!(failure.contains("was promised"), "{failure}");
+    // Which loss is found first depends on the threads that look: that of the last commit, or of all with the first meta.
+    let is_loss = ["was promised", "is no sound database"].map(|loss| failure.contains(loss));
+    assert!(is_loss.contains(&true), "{failure}");
 }
