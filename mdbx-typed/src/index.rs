@@ -10,10 +10,11 @@ use mdbx_core as core;
 use crate::error::{Error, Result};
 use crate::key::KeyBuf;
 use crate::schema::handles::{IndexHandle, Source, TableHandles, Target};
-use crate::schema::{IndexKeys, Table, row};
+use crate::schema::{IndexKeys, TableSchema, row};
 
 /// The index entries that one statement removes and adds.
 pub(crate) struct Changes<'a> {
+    pub(crate) schema: &'static TableSchema,
     pub(crate) handles: &'a TableHandles,
     pub(crate) primary_key: &'a KeyBuf,
     /// What the row has in the indexes now; settled.
@@ -31,23 +32,15 @@ enum Step<'a> {
 
 impl Changes<'_> {
     /// Checks that the new keys fit and that no other row has one of them in a unique index.
-    pub(crate) fn check<T: Table>(&self, txn: &mut dyn Target) -> Result<()> {
+    pub(crate) fn check(&self, txn: &mut dyn Target) -> Result<()> {
         for (position, key) in self.new.missing_from(self.old) {
-            let schema = &T::SCHEMA.indexes[position];
+            let schema = &self.schema.indexes[position];
             let handle = &self.handles.indexes[position];
             if handle.is_missing {
                 continue;
             }
-            let (table, index) = (T::SCHEMA.name, schema.name);
-            if key.len() > handle.max_key_len {
-                let (len, max) = (key.len(), handle.max_key_len);
-                return Err(Error::KeyTooLong {
-                    table,
-                    index: Some(index),
-                    len,
-                    max,
-                });
-            }
+            let (table, index) = (self.schema.name, schema.name);
+            handle.check_len(table, Some(index), key)?;
             if !schema.unique || schema.hashed {
                 continue;
             }
@@ -62,20 +55,20 @@ impl Changes<'_> {
                 _ => {}
             }
         }
-        self.check_hashed::<T>(txn)
+        self.check_hashed(txn)
     }
 
     /// Checks that no other row has one of the new values in a unique hash index. Rows that share the hash are
     /// compared.
-    fn check_hashed<T: Table>(&self, txn: &dyn Source) -> Result<()> {
-        for (position, hash, exact) in self.new.hashed() {
-            let schema = &T::SCHEMA.indexes[position];
-            let entry = (position, hash, exact);
+    fn check_hashed(&self, txn: &dyn Source) -> Result<()> {
+        for entry in self.new.hashed() {
+            let (position, hash, _) = entry;
+            let schema = &self.schema.indexes[position];
             let is_missing = self.handles.indexes[position].is_missing;
             if is_missing || !schema.unique || self.old.hashed().any(|old| old == entry) {
                 continue;
             }
-            let (table, index) = (T::SCHEMA.name, schema.name);
+            let (table, index) = (self.schema.name, schema.name);
             let rows = txn.table(self.handles.rows.table)?;
             let mut cursor = txn.table(self.handles.indexes[position].table)?.cursor();
             let mut next = cursor.seek_exact(hash)?.map(|(_, existing)| existing);
@@ -87,7 +80,15 @@ impl Changes<'_> {
                 let bytes = rows
                     .get(existing)?
                     .ok_or_else(|| row::dangling(table, index, existing))?;
-                if row::has_exactly::<T>(self.handles, existing, bytes, position, exact)? {
+                let revisions = &self.handles.revisions;
+                let mut keys = IndexKeys::default();
+                let read = row::stored_keys(self.schema, revisions, bytes, &mut keys);
+                read.map_err(|source| Error::Codec {
+                    table,
+                    key: existing.into(),
+                    source,
+                })?;
+                if keys.hashed().any(|other| other == entry) {
                     return Err(Error::UniqueViolation {
                         table,
                         index,

@@ -405,12 +405,13 @@ impl<'s, T: Table> Statement<'s, T> {
         old.settle();
         new.settle();
         let changes = Changes {
+            schema: T::SCHEMA,
             handles: self.handles,
             primary_key: key,
             old,
             new,
         };
-        changes.check::<T>(self.txn)?;
+        changes.check(self.txn)?;
         write(&changes, self.txn, self.is_broken, bytes)?;
         let old = replaces.then_some(&*old);
         self.noting.note(key.as_slice(), old, Some(new));
@@ -422,6 +423,7 @@ impl<'s, T: Table> Statement<'s, T> {
         let Scratch { old, new, .. } = &mut *self.scratch;
         old.settle();
         let changes = Changes {
+            schema: T::SCHEMA,
             handles: self.handles,
             primary_key: key,
             old,
@@ -440,15 +442,8 @@ impl<'s, T: Table> Statement<'s, T> {
 /// Returns the bytes of a primary key that is about to be stored.
 fn primary_key<T: Table>(handles: &TableHandles, key: KeyRef<'_, T>) -> Result<KeyBuf> {
     let key = key::encode::<T::Key>(key);
-    let (len, max) = (key.len(), handles.rows.max_key_len);
-    if len > max {
-        return Err(Error::KeyTooLong {
-            table: T::SCHEMA.name,
-            index: None,
-            len,
-            max,
-        });
-    }
+    let rows = &handles.rows;
+    rows.check_len(T::SCHEMA.name, None, key.as_slice())?;
     Ok(key)
 }
 

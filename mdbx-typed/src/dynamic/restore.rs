@@ -15,10 +15,11 @@ use super::value::Value;
 use crate::changes::Noting;
 use crate::codec::varint;
 use crate::error::{Error, Result};
+use crate::index::Changes;
 use crate::key::KeyBuf;
-use crate::schema::catalog::{IndexKind, Revision, StoredField};
+use crate::schema::catalog::{Revision, StoredField};
 use crate::schema::handles::{TableHandles, Target};
-use crate::schema::{IndexKeys, Origin, TableSchema, layout, row};
+use crate::schema::{IndexKeys, Origin, TableSchema, layout};
 
 /// A table that rows of a dump are stored in.
 pub(crate) struct Restorer<'a> {
@@ -135,81 +136,22 @@ impl<'a> Restorer<'a> {
             source,
         })?;
         self.keys.settle();
-        let (len, max) = (key.len(), handles.rows.max_key_len);
-        if len > max {
-            return Err(Error::KeyTooLong {
-                table,
-                index: None,
-                len,
-                max,
-            });
-        }
+        handles.rows.check_len(table, None, key.as_slice())?;
         if txn.table(handles.rows.table)?.contains(key.as_slice())? {
             return Err(Error::KeyExists { table });
         }
-        self.check_entries(txn)?;
-        for (position, own) in self.keys.iter() {
-            let index = &handles.indexes[position];
-            if !index.is_missing {
-                txn.put(index.table, own, key.as_slice())?;
-            }
-        }
-        txn.put(handles.rows.table, key.as_slice(), &out)?;
+        let changes = Changes {
+            schema,
+            handles,
+            primary_key: &key,
+            old: &IndexKeys::default(),
+            new: &self.keys,
+        };
+        changes.check(txn)?;
+        let mut is_broken = false; // either way the transaction ends with the first failure
+        changes.insert(txn, &mut is_broken, &out)?;
         noting.note(key.as_slice(), None, Some(&self.keys));
         Ok(())
-    }
-
-    /// Checks that the index keys fit, and that no row has one of them in a unique index.
-    fn check_entries(&self, txn: &dyn Target) -> Result<()> {
-        let (schema, handles) = (self.schema, self.handles);
-        let table = schema.name;
-        for (position, own) in self.keys.iter() {
-            let (index, handle) = (&schema.indexes[position], &handles.indexes[position]);
-            if handle.is_missing {
-                continue;
-            }
-            let (len, max) = (own.len(), handle.max_key_len);
-            if len > max {
-                return Err(Error::KeyTooLong {
-                    table,
-                    index: Some(index.name),
-                    len,
-                    max,
-                });
-            }
-            if !index.unique {
-                continue;
-            }
-            let rows = txn.table(handles.rows.table)?;
-            for existing in txn.table(handle.table)?.dups(own)? {
-                let existing = existing?;
-                let is_other = IndexKind::of(index) == IndexKind::Duplicates
-                    && !self.shares_value(position, rows.get(existing)?)?;
-                if !is_other {
-                    return Err(Error::UniqueViolation {
-                        table,
-                        index: index.name,
-                        existing: existing.into(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns whether a stored row has one of the hashed values of the new one.
-    fn shares_value(&self, position: usize, bytes: Option<&[u8]>) -> Result<bool> {
-        let mut keys = IndexKeys::default();
-        if let Some(bytes) = bytes {
-            let read = row::stored_keys(self.schema, &self.handles.revisions, bytes, &mut keys);
-            read.map_err(|source| Error::Codec {
-                table: self.schema.name,
-                key: [].as_slice().into(),
-                source,
-            })?;
-        }
-        let mut own = self.keys.hashed().filter(|own| own.0 == position);
-        Ok(own.any(|own| keys.hashed().any(|other| other == own)))
     }
 
     /// Raises the sequence of automatic keys to what it was.

@@ -279,6 +279,28 @@ pub(crate) struct IndexHandle {
     pub(crate) fingerprint: u64,
 }
 
+impl IndexHandle {
+    /// Checks that a key fits; `index` is what it is called, and `None` for the primary key.
+    #[inline]
+    pub(crate) fn check_len(
+        &self,
+        table: &'static str,
+        index: Option<&'static str>,
+        key: &[u8],
+    ) -> Result<()> {
+        let (len, max) = (key.len(), self.max_key_len);
+        if len > max {
+            return Err(Error::KeyTooLong {
+                table,
+                index,
+                len,
+                max,
+            });
+        }
+        Ok(())
+    }
+}
+
 impl TableHandles {
     /// Opens the engine tables of `schema`, which must exist.
     pub(crate) fn open(

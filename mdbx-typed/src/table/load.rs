@@ -157,15 +157,8 @@ impl<'a> Load<'a> {
             if handle.is_missing {
                 continue;
             }
-            let (len, max) = (index_key.len(), handle.max_key_len);
-            if len > max {
-                return Err(Error::KeyTooLong {
-                    table: T::SCHEMA.name,
-                    index: Some(T::SCHEMA.indexes[position].name),
-                    len,
-                    max,
-                });
-            }
+            let index = T::SCHEMA.indexes[position].name;
+            handle.check_len(T::SCHEMA.name, Some(index), index_key)?;
             self.entries[position].push(index_key, key.as_slice());
             self.bytes += Pairs::cost(index_key, key.as_slice());
         }
