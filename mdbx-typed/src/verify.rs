@@ -18,9 +18,6 @@ use crate::schema::{IndexKeys, TableSchema, row};
 /// How many problems of one table are told in full.
 const MOST_PROBLEMS: usize = 100;
 
-/// After how many rows it is told how far it has come.
-const ROWS_PER_PROGRESS: u64 = 10_000;
-
 /// What [`Database::verify`](crate::Database::verify) found. It prints as a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -237,12 +234,8 @@ impl Check<'_> {
         while let Some((key, bytes)) = next {
             self.row(key, bytes)?;
             self.report.rows += 1;
-            if self.report.rows.is_multiple_of(ROWS_PER_PROGRESS) || self.report.rows == total {
-                progress(Progress {
-                    table: self.schema.name,
-                    done: self.report.rows,
-                    total,
-                });
+            if let Some(due) = Progress::due(self.schema.name, self.report.rows, total) {
+                progress(due);
             }
             next = cursor.next()?;
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead, Write};
 
-use super::exchange::Lines;
+use super::exchange::{Lines, malformed, no_row};
 use super::{Database, WriteTxn};
 use crate::count::Count;
 use crate::dynamic::dump::{self, Line, Section};
@@ -11,9 +11,6 @@ use crate::dynamic::restore::Restorer;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::schema::TableSchema;
-
-/// After how many rows progress is told.
-const ROWS_PER_PROGRESS: u64 = 10_000;
 
 /// What [`Database::restore`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -123,12 +120,8 @@ impl Database {
             for row in tx.dynamic(&info.name)?.rows()? {
                 dump::write_row(&row?, newest, &mut writer)?;
                 done += 1;
-                if done % ROWS_PER_PROGRESS == 0 || done == info.rows {
-                    progress(Progress {
-                        table: &info.name,
-                        done,
-                        total: info.rows,
-                    });
+                if let Some(due) = Progress::due(&info.name, done, info.rows) {
+                    progress(due);
                 }
             }
             rows += done;
@@ -148,9 +141,9 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::Import`] for a line that is not what it should be, for a table whose layout no struct of the program has,
-    /// for two tables that are one in the program, because one of them has an old name of it, and for one with fields of an unknown type in another codec; [`Error::ImportRow`] for a row that cannot be stored,
-    /// for example because its primary key is there already; [`Error::ReadOnly`]; [`Error::Io`] if reading fails;
-    /// [`Error::Engine`].
+    /// for two tables that are one in the program, because one of them has an old name of it, and for one with fields of an
+    /// unknown type in another codec; [`Error::ImportRow`] for a row that cannot be stored, for example because its primary key is
+    /// there already; [`Error::ReadOnly`]; [`Error::Io`] if reading fails; [`Error::Engine`].
     pub fn restore(&self, reader: impl BufRead) -> Result<Restored> {
         self.restore_with(reader, |_| {})
     }
@@ -171,7 +164,7 @@ impl Database {
         let mut last = 0;
         while let Some((number, text)) = lines.next(&mut reader)? {
             last = number;
-            let line = dump::parse(text).map_err(|reason| malformed(number, reason))?;
+            let line = dump::parse(text).map_err(|reason| malformed(number, None, reason))?;
             restoring.line(&mut txn, number, line)?;
             restoring.tell(&mut progress);
         }
@@ -222,20 +215,13 @@ impl<'a> Restoring<'a> {
             (State::Within, Line::Row { fields, revision }) => {
                 let table = self.restored.tables.last_mut();
                 let table =
-                    table.ok_or_else(|| malformed(number, "a row without a table".into()))?;
+                    table.ok_or_else(|| malformed(number, None, "a row without a table".into()))?;
                 table.rows += 1;
                 let Some(restorer) = &mut self.table else {
                     return Ok(());
                 };
                 let row = restorer.encode(&fields, revision);
-                let (bytes, origin) = row.map_err(|fault| {
-                    let (field, reason) = fault.into_parts();
-                    Error::Import {
-                        line: number,
-                        field,
-                        reason,
-                    }
-                })?;
+                let (bytes, origin) = row.map_err(|fault| no_row(number, fault))?;
                 restorer
                     .insert(txn.untyped(restorer.slot())?, &bytes, origin)
                     .map_err(|source| Error::ImportRow {
@@ -246,12 +232,12 @@ impl<'a> Restoring<'a> {
             (State::Within, Line::End { tables, rows }) => {
                 self.require_all(number)?;
                 self.require_end(tables, rows)
-                    .map_err(|reason| malformed(number, reason))?;
+                    .map_err(|reason| malformed(number, None, reason))?;
                 self.state = State::End;
             }
-            (State::Start, _) => return Err(malformed(number, "it is no dump".into())),
+            (State::Start, _) => return Err(malformed(number, None, "it is no dump".into())),
             (State::Within, Line::Header) | (State::End, _) => {
-                return Err(malformed(number, "another dump begins here".into()));
+                return Err(malformed(number, None, "another dump begins here".into()));
             }
         }
         Ok(())
@@ -266,7 +252,7 @@ impl<'a> Restoring<'a> {
                 "the tables `{other}` and `{}` of the dump are both `{}` here",
                 section.table, schema.name
             );
-            return Err(malformed(number, both));
+            return Err(malformed(number, None, both));
         }
         self.expected = section.rows;
         self.restored.tables.push(RestoredTable {
@@ -287,7 +273,7 @@ impl<'a> Restoring<'a> {
             return Err(Error::ReadOnly { table, reason });
         }
         let restorer = Restorer::new(schema, handles, section)
-            .map_err(|reason| malformed(number, format!("table `{table}`: {reason}")))?;
+            .map_err(|reason| malformed(number, None, format!("table `{table}`: {reason}")))?;
         let (target, _) = txn.untyped(restorer.slot())?;
         restorer.raise_sequence(target, section.sequence)?;
         self.table = Some(restorer);
@@ -313,6 +299,7 @@ impl<'a> Restoring<'a> {
         match self.restored.tables.last() {
             Some(table) if table.rows != self.expected => Err(malformed(
                 number,
+                None,
                 format!(
                     "table `{}` says {} rows, there are {}",
                     table.table, self.expected, table.rows
@@ -340,13 +327,9 @@ impl<'a> Restoring<'a> {
         if let Some(table) = self.restored.tables.last()
             && self.state == State::Within
             && table.rows > 0
-            && (table.rows.is_multiple_of(ROWS_PER_PROGRESS) || table.rows == self.expected)
+            && let Some(due) = Progress::due(&table.table, table.rows, self.expected)
         {
-            progress(Progress {
-                table: &table.table,
-                done: table.rows,
-                total: self.expected,
-            });
+            progress(due);
         }
     }
 
@@ -355,16 +338,7 @@ impl<'a> Restoring<'a> {
         if self.state == State::End {
             Ok(self.restored)
         } else {
-            Err(malformed(last + 1, "the dump was cut off".into()))
+            Err(malformed(last + 1, None, "the dump was cut off".into()))
         }
-    }
-}
-
-#[cold]
-fn malformed(line: u64, reason: String) -> Error {
-    Error::Import {
-        line,
-        field: None,
-        reason,
     }
 }

@@ -15,9 +15,6 @@ use crate::key;
 use crate::progress::Progress;
 use crate::schema::{Record, Table};
 
-/// After how many rows progress is told.
-const ROWS_PER_PROGRESS: u64 = 10_000;
-
 /// How rows are imported: by default as new rows, in one transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportOptions {
@@ -178,7 +175,7 @@ impl Database {
                 _ => Err(malformed(line, None, "it is no object".into())),
             }
         };
-        self.import::<T>(next, options, progress)
+        self.import::<T>(&RowForm::new(T::SCHEMA), next, options, progress)
     }
 
     /// Writes all rows of a table, as of one snapshot, as CSV with a line of field names. Returns how many there are.
@@ -292,6 +289,11 @@ impl Database {
                 return Err(malformed(line, Some(name), "it is there twice".into()));
             }
         }
+        let form_of = |name: &String| form.fields().find(|(stored, _)| stored == name);
+        let columns: Vec<_> = names
+            .iter()
+            .map(|name| (name, form_of(name).map(|(_, form)| form)))
+            .collect();
         let mut record = csv::StringRecord::new();
         let next = || {
             let is_there = csv.read_record(&mut record);
@@ -299,10 +301,9 @@ impl Database {
                 return Ok(None);
             }
             let line = line_of(record.position(), csv.get_ref());
-            let fields = names.iter().zip(&record).map(|(name, text)| {
-                let own = form.fields().find(|(stored, _)| stored == name);
-                let value = own.map_or(Value::Unit, |(_, form)| flat::read(text, form));
-                (name.clone(), value)
+            let fields = columns.iter().zip(&record).map(|((name, form), text)| {
+                let value = form.map_or(Value::Unit, |form| flat::read(text, form));
+                ((*name).clone(), value)
             });
             Ok(Some(Given {
                 line,
@@ -310,12 +311,13 @@ impl Database {
                 bytes: record.as_slice().len(),
             }))
         };
-        self.import::<T>(next, options, progress)
+        self.import::<T>(&form, next, options, progress)
     }
 
     /// Stores the rows that `next` returns until there are no more.
     fn import<T>(
         &self,
+        form: &RowForm,
         mut next: impl FnMut() -> Result<Option<Given>>,
         options: ImportOptions,
         mut progress: impl FnMut(Progress<'_>),
@@ -324,7 +326,6 @@ impl Database {
         T: Table,
         for<'v> T::Row<'v>: Deserialize<'v>,
     {
-        let form = RowForm::new(T::SCHEMA);
         let mut done = 0;
         let mut tell = |done: u64| {
             progress(Progress {
@@ -337,8 +338,8 @@ impl Database {
             let mut tx = self.begin_write()?;
             let end = options.batch.map_or(u64::MAX, |rows| done + rows);
             while done < end {
-                let some = Gathered::read(&form, &mut next, ROWS_AT_ONCE.min(end - done));
-                some.store::<T>(&mut tx, &form, options)?;
+                let some = Gathered::read(form, &mut next, ROWS_AT_ONCE.min(end - done));
+                some.store::<T>(&mut tx, form, options)?;
                 done += some.rows.len() as u64;
                 match some.end {
                     End::Full => {}
@@ -442,7 +443,7 @@ impl Gathered {
 }
 
 #[cold]
-fn no_row(line: u64, fault: Fault) -> Error {
+pub(super) fn no_row(line: u64, fault: Fault) -> Error {
     let (field, reason) = fault.into_parts();
     malformed(line, field, reason)
 }
@@ -458,12 +459,8 @@ fn each_row<T: Table>(
     tx.each::<T>(|row| {
         write(row)?;
         done += 1;
-        if done % ROWS_PER_PROGRESS == 0 || done == total {
-            progress(Progress {
-                table: T::SCHEMA.name,
-                done,
-                total,
-            });
+        if let Some(due) = Progress::due(T::SCHEMA.name, done, total) {
+            progress(due);
         }
         Ok(())
     })?;
@@ -471,7 +468,7 @@ fn each_row<T: Table>(
 }
 
 #[cold]
-fn malformed(line: u64, field: Option<String>, reason: String) -> Error {
+pub(super) fn malformed(line: u64, field: Option<String>, reason: String) -> Error {
     Error::Import {
         line,
         field,
