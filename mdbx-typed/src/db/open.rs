@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use mdbx_core::{self as core, Env, TableFlags};
 
-use super::plan::{Plan, load_catalog};
+use super::plan::Plan;
 use super::policy::Policies;
 use crate::backfill::{self, Portion};
 use crate::error::OpenError;
 use crate::progress::Progress;
 use crate::schema::catalog;
-use crate::schema::handles::{KeyLimits, TableHandles, find_table};
+use crate::schema::handles::{KeyLimits, TableHandles, find_table, load_catalog};
 use crate::schema::{Schema, TableSchema};
 
 /// How often rows may be changed by others while their indexes are built, before all is done in one transaction.

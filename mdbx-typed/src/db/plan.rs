@@ -11,7 +11,7 @@ use crate::backfill::{self, Build};
 use crate::changes::log;
 use crate::error::{Change, Error, OpenError, ReadOnly, Rebuild, SchemaDiff, Step, TableDiff};
 use crate::schema::catalog::{self, Catalog, IndexKind, IndexRecord, TableRecord};
-use crate::schema::handles::{KeyLimits, Revisions, Source, find_table};
+use crate::schema::handles::{KeyLimits, Revisions, Source, find_table, load_catalog};
 use crate::schema::layout::{self, Fit};
 use crate::schema::{IndexSchema, Names, Schema, TableSchema, diff, rename};
 use crate::shape;
@@ -59,14 +59,6 @@ struct RenamedIndex {
     stored: IndexRecord,
     /// Whether it gets another name.
     moves: bool,
-}
-
-/// Returns the catalog of a file.
-pub(super) fn load_catalog(source: &dyn Source) -> Result<Catalog, OpenError> {
-    match find_table(source, catalog::TABLE)? {
-        Some(table) => Catalog::load(source.table(table)?),
-        None => Ok(Catalog::default()),
-    }
 }
 
 impl Plan {

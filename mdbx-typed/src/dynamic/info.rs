@@ -5,8 +5,8 @@ use std::fmt;
 use super::coding::Coding;
 use super::form::Form;
 use crate::count::Count;
-use crate::error::{Error, OpenError, Result};
-use crate::schema::catalog::{self, Catalog, IndexRecord, Revision, TableRecord};
+use crate::error::{Error, Result};
+use crate::schema::catalog::{Catalog, IndexRecord, Revision, TableRecord};
 use crate::schema::handles::{Source, find_table};
 
 /// A table of a file, as its catalog describes it.
@@ -152,15 +152,6 @@ impl RevisionInfo {
     pub(super) fn coding(&self) -> Option<Coding> {
         Coding::of(self.codec_id, &self.codec)
     }
-}
-
-/// Returns the catalog of a file; an empty one if it has none.
-pub(super) fn load_catalog(source: &dyn Source) -> Result<Catalog> {
-    let load = || match find_table(source, catalog::TABLE)? {
-        Some(table) => Catalog::load(source.table(table)?),
-        None => Ok(Catalog::default()),
-    };
-    load().map_err(|error: OpenError| error.into())
 }
 
 /// Splits the canonical text of a key or an index into what it is made of and its shape.

@@ -9,7 +9,7 @@ use mdbx_core::TableRef;
 use super::fault::Fault;
 use super::fit::fit;
 use super::form::Form;
-use super::info::{IndexInfo, TableInfo, load_catalog};
+use super::info::{IndexInfo, TableInfo};
 use super::keys;
 use super::row::{self, DynamicRow, Layout};
 use super::value::Value;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::key::{KeyBuf, KeyRange, Place};
 use crate::query::scan::{Plan, Scan};
 use crate::schema::catalog::index_table;
-use crate::schema::handles::Source;
+use crate::schema::handles::{Source, load_catalog};
 use crate::table::PRIMARY;
 
 /// A table of the file, read without its struct.

@@ -5,10 +5,10 @@ use std::ops::{Bound, RangeInclusive};
 use mdbx_core as core;
 use mdbx_core::{PageSize, TableMut, TableRef, Txnid};
 
-use super::catalog::{IndexKind, index_table, log_table};
+use super::catalog::{self, Catalog, IndexKind, index_table, log_table};
 use super::describe::fingerprint;
 use super::{Index, IndexSchema, Origin, Table, TableSchema};
-use crate::error::{Error, ReadOnly, Result};
+use crate::error::{Error, OpenError, ReadOnly, Result};
 
 /// A transaction of the engine that can read.
 pub(crate) trait Source {
@@ -190,6 +190,14 @@ pub(crate) fn find_table(source: &dyn Source, name: &str) -> core::Result<Option
         Ok(table) => Ok(Some(table)),
         Err(core::Error::NoSuchTable { .. }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Returns the catalog of a file; an empty one if it has none.
+pub(crate) fn load_catalog(source: &dyn Source) -> Result<Catalog, OpenError> {
+    match find_table(source, catalog::TABLE)? {
+        Some(table) => Catalog::load(source.table(table)?),
+        None => Ok(Catalog::default()),
     }
 }
 
